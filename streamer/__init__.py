@@ -1,0 +1,37 @@
+"""Point at something in front of a camera, and get its mask on every frame, live, for ever."""
+
+from streamer.errors import CommandError, StreamerError, UsageError
+from streamer.types import (
+    Command,
+    Frame,
+    Pause,
+    Prompt,
+    Remove,
+    Reset,
+    Resume,
+    Sink,
+    Source,
+    Track,
+    Tracker,
+    TrackResult,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Command",
+    "CommandError",
+    "Frame",
+    "Pause",
+    "Prompt",
+    "Remove",
+    "Reset",
+    "Resume",
+    "Sink",
+    "Source",
+    "StreamerError",
+    "Track",
+    "TrackResult",
+    "Tracker",
+    "UsageError",
+]

@@ -1,0 +1,180 @@
+"""The command line. Only this package knows every concrete class."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Sequence
+
+import streamer
+from streamer.errors import StreamerError
+from streamer.uris import redact
+
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns 0, 1 (it failed while running) or 2 (it was asked for wrongly)."""
+    given = parser().parse_args(argv)
+    logging.basicConfig(
+        level=logging.DEBUG if given.debug else logging.INFO, stream=sys.stderr, format="%(levelname).1s %(message)s"
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        status: int = given.command(given)
+    except StreamerError as error:
+        if given.debug:
+            raise
+        print(f"streamer: {redact(str(error))}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return 0  # the reader of our output has had enough
+    return status
+
+
+def parser() -> argparse.ArgumentParser:
+    """All commands; what one needs is imported when it runs."""
+    top = argparse.ArgumentParser(prog="streamer", description=streamer.__doc__)
+    top.add_argument("--version", action="version", version=f"streamer {streamer.__version__}")
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+    _run(commands)
+    _demo(commands)
+    _subscribe(commands)
+    _talk(commands)
+    _bench(commands)
+    add(commands, "doctor", _doctor_command, "what works on this machine: versions, device, models, sources, sinks")
+    return top
+
+
+def add(
+    commands: argparse._SubParsersAction[argparse.ArgumentParser],
+    name: str,
+    command: Callable[[argparse.Namespace], int],
+    summary: str,
+) -> argparse.ArgumentParser:
+    below = commands.add_parser(name, help=summary, description=summary)
+    below.add_argument("--debug", action="store_true", help="show tracebacks and debug messages")
+    below.add_argument("--json", action="store_true", help="print one JSON object on stdout at the end")
+    below.set_defaults(command=command)
+    return below
+
+
+def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(commands, "run", _run_command, "track objects of one source and send their masks to sinks")
+    below.add_argument("config", nargs="?", help="a YAML file; see configs/")
+    below.add_argument("--source", metavar="URI", help="FILE, FOLDER, camera:0, rtsp://..., scene:?objects=2")
+    below.add_argument("--model", metavar="M", help="nano, a Hub id, a folder")
+    below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
+    below.add_argument("--device", help="auto, cpu, cuda, mps")
+    below.add_argument("--runtime", help="auto, torch")
+    _prompt_options(below)
+    below.add_argument(
+        "--sink", action="append", default=[], metavar="URI", help="FILE.mp4, zmq:tcp://127.0.0.1:5555, ..."
+    )
+    below.add_argument("--control", metavar="ENDPOINT", help="take commands here, such as tcp://127.0.0.1:5556")
+    below.add_argument("--seconds", type=float, metavar="S", help="end after so long")
+    below.add_argument("--frames", type=int, metavar="N", help="end after so many tracked frames")
+
+
+def _prompt_options(below: argparse.ArgumentParser) -> None:
+    below.add_argument("--box", action="append", default=[], metavar="ID:x0,y0,x1,y1", help="for scene: also ID:truth")
+    below.add_argument(
+        "--point", action="append", default=[], metavar="ID:x,y[,0|1]", help="1: on the object (default)"
+    )
+    below.add_argument("--mask", action="append", default=[], metavar="ID:FILE.png", help="what is not black")
+
+
+def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(commands, "demo", _demo_command, "track a synthetic live scene and show everything working together")
+    below.add_argument("--seconds", type=float, default=15.0, metavar="S")
+    below.add_argument("--out", default="out/demo.mp4", metavar="FILE.mp4")
+
+
+def _subscribe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(commands, "subscribe", _subscribe_command, "print what a publisher sends")
+    below.add_argument("endpoint", metavar="ENDPOINT")
+    below.add_argument("--source", help="only this source; the first one heard if unset")
+    below.add_argument("--count", type=int, metavar="N", help="end after so many messages")
+    below.add_argument("--max-age-ms", type=float, metavar="M", help="refuse messages older than this")
+    below.add_argument(
+        "--timeout", type=float, default=10.0, metavar="S", help="end when nothing fresh comes for so long"
+    )
+
+
+def _talk(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    prompt = add(commands, "prompt", _prompt_command, "add or refine objects of a running pipeline")
+    prompt.add_argument("endpoint", metavar="ENDPOINT")
+    _prompt_options(prompt)
+    prompt.add_argument("--replace", action="store_true", help="start the object anew instead of refining it")
+    remove = add(commands, "remove", _remove_command, "stop tracking objects of a running pipeline")
+    remove.add_argument("endpoint", metavar="ENDPOINT")
+    remove.add_argument("ids", type=int, nargs="+", metavar="ID")
+    for name, summary in (
+        ("reset", "stop tracking all objects"),
+        ("pause", "let frames pass untracked"),
+        ("resume", "track again"),
+        ("status", "what a running pipeline says of itself"),
+    ):
+        below = add(commands, name, _verb_command, summary)
+        below.add_argument("endpoint", metavar="ENDPOINT")
+        below.set_defaults(verb=name)
+
+
+def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(commands, "bench", _bench_command, "measure: pipeline overhead, memory growth, age of results")
+    below.add_argument("what", choices=("pipeline", "memory", "age"))
+    below.add_argument("--model", default="nano", metavar="M")
+    below.add_argument("--frames", type=int, metavar="N")
+    below.add_argument("--objects", type=int, metavar="N")
+    below.add_argument("--size", default="1280x720", metavar="WxH", help="of the picture")
+
+
+def _run_command(given: argparse.Namespace) -> int:
+    from streamer.cli.run import run
+
+    return run(given)
+
+
+def _demo_command(given: argparse.Namespace) -> int:
+    from streamer.cli.demo import demo
+
+    return demo(given)
+
+
+def _subscribe_command(given: argparse.Namespace) -> int:
+    from streamer.cli.talk import subscribe
+
+    return subscribe(given)
+
+
+def _prompt_command(given: argparse.Namespace) -> int:
+    from streamer.cli.talk import prompt
+
+    return prompt(given)
+
+
+def _remove_command(given: argparse.Namespace) -> int:
+    from streamer.cli.talk import remove
+
+    return remove(given)
+
+
+def _verb_command(given: argparse.Namespace) -> int:
+    from streamer.cli.talk import verb
+
+    return verb(given)
+
+
+def _bench_command(given: argparse.Namespace) -> int:
+    from streamer.cli.bench import bench
+
+    return bench(given)
+
+
+def _doctor_command(given: argparse.Namespace) -> int:
+    from streamer.cli.doctor import doctor
+
+    return doctor(given)

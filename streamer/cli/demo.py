@@ -1,0 +1,193 @@
+"""`streamer demo`: a synthetic scene as a live camera, tracked, commanded, published, recorded and scored at once."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamer.bus import CommandClient, Publisher
+from streamer.cli.run import progress, report, summarise
+from streamer.control import controlled
+from streamer.edgetam import open_tracker
+from streamer.errors import CommandError, StreamerError
+from streamer.masks import Mask, box_of, iou
+from streamer.metrics import resident_mb
+from streamer.pipeline import Limits, Pipeline, stopped_by_signals
+from streamer.sinks import open_sink
+from streamer.sources import open_source
+from streamer.sources.scene import Scene, SceneSource
+from streamer.types import Command, Prompt, Remove, TrackResult
+
+log = logging.getLogger("streamer.demo")
+SCENE = "scene:?seed=2&objects=3&fps=30&frames=0&realtime"
+ANY_PORT = "tcp://127.0.0.1:*"
+SUBSCRIBER_PATIENCE_S = 4.0
+
+
+@dataclass(slots=True)
+class TruthSink:
+    """Scores every result against the scene's truth, on the frames on which an object can be seen."""
+
+    scene: Scene
+    ious: dict[int, list[float]] = field(default_factory=dict)
+
+    def write(self, result: TrackResult) -> None:
+        truth = self.scene.truth(result.frame.index)
+        for track in result.tracks:
+            if track.object_id in truth and truth[track.object_id].any():
+                self.ious.setdefault(track.object_id, []).append(iou(track.mask, truth[track.object_id]))
+
+    def close(self) -> None:
+        pass
+
+    def summary(self) -> dict[str, Any]:
+        every = [value for values in self.ious.values() for value in values]
+        return {
+            "mean_iou": round(float(np.mean(every)), 4) if every else None,
+            "mean_iou_by_object": {key: round(float(np.mean(values)), 4) for key, values in sorted(self.ious.items())},
+        }
+
+
+def demo(given: argparse.Namespace) -> int:
+    source = open_source(SCENE)
+    assert isinstance(source, SceneSource)
+    scene = source.scene
+    tracker = open_tracker("nano")
+    start_mb = resident_mb()
+    with contextlib.ExitStack() as opened:
+        publisher = Publisher(ANY_PORT)
+        truth = TruthSink(scene)
+        video = open_sink(given.out)
+        for sink in (publisher, video):
+            opened.callback(sink.close)
+        pipeline = Pipeline(
+            source,
+            tracker,
+            {"zmq": publisher, "video": video, "truth": truth},
+            first=opening(scene.truth(0)),
+            limits=Limits(seconds=given.seconds),
+        )
+        opened.enter_context(stopped_by_signals(pipeline.stop))
+        endpoint = opened.enter_context(controlled(pipeline, ANY_PORT))
+        assert endpoint is not None
+        subscriber = subscribe(publisher.endpoint)
+        opened.callback(subscriber.kill)
+        director = Director(endpoint, scene, pipeline, given.seconds)
+        director.start()
+        log.info("masks on %s, commands on %s, overlay in %s", publisher.endpoint, endpoint, given.out)
+        with progress(pipeline):
+            pipeline.run()
+        received = reap(subscriber)
+        director.join()
+    summary = summarise(pipeline, tracker.describe(), start_mb)
+    summary |= truth.summary() | {"commands": director.done, "subscriber": received, "video": given.out}
+    report(summary, as_json=given.json)
+    if not given.json:
+        log.info("mean IoU with the scene's truth %s, by object %s", summary["mean_iou"], summary["mean_iou_by_object"])
+        log.info("a second process decoded %d messages; the overlay is in %s", received["received"], given.out)
+    return check(director, received, Path(given.out))
+
+
+def opening(truth: dict[int, Mask]) -> list[Prompt]:
+    """Object 1 by its box, object 2 by a click."""
+    return [Prompt(1, box=_box(truth[1])), Prompt(2, points=(inner_point(truth[2]),), labels=(1,))]
+
+
+def inner_point(mask: Mask) -> tuple[float, float]:
+    """The point of a mask that is farthest from its rim."""
+    import cv2
+
+    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
+    return float(x), float(y)
+
+
+def _box(mask: Mask) -> tuple[int, int, int, int]:
+    box = box_of(mask)
+    if box is None:
+        raise CommandError("the object cannot be seen on this frame")
+    return box
+
+
+class Director(threading.Thread):
+    """Sends commands over the real socket while the pipeline runs: adds object 3, refines it, removes object 1."""
+
+    def __init__(self, endpoint: str, scene: Scene, pipeline: Pipeline, seconds: float) -> None:
+        super().__init__(name="director", daemon=True)
+        self.done: list[dict[str, Any]] = []
+        self.failed: str | None = None
+        self._endpoint, self._scene, self._pipeline, self._seconds = endpoint, scene, pipeline, seconds
+
+    def run(self) -> None:
+        started = time.monotonic()
+        try:
+            with CommandClient(self._endpoint, timeout_s=10.0) as client:
+                for at, verb in ((0.2, "add 3"), (0.45, "refine 3"), (0.7, "remove 1")):
+                    time.sleep(max(0.0, started + at * self._seconds - time.monotonic()))
+                    ack = client.send(*self._commands(verb))
+                    self.done.append({"command": verb, "frame": ack.index})
+        except StreamerError as error:
+            self.failed = str(error)
+
+    def _commands(self, verb: str) -> Sequence[Command]:
+        """What a person would point at now: the scene as it is at this moment."""
+        for ahead in range(0, 120, 3):  # an object that hides right now is waited for in the scene's own time
+            truth = self._scene.truth(self._pipeline.captured + ahead)[3]
+            if verb == "remove 1":
+                return [Remove(1)]
+            if np.count_nonzero(truth) > 0.004 * truth.size:
+                break
+        if verb == "add 3":
+            return [Prompt(3, box=_box(truth))]
+        return [Prompt(3, points=(inner_point(truth),), labels=(1,))]
+
+
+def subscribe(endpoint: str) -> subprocess.Popen[str]:
+    """A subscriber in a process of its own, decoding every mask it gets."""
+    command = [
+        sys.executable,
+        "-m",
+        "streamer",
+        "subscribe",
+        endpoint,
+        "--json",
+        "--timeout",
+        str(SUBSCRIBER_PATIENCE_S),
+    ]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def reap(subscriber: subprocess.Popen[str]) -> dict[str, Any]:
+    """What the subscriber counted; it ends by itself when nothing comes any more."""
+    try:
+        out, _ = subscriber.communicate(timeout=SUBSCRIBER_PATIENCE_S * 4)
+        counted: dict[str, Any] = json.loads(out)
+    except (subprocess.TimeoutExpired, ValueError) as error:
+        raise StreamerError(f"the subscriber in the second process failed: {error}") from error
+    return counted
+
+
+def check(director: Director, received: dict[str, Any], video: Path) -> int:
+    """1 with a line for each part of the demo that did not work."""
+    wrong = []
+    if director.failed:
+        wrong.append(f"a command failed: {director.failed}")
+    if not received["received"]:
+        wrong.append("the subscriber got nothing")
+    if not video.stat().st_size:
+        wrong.append(f"{video} is empty")
+    for line in wrong:
+        log.error(line)
+    return int(bool(wrong))

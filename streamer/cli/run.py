@@ -1,0 +1,162 @@
+"""`streamer run`: one source through one tracker to sinks."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import logging
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from streamer import config
+from streamer.channel import Channel, Closed
+from streamer.cli import prompts
+from streamer.control import controlled
+from streamer.edgetam import open_tracker
+from streamer.metrics import resident_mb
+from streamer.pipeline import Limits, Pipeline, stopped_by_signals
+from streamer.sinks import open_sink
+from streamer.sources import open_source
+from streamer.types import Sink, Source
+from streamer.uris import redact
+
+log = logging.getLogger("streamer")
+TERMINAL_LINE_S, LOG_LINE_S = 0.5, 5.0
+
+
+def run(given: argparse.Namespace) -> int:
+    settings = config.load(Path(given.config) if given.config else None, overrides(given))
+    with contextlib.ExitStack() as opened:
+        source = open_source(settings.source.uri, name=settings.source.name)
+        opened.callback(source.close)
+        first = prompts.build(settings.prompts, truth_of(source))
+        sinks = open_sinks(settings.sinks, opened)
+        tracker = tracker_of(settings)
+        pipeline = Pipeline(source, tracker, sinks, first=first, limits=Limits(settings.frames, settings.seconds))
+        model = tracker.describe()
+        log.info(
+            "model %s, %d x %d, %s on %s, %s", *(model[k] for k in ("id", "size", "size", "runtime", "device", "dtype"))
+        )
+        start_mb = resident_mb()
+        opened.enter_context(stopped_by_signals(pipeline.stop))
+        bound = opened.enter_context(controlled(pipeline, settings.control))
+        if bound:
+            log.info("taking commands on %s", bound)
+        with progress(pipeline):
+            pipeline.run()
+        summary = summarise(pipeline, model, start_mb)
+    report(summary, as_json=given.json)
+    return 0
+
+
+def overrides(given: argparse.Namespace) -> dict[str, Any]:
+    """What the command line says, nested like the file."""
+    changed: dict[str, Any] = {}
+    if given.source is not None:
+        changed["source"] = {"uri": given.source}
+    chosen = {"id": given.model, "size": given.size, "device": given.device, "runtime": given.runtime}
+    if any(value is not None for value in chosen.values()):
+        changed["model"] = {key: value for key, value in chosen.items() if value is not None}
+    if wanted := prompts.parse(given.box, given.point, given.mask):
+        changed["prompts"] = wanted
+    if given.sink:
+        changed["sinks"] = given.sink
+    for name in ("control", "seconds", "frames"):
+        if getattr(given, name) is not None:
+            changed[name] = getattr(given, name)
+    return changed
+
+
+def tracker_of(settings: config.Settings) -> Any:
+    from streamer.edgetam.tracker import Rules
+
+    model, rules = settings.model, settings.tracking
+    return open_tracker(
+        model.id, size=model.size, device=model.device, runtime=model.runtime, rules=Rules(**rules.model_dump())
+    )
+
+
+def truth_of(source: Source) -> Any:
+    """The true masks on the first frame, where the source knows them."""
+    scene = getattr(source, "scene", None)
+    return None if scene is None else scene.truth(0)
+
+
+def open_sinks(uris: Sequence[str], opened: contextlib.ExitStack) -> dict[str, Sink]:
+    """Sinks by their shown address; those already open are closed if one cannot be opened."""
+    sinks: dict[str, Sink] = {}
+    for uri in uris:
+        sink = open_sink(uri)
+        opened.callback(sink.close)
+        name = redact(uri)
+        sinks[name if name not in sinks else f"{name} ({len(sinks)})"] = sink
+        if endpoint := getattr(sink, "endpoint", None):
+            log.info("publishing on %s", endpoint)
+    return sinks
+
+
+@contextlib.contextmanager
+def progress(pipeline: Pipeline) -> Iterator[None]:
+    """A line that renews itself on a terminal, a log line now and then elsewhere."""
+    stop: Channel[None] = Channel(1)
+    terminal = sys.stderr.isatty()
+
+    def show() -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                try:
+                    stop.get(TERMINAL_LINE_S if terminal else LOG_LINE_S)
+                except Closed:
+                    return
+            line = pipeline.meter.line(pipeline.captured, pipeline.dropped)
+            if terminal:
+                print(f"\r{line:<110}", end="", file=sys.stderr, flush=True)
+            else:
+                log.info(line)
+
+    thread = threading.Thread(target=show, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.close()
+        thread.join()
+        if terminal:
+            print(file=sys.stderr)
+
+
+def summarise(pipeline: Pipeline, model: dict[str, Any], start_mb: float) -> dict[str, Any]:
+    """The figures of a run."""
+    return {
+        "frames_captured": pipeline.captured,
+        "frames_tracked": pipeline.meter.tracked,
+        "frames_dropped": pipeline.dropped,
+        **pipeline.meter.summary(),
+        "rss_mb": {"start": round(start_mb, 1), "end": round(resident_mb(), 1)},
+        "model": model,
+    }
+
+
+def report(summary: dict[str, Any], *, as_json: bool) -> None:
+    """One JSON object on stdout, or its figures in words on stderr."""
+    if as_json:
+        print(json.dumps(summary))
+        return
+    latency = summary["latency_ms"]
+    log.info(
+        "captured %d, tracked %d, dropped %d; %.1f fps; latency %.0f ms median, %.0f ms at the 95th percentile",
+        summary["frames_captured"],
+        summary["frames_tracked"],
+        summary["frames_dropped"],
+        summary["fps"],
+        latency["p50"],
+        latency["p95"],
+    )
+    for entry in summary["objects"]:
+        log.info(
+            "object %d: %s, score %.2f, seen on %d frames", *(entry[k] for k in ("id", "state", "score", "frames"))
+        )

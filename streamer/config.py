@@ -1,0 +1,119 @@
+"""Settings of a run: one typed place for each default, unknown keys refused with the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from streamer.errors import UsageError
+
+
+class Section(BaseModel):
+    """A part of the configuration; a key that is none of its own is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceSettings(Section):
+    uri: str = Field(description="where frames come from: a file, a folder, camera:0, rtsp://..., scene:")
+    name: str | None = Field(None, pattern=r"^[\w.-]+$", description="what messages call this source")
+
+
+class ModelSettings(Section):
+    id: str = Field("nano", description="nano, a Hub id such as yonigozlan/EdgeTAM-hf, or a folder")
+    size: int | None = Field(
+        None, ge=64, le=2048, description="side of the square input; the checkpoint's own if unset"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda or mps")
+    runtime: Literal["auto", "torch"] = "auto"
+
+
+class TrackingSettings(Section):
+    conditioning: int = Field(4, ge=1, le=64, description="prompted frames kept for each object")
+    seen_above: float = Field(0.5, ge=0, le=1, description="score above which an object counts as seen")
+    lost_after: int = Field(30, ge=1, description="frames unseen in a row after which an object is lost")
+    max_objects: int = Field(64, ge=1, le=1024)
+
+
+class PromptSettings(Section):
+    object_id: int = Field(ge=0)
+    points: tuple[tuple[float, float, Literal[0, 1]], ...] = Field(
+        (), description="x, y, and 1 on the object or 0 off it"
+    )
+    box: tuple[float, float, float, float] | Literal["truth"] | None = None
+    mask: Path | None = Field(None, description="a picture of the frame's size; what is not black is the object")
+
+
+class Settings(Section):
+    """Everything of one run."""
+
+    source: SourceSettings
+    model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
+    tracking: TrackingSettings = Field(default_factory=lambda: TrackingSettings.model_validate({}))
+    prompts: tuple[PromptSettings, ...] = ()
+    sinks: tuple[str, ...] = ()
+    control: str | None = Field(None, description="where commands are taken, such as tcp://127.0.0.1:5556")
+    seconds: float | None = Field(None, gt=0)
+    frames: int | None = Field(None, gt=0)
+
+
+def load(path: Path | None, overrides: dict[str, Any]) -> Settings:
+    """The settings of a YAML file with `overrides` (nested like the file) on top; raises UsageError naming the key."""
+    where = "settings" if path is None else str(path)
+    raw = {} if path is None else _read(path)
+    try:
+        return Settings.model_validate(_merged(raw, overrides))
+    except ValidationError as error:
+        raise UsageError(f"{where}: {_first(error)}") from error
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise UsageError(f"{path}: holds no settings; see configs/ for examples")
+    return raw
+
+
+def _merged(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(raw)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return merged
+
+
+def _first(error: ValidationError) -> str:
+    """One line for the first thing that is wrong."""
+    problem = error.errors()[0]
+    *parents, key = [str(part) for part in problem["loc"]] or [""]
+    place = ".".join([*parents, key])
+    match problem["type"]:
+        case "extra_forbidden":
+            near = difflib.get_close_matches(key, _known(parents), n=1)
+            return f"unknown key {place!r}" + (
+                f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_known(parents))}"
+            )
+        case "missing":
+            return f"{place} is missing" + ("; say --source or give a config file" if place == "source" else "")
+        case _:
+            return f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+
+
+def _known(parents: list[str]) -> list[str]:
+    sections: dict[str, type[Section]] = {
+        "source": SourceSettings,
+        "model": ModelSettings,
+        "tracking": TrackingSettings,
+        "prompts": PromptSettings,
+    }
+    section = sections.get(parents[0], Settings) if parents else Settings
+    return list(section.model_fields)

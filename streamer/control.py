@@ -1,0 +1,33 @@
+"""The command server beside a pipeline: requests in over the bus, acknowledgements back."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from streamer.bus import CommandServer
+from streamer.channel import Channel
+from streamer.pipeline import Pipeline
+
+
+@contextlib.contextmanager
+def controlled(pipeline: Pipeline, endpoint: str | None) -> Iterator[str | None]:
+    """Take commands for `pipeline` on `endpoint` while the block runs; yields the address that was bound.
+
+    Raises SinkError where the endpoint cannot be bound; no endpoint, no server.
+    """
+    if endpoint is None:
+        yield None
+        return
+    server = CommandServer(endpoint)
+    stop: Channel[None] = Channel(1)
+    thread = threading.Thread(
+        target=server.serve, args=(pipeline.commands, pipeline.status, stop), name="commands", daemon=True
+    )
+    thread.start()
+    try:
+        yield server.endpoint
+    finally:
+        stop.close()
+        thread.join(2.0)

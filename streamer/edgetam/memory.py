@@ -1,0 +1,96 @@
+"""What is remembered of each object: bounded for ever, and exactly what transformers would read."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from streamer.edgetam.graphs import Bank
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """How much is kept of one object. The model's config says how many recent memories and pointers it reads."""
+
+    conditioning: int = 4  # prompted frames: the first, and the latest others
+    recent: int = 6
+    pointers: int = 15
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """One remembered step."""
+
+    step: int
+    memory_tc: Tensor
+    pointer_c: Tensor
+
+
+@dataclass(slots=True, eq=False)
+class ObjectMemory:
+    """The memories of one object; a step is one tracked frame."""
+
+    capacity: Capacity
+    step: int = 0
+    conditioning: list[Entry] = field(default_factory=list)
+    recent: deque[Entry] = field(init=False)
+    pointers: deque[tuple[int, Tensor]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.recent = deque(maxlen=self.capacity.recent)
+        self.pointers = deque(maxlen=self.capacity.pointers)
+
+    def write(self, memory_tc: Tensor, pointer_c: Tensor, *, prompted: bool) -> None:
+        """Remember this step; the next one begins."""
+        entry = Entry(self.step, memory_tc, pointer_c)
+        if prompted:
+            self.conditioning.append(entry)
+            if len(self.conditioning) > self.capacity.conditioning:
+                del self.conditioning[1 if self.capacity.conditioning > 1 else 0]  # the first prompt is the surest
+        else:
+            self.recent.append(entry)
+            self.pointers.append((self.step, pointer_c))
+        self.step += 1
+
+    def readable(self, oldest_row: int) -> tuple[list[tuple[int, Tensor]], list[tuple[int, Tensor]]]:
+        """Memories with their row of the temporal table, and pointers with their age in steps."""
+        memories = [(oldest_row, entry.memory_tc) for entry in self.conditioning]
+        memories += [
+            (self.step - entry.step - 1, entry.memory_tc)
+            for entry in self.recent
+            if self.step - entry.step <= self.capacity.recent
+        ]
+        pointers = [(self.step - entry.step, entry.pointer_c) for entry in self.conditioning]
+        pointers += [
+            (self.step - step, pointer)
+            for step, pointer in reversed(self.pointers)
+            if self.step - step <= self.capacity.pointers
+        ]
+        return memories, pointers
+
+
+def bank(objects: Sequence[ObjectMemory], oldest_row: int) -> Bank:
+    """The memories of several objects side by side, padded where one has fewer than another."""
+    read = [memory.readable(oldest_row) for memory in objects]
+    memories, rows, memory_valid = _stack([memories for memories, _ in read])
+    pointers, ages, pointer_valid = _stack([pointers for _, pointers in read])
+    padded = not (bool(memory_valid.all()) and bool(pointer_valid.all()))
+    return Bank(
+        memories, rows, pointers, ages.float(), memory_valid if padded else None, pointer_valid if padded else None
+    )
+
+
+def _stack(lists: list[list[tuple[int, Tensor]]]) -> tuple[Tensor, Tensor, Tensor]:
+    """Values b x n x ..., their numbers b x n, and which are not padding."""
+    longest = max(len(entries) for entries in lists)
+    blank = torch.zeros_like(lists[0][0][1])
+    values = torch.stack(
+        [torch.stack([value for _, value in entries] + [blank] * (longest - len(entries))) for entries in lists]
+    )
+    numbers = torch.tensor([[n for n, _ in entries] + [0] * (longest - len(entries)) for entries in lists])
+    valid = torch.tensor([[True] * len(entries) + [False] * (longest - len(entries)) for entries in lists])
+    return values, numbers.to(values.device), valid.to(values.device)

@@ -1,0 +1,73 @@
+"""transformers' own documented streaming loop: the yardstick of parity and of benchmarks. Nothing else uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from streamer.edgetam.weights import Checkpoint
+from streamer.types import Frame, Prompt
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ReferenceTrack:
+    """What transformers says of the object: low-resolution logits, and the mask at the frame's size."""
+
+    logits: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+    object_logit: float
+
+
+class ReferenceTracker:
+    """One object through transformers' session, as its documentation streams; memory grows with every frame."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        from transformers import Sam2ImageProcessor, Sam2VideoProcessor, Sam2VideoVideoProcessor
+
+        options: dict[str, Any] = {
+            "size": {"height": checkpoint.size, "width": checkpoint.size},
+            "image_mean": list(checkpoint.mean),
+            "image_std": list(checkpoint.std),
+        }
+        self._model = checkpoint.model
+        self._processor = Sam2VideoProcessor(
+            Sam2ImageProcessor(**options), Sam2VideoVideoProcessor(**options), target_size=checkpoint.size
+        )
+        self._session = self._processor.init_video_session(inference_device=checkpoint.device)
+        self._index = 0
+
+    def track(self, frame: Frame, prompt: Prompt | None = None) -> ReferenceTrack:
+        """The next frame; a prompt on it is added first."""
+        inputs = self._processor(images=np.array(frame.image), return_tensors="pt")
+        if prompt is not None:
+            self._add(frame, prompt)
+        output = self._model(inference_session=self._session, frame=inputs.pixel_values[0], frame_idx=self._index)
+        self._index += 1
+        wide = self._processor.post_process_masks([output.pred_masks], inputs.original_sizes, binarize=False)[0]
+        return ReferenceTrack(
+            output.pred_masks[0, 0].float().numpy(),
+            (wide[0, 0] > 0).numpy(),
+            float(output.object_score_logits.flatten()[0]),
+        )
+
+    def _add(self, frame: Frame, prompt: Prompt) -> None:
+        points = [[[list(point) for point in prompt.points]]] if prompt.points else None
+        labels = [[list(prompt.labels)]] if prompt.points else None
+        boxes = [[list(prompt.box)]] if prompt.box is not None else None
+        self._processor.add_inputs_to_inference_session(
+            inference_session=self._session,
+            frame_idx=self._index,
+            obj_ids=prompt.object_id,
+            input_points=points,
+            input_labels=labels,
+            input_boxes=boxes,
+            input_masks=None if prompt.mask is None else torch.from_numpy(np.array(prompt.mask)),
+            original_size=(frame.height, frame.width),
+        )
+
+
+__all__ = ["ReferenceTrack", "ReferenceTracker"]

@@ -1,0 +1,206 @@
+"""Checkpoints to modules on a device: the embedded `nano`, a Hub id, a local folder, or random full-size weights."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from streamer.errors import ModelError, UsageError
+
+HUB_DEFAULT = "yonigozlan/EdgeTAM-hf"
+NANO = Path(__file__).parent / "nano"
+FULL_RANDOM = "full-random"
+FULL_SIZE = 1024
+STRIDE = 16  # of the features that memory works on
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+RANDOM_SEED = 20240807
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """A loaded model and what its processor's config says about pictures."""
+
+    model: Any  # transformers' EdgeTamVideoModel in evaluation mode
+    name: str
+    size: int  # side of the model's square input
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    device: torch.device
+    dtype: torch.dtype  # of the heavy arithmetic; weights stay float32
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "id": self.name,
+            "size": self.size,
+            "runtime": "torch",
+            "device": str(self.device),
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+
+
+def load(name: str, *, size: int | None = None, device: str = "auto", merge: bool = True) -> Checkpoint:
+    """Load a checkpoint; `merge` folds batch normalisation into the convolutions (exact to rounding).
+
+    Raises ModelError naming the model and the remedy.
+    """
+    chosen = choose_device(device)
+    with _quiet():
+        if name == FULL_RANDOM:
+            model, mean, std = full_random(size or FULL_SIZE), IMAGENET_MEAN, IMAGENET_STD
+        else:
+            model, mean, std = _from_pretrained(name, size)
+    model.eval().requires_grad_(requires_grad=False)
+    if merge:
+        fold_batch_norms(model.vision_encoder.backbone)
+    dtype = torch.bfloat16 if chosen.type == "cuda" else torch.float32
+    return Checkpoint(model.to(chosen), name, int(model.config.image_size), mean, std, chosen, dtype)
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of a setting; `auto` takes CUDA, then MPS, then the CPU. Raises UsageError."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(kind for kind, there in available.items() if there))
+    kind = name.split(":", maxsplit=1)[0]
+    if kind not in available:
+        raise UsageError(f"device {name!r} is unknown; known: auto, cuda, mps, cpu")
+    if not available[kind]:
+        raise UsageError(f"device {name!r} is not available on this machine; use auto or cpu")
+    return torch.device(name)
+
+
+def full_random(size: int = FULL_SIZE) -> Any:
+    """EdgeTAM's full architecture (13.9 M parameters) with random weights: as fast as the real one, and untrained."""
+    from transformers import EdgeTamVideoConfig, EdgeTamVideoModel, EdgeTamVisionConfig
+
+    backbone = {
+        "model_type": "timm_wrapper",
+        "architecture": "repvit_m1",
+        "num_classes": 2,
+        "do_pooling": True,
+        "model_args": {"in_chans": 3, "features_only": True, "out_indices": [0, 1, 2, 3]},
+    }
+    config = EdgeTamVideoConfig(
+        vision_config=EdgeTamVisionConfig(backbone_config=backbone),
+        enable_occlusion_spatial_embedding=False,
+        enable_temporal_pos_encoding_for_object_pointers=False,
+    )
+    resize(config, size)
+    with torch.random.fork_rng():
+        torch.manual_seed(RANDOM_SEED)
+        model = EdgeTamVideoModel(config)
+    model.prompt_encoder.shared_embedding.positional_embedding.copy_(model.shared_image_embedding.positional_embedding)
+    return model
+
+
+def resize(config: Any, size: int) -> None:
+    """Set every field of a config that depends on the input size; raises UsageError for a size that does not divide."""
+    grid = size // STRIDE
+    windows = round(config.perceiver_resampler_num_latents_2d**0.5)
+    if size % STRIDE or grid % windows:
+        raise UsageError(
+            f"size {size}: this model takes multiples of {STRIDE * windows}, such as {STRIDE * windows * 2}"
+        )
+    config.image_size = size
+    config.prompt_encoder_config.image_size = size
+    config.vision_config.backbone_feature_sizes = [[grid * 4] * 2, [grid * 2] * 2, [grid] * 2]
+    config.memory_attention_rope_feat_sizes = [grid, grid]
+
+
+def _from_pretrained(name: str, size: int | None) -> tuple[Any, Any, Any]:
+    from transformers import EdgeTamVideoConfig, EdgeTamVideoModel
+    from transformers.image_processing_utils import ImageProcessingMixin
+
+    folder = NANO if name == "nano" else Path(name)
+    where = str(folder) if folder.is_dir() else name
+    _refuse_early(name, folder)
+    try:
+        config = EdgeTamVideoConfig.from_pretrained(where)
+        if config.model_type not in ("edgetam_video", "edgetam"):
+            raise ModelError(f"model {name}: it is a {config.model_type!r}, not an EdgeTAM")
+        if size is not None and size != config.image_size:
+            resize(config, size)
+        model, report = EdgeTamVideoModel.from_pretrained(
+            where, config=config, output_loading_info=True, dtype=torch.float32
+        )
+        processor, _ = ImageProcessingMixin.get_image_processor_dict(where)
+    except (OSError, ValueError, RuntimeError, KeyError) as error:
+        raise ModelError(_explain(name, folder, error)) from error
+    if missing := report["missing_keys"]:
+        raise ModelError(
+            f"model {name}: {len(missing)} weights are missing, {sorted(missing)[0]} first: not an EdgeTAM?"
+        )
+    processor = processor.get("image_processor", processor)
+    return model, tuple(processor["image_mean"]), tuple(processor["image_std"])
+
+
+def _refuse_early(name: str, folder: Path) -> None:
+    """Say what is wrong with a folder before transformers says it in ten lines."""
+    if folder.is_dir():
+        config = folder / "config.json"
+        if not config.exists():
+            raise ModelError(
+                f"model {name}: there is no config.json in that folder; give one that save_pretrained wrote"
+            )
+        try:
+            kind = json.loads(config.read_text()).get("model_type")
+        except (ValueError, OSError) as error:
+            raise ModelError(f"model {name}: config.json cannot be read: {error}") from error
+        if kind not in ("edgetam_video", "edgetam"):
+            raise ModelError(f"model {name}: it is a {kind!r}, not an EdgeTAM")
+    elif name == "nano" or name.startswith((".", "/", "~")) or name.count("/") != 1:
+        raise ModelError(f"model {name}: no such folder; use nano, a folder, or a Hub id like {HUB_DEFAULT}")
+
+
+def _explain(name: str, folder: Path, error: Exception) -> str:
+    if folder.is_dir():
+        return f"model {name}: cannot be loaded: {str(error).splitlines()[0]}"
+    return (
+        f"model {name}: the Hugging Face Hub does not answer, or has no such model. Copy it here with "
+        f"`hf download {name} --local-dir FOLDER` on a machine that reaches it and use --model FOLDER, "
+        "or use the embedded --model nano"
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """transformers announces every load with bars and warnings; errors still come as exceptions."""
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def fold_batch_norms(module: nn.Module) -> int:
+    """Fold each batch normalisation into the convolution just before it, in place; returns how many."""
+    folded = 0
+    previous: tuple[str, nn.Conv2d] | None = None
+    for name, child in list(module.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and previous is not None:
+            setattr(module, previous[0], fuse_conv_bn_eval(previous[1], child))
+            setattr(module, name, _activation_of(child))
+            folded += 1
+        previous = (name, child) if isinstance(child, nn.Conv2d) else None
+        folded += fold_batch_norms(child)
+    return folded
+
+
+def _activation_of(norm: nn.BatchNorm2d) -> nn.Module:
+    """timm's BatchNormAct2d also drops out and activates; what stays of it is the activation."""
+    activation = getattr(norm, "act", None)
+    return activation if isinstance(activation, nn.Module) else nn.Identity()

@@ -1,0 +1,33 @@
+"""Errors a user can cause: one clear line that names the setting or the input, and the remedy."""
+
+
+class StreamerError(Exception):
+    """Something failed while running; the command line exits with 1."""
+
+    exit_code = 1
+
+
+class UsageError(StreamerError):
+    """What was asked for makes no sense as it stands; the command line exits with 2."""
+
+    exit_code = 2
+
+
+class SourceError(StreamerError):
+    """A camera, stream or file cannot be opened or has failed."""
+
+
+class SinkError(StreamerError):
+    """An output cannot be opened or written."""
+
+
+class ModelError(StreamerError):
+    """A model cannot be loaded."""
+
+
+class CommandError(UsageError):
+    """A command that cannot be carried out on this frame; the tracker's state is as before."""
+
+
+class WireError(StreamerError):
+    """Bytes that are no message or command of this version."""

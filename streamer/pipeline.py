@@ -1,0 +1,240 @@
+"""Capture, track and write, each in a thread of its own; the only module that starts threads for them."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any
+
+from streamer.channel import Channel, Closed
+from streamer.errors import CommandError
+from streamer.metrics import Meter
+from streamer.types import Ack, Command, Frame, Pause, Request, Resume, Sink, Source, Tracker, TrackResult
+
+LIVE_DEPTH = 1  # the newest frame wins: at 60 fps in and 25 ms a step a result is 34 ms old at 1, 549 ms at 32
+RECORDED_DEPTH = 8
+SINK_DEPTH = 8
+COMMAND_DEPTH = 64
+SLICE_S = 0.05  # the main thread waits in slices: a bare join misses Ctrl-C now and then
+GRACE_S = 2.5  # for a stage to end after it was told to; one blocked in a read beyond that is left behind
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Where a run ends by itself; None is for ever."""
+
+    frames: int | None = None
+    seconds: float | None = None
+
+
+class Pipeline:
+    """One source through one tracker to any number of sinks.
+
+    `first` takes effect on the first frame; what arrives in `commands` on the frame that is tracked next.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        tracker: Tracker,
+        sinks: Mapping[str, Sink],
+        *,
+        first: Sequence[Command] = (),
+        limits: Limits = Limits(),
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.source = source
+        self.tracker = tracker
+        self.sinks = dict(sinks)
+        self.limits = limits
+        self.meter = Meter()
+        self.captured = 0
+        self.commands: Channel[Request] = Channel(COMMAND_DEPTH)
+        self._first = tuple(first)
+        self._clock_ns = clock_ns
+        self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
+        self._results: dict[str, Channel[TrackResult]] = {
+            name: Channel(SINK_DEPTH, lossy=source.live) for name in self.sinks
+        }
+        self._errors: list[BaseException] = []
+        self._waiting: list[Request] = []
+        self._paused = False
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were captured and never tracked."""
+        return self._frames.dropped
+
+    def run(self) -> None:
+        """Run until the source ends, a limit is reached, `stop` is called or a stage fails; raise the first failure."""
+        stages: dict[str, Callable[[], None]] = {"capture": self._capture, "track": self._track}
+        stages |= {f"write {name}": lambda name=name: self._write(name) for name in self.sinks}  # type: ignore[misc]
+        threads = [self._start(name, stage) for name, stage in stages.items()]
+        deadline = None if self.limits.seconds is None else time.monotonic() + self.limits.seconds
+        try:
+            while any(thread.is_alive() for thread in threads):
+                threads[1].join(SLICE_S)
+                if deadline is not None and time.monotonic() > deadline:
+                    self.stop()
+                if self._frames.closed and not threads[1].is_alive():
+                    break
+        finally:
+            self.stop()
+            self._join(threads)
+        if self._errors:
+            raise self._errors[0]
+
+    def stop(self) -> None:
+        """End capture and tracking; what was tracked is still written, and every sink is closed."""
+        self._frames.abort()
+
+    def status(self) -> dict[str, Any]:
+        """What a user may ask a running pipeline."""
+        return {
+            "source": self.source.name,
+            "frames_captured": self.captured,
+            "frames_tracked": self.meter.tracked,
+            "frames_dropped": self.dropped,
+            "paused": self._paused,
+            **self.meter.summary(),
+        }
+
+    def _start(self, name: str, stage: Callable[[], None]) -> threading.Thread:
+        thread = threading.Thread(target=self._guard, args=(stage,), name=name, daemon=True)
+        thread.start()
+        return thread
+
+    def _guard(self, stage: Callable[[], None]) -> None:
+        try:
+            stage()
+        except Closed:
+            pass  # a neighbour ended; so do we
+        except BaseException as error:  # noqa: BLE001 - raised again in run(), with its traceback
+            self._errors.append(error)
+            self.stop()
+
+    def _join(self, threads: list[threading.Thread]) -> None:
+        deadline = time.monotonic() + GRACE_S
+        capture, track, *writers = threads
+        for thread in (track, *writers, capture):
+            while thread.is_alive() and time.monotonic() < deadline:
+                thread.join(SLICE_S)
+
+    def _capture(self) -> None:
+        try:
+            for frame in self.source:
+                self.captured += 1
+                self._frames.put(frame)
+        finally:
+            self._frames.close()
+            self.source.close()
+
+    def _track(self) -> None:
+        try:
+            for frame in self._frames:
+                result = self._step(frame)
+                if result is None:
+                    continue
+                for channel in self._results.values():
+                    channel.put(result)
+                self.meter.update(result, self._clock_ns())
+                if self.meter.tracked == self.limits.frames:
+                    break
+        finally:
+            self._frames.abort()
+            self.commands.close()
+            for channel in self._results.values():
+                channel.close()
+            self._refuse("the stream has ended")
+
+    def _write(self, name: str) -> None:
+        sink, results = self.sinks[name], self._results[name]
+        try:
+            for result in results:
+                sink.write(result)
+        finally:
+            results.abort()
+            sink.close()
+
+    def _step(self, frame: Frame) -> TrackResult | None:
+        """Apply what was asked for to this frame and track it; None while paused."""
+        accepted = self._accept(frame)
+        first, self._first = self._first, ()
+        commands = (*first, *(command for request in accepted for command in request.commands))
+        self._paused = paused(self._paused, commands)
+        started_ns = self._clock_ns()
+        tracks = () if self._paused else self.tracker.track(frame, [c for c in commands if not _switches(c)])
+        tracked_ns = self._clock_ns()
+        for request in accepted:
+            request.reply(Ack(index=frame.index, epoch=frame.epoch))
+        if self._paused:
+            return None
+        return TrackResult(
+            frame=frame,
+            tracks=tracks,
+            dropped=self.dropped,
+            tracked_ns=tracked_ns,
+            timings_ms={
+                "queue": (started_ns - frame.captured_ns) / 1e6,
+                "track": (tracked_ns - started_ns) / 1e6,
+            },
+        )
+
+    def _accept(self, frame: Frame) -> list[Request]:
+        """The waiting requests that can take effect on this frame; the others are refused, or wait for the next."""
+        accepted: list[Request] = []
+        later: list[Request] = []
+        prompted = {command.object_id for command in self._first if hasattr(command, "object_id")}
+        for request in self._waiting + self.commands.drain():
+            if later or request.prompted_ids & prompted:
+                later.append(request)  # one prompt for an object on a frame; the order of requests is kept
+                continue
+            before = [*self._first, *(command for earlier in accepted for command in earlier.commands)]
+            try:
+                if paused(self._paused, (*before, *request.commands)) and not all(map(_switches, request.commands)):
+                    raise CommandError("tracking is paused; send resume first")
+                self.tracker.check(frame, [c for c in (*before, *request.commands) if not _switches(c)])
+            except CommandError as error:
+                request.reply(Ack(error=str(error)))
+                continue
+            accepted.append(request)
+            prompted |= request.prompted_ids
+        self._waiting = later
+        return accepted
+
+    def _refuse(self, why: str) -> None:
+        for request in self._waiting + self.commands.drain():
+            request.reply(Ack(error=why))
+
+
+def _switches(command: Command) -> bool:
+    return isinstance(command, Pause | Resume)
+
+
+def paused(before: bool, commands: Sequence[Command]) -> bool:
+    """Whether tracking is paused after these commands."""
+    for command in commands:
+        if _switches(command):
+            before = isinstance(command, Pause)
+    return before
+
+
+@contextlib.contextmanager
+def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
+    """Ctrl-C and SIGTERM call `stop`; a second Ctrl-C raises KeyboardInterrupt. The old handlers are given back."""
+
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.default_int_handler)
+        stop()
+
+    before = {number: signal.signal(number, on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,86 @@
+"""Masks as PNG files, and tracks as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from streamer.errors import SinkError
+from streamer.masks import encode
+from streamer.types import Track, TrackResult
+
+PALETTE_LIMIT = 255  # ids above do not fit an 8-bit picture and are written at 16 bits
+
+
+class MaskFolderSink:
+    """One PNG a frame, `00000042.png`: the pixel's value is the object's id, 0 is nothing. The last object wins."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def write(self, result: TrackResult) -> None:
+        highest = max((track.object_id for track in result.tracks), default=0)
+        labels = np.zeros(result.frame.image.shape[:2], np.uint8 if highest <= PALETTE_LIMIT else np.uint16)
+        for track in result.tracks:
+            labels[track.mask] = track.object_id
+        path = self._folder / f"{result.frame.index:08d}.png"
+        try:
+            path.write_bytes(cv2.imencode(".png", labels)[1].tobytes())
+        except OSError as error:
+            raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def close(self) -> None:
+        pass
+
+
+class JsonLinesSink:
+    """One line a frame, with each object's mask as COCO RLE (`pycocotools` reads it)."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            self._file = path.open("w", encoding="utf-8")
+        except OSError as error:
+            raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def write(self, result: TrackResult) -> None:
+        frame = result.frame
+        line = {
+            "source": frame.source,
+            "index": frame.index,
+            "epoch": frame.epoch,
+            "wall_ns": frame.wall_ns,
+            "pts_s": frame.pts_s,
+            "dropped": result.dropped,
+            "objects": [_object(track) for track in result.tracks],
+        }
+        try:
+            self._file.write(json.dumps(line) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise SinkError(
+                f"{self._path}: cannot be written: {error.strerror}; {frame.index} frames are in it"
+            ) from error
+
+    def close(self) -> None:
+        if not self._file.closed:
+            try:
+                self._file.close()
+            except OSError as error:
+                raise SinkError(f"{self._path}: cannot be finished: {error.strerror}") from error
+
+
+def _object(track: Track) -> dict[str, Any]:
+    height, width = track.mask.shape
+    return {
+        "id": track.object_id,
+        "state": track.state,
+        "score": round(track.score, 4),
+        "predicted_iou": round(track.predicted_iou, 4),
+        "box": track.box,
+        "segmentation": {"size": [height, width], "counts": encode(track.mask, (0, 0, width, height), "rle").decode()},
+    }

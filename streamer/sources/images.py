@@ -1,0 +1,65 @@
+"""A folder or glob of still pictures as a recording."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+
+from streamer.errors import SourceError
+from streamer.sources.pace import Pace
+from streamer.types import Frame
+from streamer.uris import Address
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+DEFAULT_FPS = 25.0
+
+
+class ImageSource:
+    """Pictures in the order of their names. `?fps=N` gives them times, `?realtime` plays them at that pace."""
+
+    def __init__(self, path: Path, address: Address, *, name: str) -> None:
+        address.allow("fps", "realtime", "loop")
+        self.name = name
+        self.live = address.flag("realtime")
+        self._loop = address.flag("loop")
+        self._fps = address.number("fps", DEFAULT_FPS)
+        self._paths = _pictures(path)
+        self._closed = False
+
+    def __iter__(self) -> Iterator[Frame]:
+        pace, index, epoch = Pace(), 0, 0
+        while not self._closed:
+            for path in self._paths:
+                if self._closed:
+                    return
+                if self.live:
+                    pace.wait(index / self._fps)
+                yield _read(path, index, epoch, index / self._fps, self.name)
+                index += 1
+            if not self._loop:
+                return
+            epoch += 1
+
+    def close(self) -> None:
+        self._closed = True
+
+
+def _pictures(path: Path) -> list[Path]:
+    if path.is_dir():
+        found = [entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES]
+    elif path.exists():
+        found = [path]
+    else:
+        found = [entry for entry in path.parent.glob(path.name) if entry.suffix.lower() in SUFFIXES]
+    if not found:
+        raise SourceError(f"{path}: no pictures there ({', '.join(sorted(SUFFIXES))})")
+    return sorted(found)
+
+
+def _read(path: Path, index: int, epoch: int, pts_s: float, name: str) -> Frame:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise SourceError(f"{path}: cannot be read as a picture")
+    return Frame.from_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index=index, source=name, epoch=epoch, pts_s=pts_s)

@@ -1,0 +1,198 @@
+"""Files, network streams and FFmpeg's test sources through PyAV."""
+
+from __future__ import annotations
+
+import errno
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import cast
+
+import av
+import av.error
+import av.logging
+import numpy as np
+from av.container import InputContainer
+from numpy.typing import NDArray
+
+from streamer.errors import SourceError
+from streamer.sources.pace import Pace
+from streamer.types import Frame
+from streamer.uris import Address, redact
+
+OPEN_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 3.0
+RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
+# default probing costs 1 to 4 s at open and then hands out a backlog as old as that
+LIVE_OPTIONS = {
+    "fflags": "nobuffer",
+    "flags": "low_delay",
+    "probesize": "32",
+    "analyzeduration": "0",
+    "max_delay": "0",
+    "reorder_queue_size": "0",
+}
+PROBING = {"probesize": "500000", "analyzeduration": "1000000"}  # containers whose streams show only after a while
+
+Opener = Callable[[], InputContainer]
+
+
+class VideoSource:
+    """Decoded pictures of one container's first video stream.
+
+    The end of a live stream is a failure, that of a recording is the end. Raises SourceError.
+    """
+
+    def __init__(
+        self, opener: Opener, shown: str, *, name: str, live: bool, paced: bool = False, loop: bool = False
+    ) -> None:
+        self.name = name
+        self.live = live
+        self._opener = opener
+        self._shown = shown
+        self._paced = paced
+        self._loop = loop
+        self._closed = False
+        self._container: InputContainer | None = self._open()
+
+    def _open(self) -> InputContainer:
+        try:
+            container = self._opener()
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise SourceError(f"{self._shown}: {explain(error)}") from error
+        if not container.streams.video:
+            container.close()
+            raise SourceError(f"{self._shown}: there is no video in it")
+        return container
+
+    def __iter__(self) -> Iterator[Frame]:
+        index, epoch, base_s, pace = 0, 0, 0.0, Pace()
+        size: tuple[int, int] | None = None
+        while not self._closed:
+            last_s = 0.0
+            for image, pts_s, decoded_ns in self._decode():
+                if size not in (None, image.shape[:2]):
+                    epoch += 1
+                size = cast(tuple[int, int], image.shape[:2])
+                if self._paced:
+                    pace.wait(base_s + (pts_s or 0.0))
+                captured_ns = time.monotonic_ns() if self._paced else decoded_ns
+                yield Frame.from_image(
+                    image, index=index, source=self.name, epoch=epoch, pts_s=pts_s, captured_ns=captured_ns
+                )
+                index, last_s = index + 1, pts_s or 0.0
+                if self._closed:
+                    return
+            if not self._loop:
+                break
+            epoch, base_s = epoch + 1, base_s + last_s + 0.04
+            self._container = self._open()
+        if self.live and not self._paced and not self._closed:
+            raise SourceError(f"{self._shown}: the stream ended; a camera does not end, so its server has gone")
+
+    def _decode(self) -> Iterator[tuple[NDArray[np.uint8], float | None, int]]:
+        """Pictures of one opening of the container, with their times."""
+        container, self._container = self._container, None
+        if container is None:
+            container = self._open()
+        try:
+            for picture in container.decode(container.streams.video[0]):
+                captured_ns = time.monotonic_ns()
+                image = cast(NDArray[np.uint8], picture.to_ndarray(format="rgb24"))
+                turned = np.ascontiguousarray(np.rot90(image, picture.rotation // 90)) if picture.rotation else image
+                yield turned, picture.time, captured_ns
+        except av.error.EOFError:
+            return
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            if not self._closed:
+                raise SourceError(f"{self._shown}: {explain(error)}") from error
+        finally:
+            container.close()
+
+    def close(self) -> None:
+        self._closed = True
+
+
+def explain(error: BaseException) -> str:
+    """An FFmpeg error in a user's words."""
+    number = getattr(error, "errno", None)
+    match error:
+        case av.error.ConnectionRefusedError():
+            return "connection refused: nothing listens there; is the server running, and the port right?"
+        case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
+            return "401 unauthorized: wrong user or password; write rtsp://USER:PASSWORD@HOST/PATH"
+        case av.error.HTTPNotFoundError():
+            return "404 not found: the server has no such path"
+        case av.error.ExitError() | av.error.TimeoutError():
+            return "timed out: the server accepted and then said nothing"
+        case av.error.FileNotFoundError():
+            return "no such file"
+        case av.error.InvalidDataError():
+            return "not a video that can be read, or a server that does not answer"
+        case _ if number in (errno.EHOSTUNREACH, errno.ENETUNREACH):
+            return "no route to that host"
+        case _ if number in (-errno.EIO, errno.EIO):
+            return "input/output error: the host does not resolve, or the connection broke"
+    return redact(str(getattr(error, "strerror", None) or error))
+
+
+def open_file(path: Path, address: Address, *, name: str) -> VideoSource:
+    """A recording: at full speed, or with `?realtime` at its own pace; `?loop` starts over at its end."""
+    address.allow("realtime", "loop")
+    if not path.exists():
+        raise SourceError(f"{path}: no such file")
+    paced = address.flag("realtime")
+    return VideoSource(
+        lambda: av.open(str(path)),
+        str(path),
+        name=name,
+        live=paced,
+        paced=paced,
+        loop=address.flag("loop"),
+    )
+
+
+def open_lavfi(graph: str, *, name: str) -> VideoSource:
+    """A picture that FFmpeg draws itself; live where its graph holds the `realtime` filter."""
+    live = "realtime" in graph
+    return VideoSource(
+        lambda: av.open(graph, format="lavfi"),
+        f"lavfi:{graph}",
+        name=name,
+        live=live,
+        paced=False,
+    )
+
+
+def open_network(address: Address, *, name: str) -> VideoSource:
+    """RTSP, RTMP, HTTP, MJPEG or HLS, tuned for low latency; `#transport=udp` for RTSP over UDP.
+
+    An HTTP address that ends like a file is a recording.
+    """
+    address.allow("transport", "realtime", "loop")
+    url = address.target
+    recorded = address.scheme in ("http", "https") and url.split("?")[0].lower().endswith(RECORDED_SUFFIXES)
+    paced = address.flag("realtime")
+
+    def opener() -> InputContainer:
+        return av.open(url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), options=options(address))
+
+    if recorded:
+        return VideoSource(
+            lambda: av.open(url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S)),
+            redact(url),
+            name=name,
+            live=paced,
+            paced=paced,
+            loop=address.flag("loop"),
+        )
+    return VideoSource(opener, redact(url), name=name, live=True)
+
+
+def options(address: Address) -> dict[str, str]:
+    """FFmpeg's options for a live address."""
+    chosen = dict(LIVE_OPTIONS)
+    if address.scheme in ("rtsp", "rtsps"):
+        chosen["rtsp_transport"] = address.options.get("transport", "tcp")
+    else:
+        chosen |= PROBING
+    return chosen

@@ -1,0 +1,85 @@
+"""Addresses of sources, sinks and endpoints: their options, their names, and what must not be shown of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlsplit
+
+from streamer.errors import UsageError
+
+CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+SECRET_OPTIONS = re.compile(r"(?i)\b((?:password|passwd|pwd|token|secret|key|auth|user)=)[^&#\s]+")
+LOOPBACK = re.compile(r"^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$")
+NETWORK_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt")
+
+
+def redact(text: str) -> str:
+    """The text with passwords in its addresses replaced: for every log, message, page and error."""
+    return SECRET_OPTIONS.sub(r"\1***", CREDENTIALS.sub("***@", text))
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A URI cut into what names the thing and what sets options on it."""
+
+    scheme: str  # "" for a plain path
+    target: str  # what is left without the options
+    options: dict[str, str]
+
+    def number(self, name: str, default: float) -> float:
+        """A numeric option; raises UsageError naming it."""
+        try:
+            return float(self.options.get(name, default))
+        except ValueError:
+            raise UsageError(f"option {name}={self.options[name]!r} is not a number") from None
+
+    def flag(self, name: str) -> bool:
+        """An option that is on by being there (`?loop`), or off with 0, no or false."""
+        return self.options.get(name, "0").lower() not in ("0", "no", "false")
+
+    def size(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
+        """A WIDTHxHEIGHT option; raises UsageError naming it."""
+        if name not in self.options:
+            return default
+        match = re.fullmatch(r"(\d+)x(\d+)", self.options[name])
+        if not match or not all(1 <= int(v) <= 16384 for v in match.groups()):
+            raise UsageError(f"option {name}={self.options[name]!r} is not a size like 640x360")
+        return int(match[1]), int(match[2])
+
+    def allow(self, *names: str) -> None:
+        """Raise UsageError for an option that is none of these."""
+        for name in self.options:
+            if name not in names:
+                known = ", ".join(names) or "none"
+                raise UsageError(f"{redact(self.target)}: unknown option {name!r}; known options: {known}")
+
+
+def parse(uri: str) -> Address:
+    """Cut a URI; options follow `?`, or `#` for network addresses, whose own query is left as it is."""
+    scheme, found, rest = uri.partition(":")
+    if not found or "/" in scheme or len(scheme) < 2:
+        target, options = _split(uri, "?")
+        return Address("", target, options)
+    scheme = scheme.lower()
+    if scheme in NETWORK_SCHEMES:
+        target, options = _split(uri, "#")
+        return Address(scheme, target, options)
+    if scheme == "lavfi":
+        return Address(scheme, rest, {})
+    target, options = _split(rest, "?")
+    return Address(scheme, target, options)
+
+
+def _split(text: str, mark: str) -> tuple[str, dict[str, str]]:
+    target, _, query = text.partition(mark)
+    pairs = dict(parse_qsl(query, keep_blank_values=True))
+    return target, {name: value or "1" for name, value in pairs.items()}
+
+
+def is_loopback(host: str) -> bool:
+    return bool(LOOPBACK.match(host))
+
+
+def host_of(uri: str) -> str:
+    return urlsplit(uri).hostname or ""
