@@ -30,7 +30,7 @@ from streamer.wire import (
 )
 
 JPEG_QUALITY = 80
-SEND_HIGH_WATER = 2  # messages kept for a slow subscriber; it wants the newest one anyway
+SEND_HIGH_WATER = 8  # messages kept for a slow subscriber: a burst fits, and it reads the newest one anyway
 POLL_MS = 10  # how late an acknowledgement may be noticed
 IDLE_POLL_MS = 100
 UNANSWERED_S = 10.0  # a request that no frame has answered for so long gets an interim answer
@@ -53,14 +53,26 @@ def check_endpoint(endpoint: str) -> str:
     return endpoint
 
 
-def _bind(socket: zmq.Socket[bytes], endpoint: str) -> str:
+def _bind(context: zmq.Context[Any], socket: zmq.Socket[bytes], endpoint: str) -> str:
+    """The address that was bound; where it cannot be, socket and context are closed and SinkError is raised."""
     try:
-        socket.bind(check_endpoint(endpoint))
+        socket.bind(endpoint)
     except zmq.ZMQError as error:
         socket.close(0)
+        context.term()
         hint = "is another streamer running? Choose another port" if error.errno == zmq.EADDRINUSE else "check it"
         raise SinkError(f"cannot listen on {endpoint}: {error.strerror}; {hint}") from error
     return socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0")
+
+
+def _connect(context: zmq.Context[Any], socket: zmq.Socket[bytes], endpoint: str) -> None:
+    """Connect; where the endpoint is none, socket and context are closed and UsageError is raised."""
+    try:
+        socket.connect(endpoint)
+    except zmq.ZMQError as error:
+        socket.close(0)
+        context.term()
+        raise UsageError(f"endpoint {endpoint!r}: {error.strerror}; use tcp://HOST:PORT or ipc://PATH") from error
 
 
 class Publisher:
@@ -69,15 +81,12 @@ class Publisher:
     """
 
     def __init__(self, endpoint: str, *, codec: Codec = "rle", clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        self._context = zmq.Context()
+        check_endpoint(endpoint)
+        self._context: zmq.Context[Any] = zmq.Context()
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER)
         self._socket.setsockopt(zmq.LINGER, 200)
-        try:
-            self.endpoint = _bind(self._socket, endpoint)
-        except StreamerError:
-            self._context.term()
-            raise
+        self.endpoint = _bind(self._context, self._socket, endpoint)
         self._codec = codec
         self._clock_ns = clock_ns
         self._wanted: set[bytes] = set()
@@ -217,15 +226,12 @@ class CommandServer:
     """Takes requests for one pipeline and answers each when a frame has taken them. `serve` runs in one thread."""
 
     def __init__(self, endpoint: str) -> None:
+        check_endpoint(endpoint)
         self._context: zmq.Context[Any] = zmq.Context()
         self._socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
         self._socket.setsockopt(zmq.LINGER, 200)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_COMMAND)
-        try:
-            self.endpoint = _bind(self._socket, endpoint)
-        except StreamerError:
-            self._context.term()
-            raise
+        self.endpoint = _bind(self._context, self._socket, endpoint)
         self._answers: Channel[tuple[tuple[bytes, ...], bytes]] = Channel(1024, lossy=True)
         self._waiting: dict[tuple[bytes, ...], float] = {}
 
@@ -291,10 +297,7 @@ class CommandClient:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.REQ_RELAXED, 1)
         self._socket.setsockopt(zmq.REQ_CORRELATE, 1)
-        try:
-            self._socket.connect(endpoint)
-        except zmq.ZMQError as error:
-            raise UsageError(f"endpoint {endpoint!r}: {error.strerror}; use tcp://HOST:PORT or ipc://PATH") from error
+        _connect(self._context, self._socket, endpoint)
 
     def send(self, *commands: Command) -> Ack:
         """Apply commands together on the next frame; the acknowledgement names it. Raises CommandError if refused."""

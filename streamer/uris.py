@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from streamer.errors import UsageError
 
-CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
 SECRET_OPTIONS = re.compile(r"(?i)\b((?:password|passwd|pwd|token|secret|key|auth|user)=)[^&#\s]+")
 LOOPBACK = re.compile(r"^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$")
 NETWORK_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt")
@@ -27,12 +27,17 @@ class Address:
     target: str  # what is left without the options
     options: dict[str, str]
 
+    @property
+    def shown(self) -> str:
+        """The address as it may be shown."""
+        return redact(self.target or f"{self.scheme}:")
+
     def number(self, name: str, default: float) -> float:
         """A numeric option; raises UsageError naming it."""
         try:
             return float(self.options.get(name, default))
         except ValueError:
-            raise UsageError(f"option {name}={self.options[name]!r} is not a number") from None
+            raise UsageError(f"{self.shown}: option {name}={self.options[name]!r} is not a number") from None
 
     def flag(self, name: str) -> bool:
         """An option that is on by being there (`?loop`), or off with 0, no or false."""
@@ -44,7 +49,7 @@ class Address:
             return default
         match = re.fullmatch(r"(\d+)x(\d+)", self.options[name])
         if not match or not all(1 <= int(v) <= 16384 for v in match.groups()):
-            raise UsageError(f"option {name}={self.options[name]!r} is not a size like 640x360")
+            raise UsageError(f"{self.shown}: option {name}={self.options[name]!r} is not a size like 640x360")
         return int(match[1]), int(match[2])
 
     def allow(self, *names: str) -> None:
@@ -52,7 +57,7 @@ class Address:
         for name in self.options:
             if name not in names:
                 known = ", ".join(names) or "none"
-                raise UsageError(f"{redact(self.target)}: unknown option {name!r}; known options: {known}")
+                raise UsageError(f"{self.shown}: unknown option {name!r}; known options: {known}")
 
 
 def parse(uri: str) -> Address:

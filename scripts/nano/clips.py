@@ -204,11 +204,13 @@ def shadow(canvas: Plane, alpha: Plane, size: int) -> Plane:
 
 
 def hide(bodies: list[Body], rng: np.random.Generator, steps: int) -> None:
-    """One target leaves the picture for a while, behind an occluder or out of view."""
-    thing = bodies[rng.integers(len(bodies))]
-    first = int(rng.integers(1, max(2, steps - 1)))
-    for t in range(first, min(steps, first + int(rng.integers(1, max(2, steps - 1))))):
-        thing.centres[t] += 3.0
+    """Some leave the picture for a while; others then stand where they stood."""
+    for thing in bodies:
+        if rng.random() < 0.5:
+            continue
+        first = int(rng.integers(1, max(2, steps - 1)))
+        for t in range(first, min(steps, first + int(rng.integers(1, max(2, steps - 1))))):
+            thing.centres[t] += 3.0
 
 
 def blur_direction(rng: np.random.Generator) -> Plane:
@@ -254,7 +256,7 @@ def composite(stills: Stills, rng: random.Random, nprng: np.random.Generator, st
             bodies.append(body(rgba, nprng, steps, 0.6))
     if not bodies:
         return None
-    if steps > 2 and rng.random() < 0.35:
+    if steps > 2 and rng.random() < 0.6:
         hide(bodies, nprng, steps)
     rng.shuffle(bodies)
     frames, visible = [], []

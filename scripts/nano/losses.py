@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+ABSENT_WEIGHT = 3.0  # absent objects are rare in the clips, and a tracker that never says "gone" is of no use
 LOSS_SIDE = 128  # logits are compared at half the input: fine enough for borders, a quarter of the work of 256
 
 
@@ -35,4 +36,5 @@ def judge(logits_bnhw: Tensor, iou_bn: Tensor, object_logit_b: Tensor, true_bhw:
     mask_loss = (20 * focal + cross.mean((2, 3)) + dice).min(dim=1).values
     iou_loss = (iou_bn - true_iou).abs().mean(dim=1)
     presence = F.binary_cross_entropy_with_logits(object_logit_b, present_b, reduction="none")
+    presence = presence * torch.where(present_b > 0, 1.0, ABSENT_WEIGHT)
     return Judged((present_b * (mask_loss + iou_loss) + presence).mean(), true_iou)

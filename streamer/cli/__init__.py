@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 
 import streamer
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         status: int = given.command(given)
     except StreamerError as error:
         if given.debug:
-            raise
+            print(redact(traceback.format_exc()), file=sys.stderr, end="")
         print(f"streamer: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:

@@ -43,7 +43,7 @@ class JsonLinesSink:
     def __init__(self, path: Path) -> None:
         self._path = path
         try:
-            self._file = path.open("w", encoding="utf-8")
+            self._file = path.open("wb", buffering=0)  # a line is written or it is not
         except OSError as error:
             raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
 
@@ -59,19 +59,14 @@ class JsonLinesSink:
             "objects": [_object(track) for track in result.tracks],
         }
         try:
-            self._file.write(json.dumps(line) + "\n")
-            self._file.flush()
+            self._file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
             raise SinkError(
                 f"{self._path}: cannot be written: {error.strerror}; {frame.index} frames are in it"
             ) from error
 
     def close(self) -> None:
-        if not self._file.closed:
-            try:
-                self._file.close()
-            except OSError as error:
-                raise SinkError(f"{self._path}: cannot be finished: {error.strerror}") from error
+        self._file.close()
 
 
 def _object(track: Track) -> dict[str, Any]:

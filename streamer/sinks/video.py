@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from fractions import Fraction
 from pathlib import Path
@@ -21,7 +22,9 @@ from streamer.types import TrackResult
 from streamer.uris import redact
 
 TIME_BASE = Fraction(1, 90_000)
-FILE_OPTIONS = {"preset": "veryfast", "crf": "20"}
+PUSH_TIMEOUT_S = 5.0
+# without B-frames a fragmented file starts at zero; a fragment ends at a key frame, so a kill costs a second at most
+FILE_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "30"}
 LIVE_OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23", "g": "30"}
 # fragments: what was written plays, whatever ends the program
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
@@ -56,6 +59,11 @@ class _Encoder:
             self._container.mux(self._stream.encode(None))
         self._container.close()
 
+    def abandon(self) -> None:
+        """Give the container back after a failure; it would fail again in finishing."""
+        with contextlib.suppress(av.error.FFmpegError, OSError):
+            self._container.close()
+
     def _start(self, picture: NDArray[np.uint8]) -> VideoStream:
         height, width = picture.shape[:2]
         wanted = self._size or (width, height)
@@ -85,48 +93,57 @@ class VideoFileSink:
     """An overlay video; what was written plays even if the program is killed. Raises SinkError."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
         options = FRAGMENTED if path.suffix.lower() in (".mp4", ".mov") else {}
         try:
-            self._encoder = _Encoder(av.open(str(path), "w", options=options), FILE_OPTIONS, None, None)
+            container = av.open(str(path), "w", options=options)
         except (av.error.FFmpegError, OSError) as error:
-            raise SinkError(f"{path}: cannot be written: {getattr(error, 'strerror', error)}") from error
-        self._open = True
+            raise SinkError(f"{path}: cannot be written: {_why(error)}") from error
+        self._output = _Output(_Encoder(container, FILE_OPTIONS, None, None), str(path), "what was written before plays")
 
     def write(self, result: TrackResult) -> None:
-        try:
-            self._encoder.write(result)
-        except (av.error.FFmpegError, OSError) as error:
-            raise SinkError(f"{self._path}: {_why(error)}; what was written before plays") from error
+        self._output.write(result)
 
     def close(self) -> None:
-        if not self._open:
-            return
-        self._open = False
-        try:
-            self._encoder.finish()
-        except (av.error.FFmpegError, OSError) as error:
-            raise SinkError(f"{self._path}: {_why(error)}; what was written before plays") from error
+        self._output.close()
 
 
 class PushSink:
-    """An overlay stream pushed to a server (RTSP, RTMP) or a listener (MPEG-TS over UDP). Raises SinkError."""
+    """An overlay stream pushed to a server (RTSP, RTMP) or a listener (MPEG-TS over UDP). Raises SinkError.
+
+    FFmpeg connects when the first picture is there, so a server that is not shows itself then.
+    """
 
     def __init__(self, url: str, container_format: str, *, fps: float | None, size: tuple[int, int] | None) -> None:
-        self._shown = redact(url)
         options = {"rtsp_transport": "tcp"} if container_format == "rtsp" else {}
         try:
-            container = av.open(url, "w", format=container_format, options=options, timeout=5.0)
+            container = av.open(url, "w", format=container_format, options=options, timeout=PUSH_TIMEOUT_S)
         except (av.error.FFmpegError, OSError) as error:
-            raise SinkError(f"{self._shown}: cannot push there: {_why(error)}") from error
-        self._encoder = _Encoder(container, LIVE_OPTIONS, fps, size)
+            raise SinkError(f"{redact(url)}: cannot push there: {_why(error)}") from error
+        self._output = _Output(_Encoder(container, LIVE_OPTIONS, fps, size), redact(url), "is its server running?")
+
+    def write(self, result: TrackResult) -> None:
+        self._output.write(result)
+
+    def close(self) -> None:
+        self._output.close()
+
+
+class _Output:
+    """An encoder whose failures are said once, with what remains."""
+
+    def __init__(self, encoder: _Encoder, shown: str, consolation: str) -> None:
+        self._encoder = encoder
+        self._shown = shown
+        self._consolation = consolation
         self._open = True
 
     def write(self, result: TrackResult) -> None:
         try:
             self._encoder.write(result)
         except (av.error.FFmpegError, OSError) as error:
-            raise SinkError(f"{self._shown}: the push broke: {_why(error)}") from error
+            self._open = False
+            self._encoder.abandon()
+            raise self._failure(error) from error
 
     def close(self) -> None:
         if not self._open:
@@ -135,7 +152,10 @@ class PushSink:
         try:
             self._encoder.finish()
         except (av.error.FFmpegError, OSError) as error:
-            raise SinkError(f"{self._shown}: the push broke at its end: {_why(error)}") from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> SinkError:
+        return SinkError(f"{self._shown}: {_why(error)}; {self._consolation}")
 
 
 def _why(error: Exception) -> str:

@@ -1,0 +1,185 @@
+import numpy as np
+import pytest
+import torch
+
+from streamer.edgetam import open_tracker
+from streamer.edgetam.memory import Capacity, ObjectMemory, bank
+from streamer.edgetam.tracker import Rules, StreamingTracker
+from streamer.errors import CommandError, UsageError
+from streamer.masks import box_of
+from streamer.types import Frame, Pause, Prompt, Remove, Reset
+from tests.edgetam.parity import centre
+
+
+@pytest.fixture
+def tracker(nano):
+    return StreamingTracker(nano, Rules())
+
+
+def frame_of(scene, index):
+    return Frame.from_image(scene.draw(index)[0], index=index)
+
+
+def box(scene, number, index=0):
+    return tuple(float(v) for v in box_of(scene.truth(index)[number]))
+
+
+def test_a_frame_without_objects_costs_nothing_and_yields_no_tracks(tracker, scene, monkeypatch):
+    monkeypatch.setattr(tracker, "_encode", lambda _: pytest.fail("the image was encoded"))
+    assert tracker.track(frame_of(scene, 0)) == ()
+
+
+def test_tracks_have_the_frames_size_and_the_models_scores(tracker, scene):
+    (track,) = tracker.track(frame_of(scene, 0), [Prompt(9, box=box(scene, 1))])
+    assert track.object_id == 9
+    assert track.mask.shape == (360, 640)
+    assert track.mask.dtype == np.bool_
+    assert track.logits.shape == (64, 64)
+    assert track.logits.dtype == np.float32
+    assert 0 < track.score < 1 or track.score == 1.0
+    assert 0 <= track.predicted_iou <= 1
+    assert track.box == box_of(track.mask)
+
+
+def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
+    alone, crowd = StreamingTracker(nano, Rules()), StreamingTracker(nano, Rules())
+    for index in range(12):
+        frame = frame_of(scene, index)
+        mine = [Prompt(1, box=box(scene, 1))] if index == 0 else []
+        others = {
+            2: [Prompt(2, points=(centre(scene.truth(2)[2]),), labels=(1,))],
+            4: [Prompt(3, mask=scene.truth(4)[3])],
+            6: [Prompt(2, points=(centre(scene.truth(6)[2]),), labels=(1,))],
+            8: [Remove(2)],
+        }.get(index, [])
+        expected = alone.track(frame, mine)[0]
+        tracks = crowd.track(frame, [*mine, *others])
+        np.testing.assert_allclose(tracks[0].logits, expected.logits, atol=1e-3)
+    assert crowd.object_ids == (1, 3)
+
+
+def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene):
+    tracker, seen = StreamingTracker(nano, Rules()), []
+    original = tracker._decoder.forward
+
+    def spy(features, points, labels, masks, *, multimask):
+        answer = original(features, points, labels, masks, multimask=multimask)
+        seen.append((features.top_gchw.clone(), None if masks is None else masks.clone(), answer.logits_bhw.clone()))
+        return answer
+
+    tracker._decoder.forward = spy
+    for index in range(3):
+        tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
+    seen.clear()
+    click = centre(scene.truth(3)[1])
+    tracker.track(frame_of(scene, 3), [Prompt(1, points=(click,), labels=(1,))])
+    (tracked_top, no_mask, tracked_logits), (refined_top, given_mask, _) = seen
+    assert no_mask is None
+    assert torch.equal(tracked_top, refined_top)
+    assert torch.equal(given_mask[0, 0], tracked_logits[0].clamp(-32, 32))
+    tracker._decoder.forward = original
+    assert len(tracker._objects[1].memory.conditioning) == 2
+
+
+def test_replace_starts_an_object_anew(tracker, scene):
+    for index in range(3):
+        tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
+    tracker.track(frame_of(scene, 3), [Prompt(1, box=box(scene, 2, 3), mode="replace")])
+    memory = tracker._objects[1].memory
+    assert (memory.step, len(memory.conditioning), len(memory.recent)) == (1, 1, 0)
+
+
+def test_state_is_bounded_however_long_and_however_often_prompted(nano, scene):
+    tracker = StreamingTracker(nano, Rules())
+    frame = frame_of(scene, 0)
+    for index in range(60):
+        tracker.track(frame, [Prompt(1, box=box(scene, 1))] if index % 7 == 0 else [])
+    memory = tracker._objects[1].memory
+    assert (len(memory.conditioning), len(memory.recent), len(memory.pointers)) == (4, 6, 15)
+    assert memory.conditioning[0].step == 0
+
+
+def test_an_object_that_is_not_seen_is_occluded_and_then_lost(nano, scene):
+    tracker = StreamingTracker(nano, Rules(lost_after=3))
+    tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
+    with torch.no_grad():
+        bias = nano.model.mask_decoder.pred_obj_score_head.proj_out.bias
+        kept = bias.clone()
+        try:
+            bias.fill_(-1000.0)
+            states = [tracker.track(frame_of(scene, i))[0].state for i in range(1, 5)]
+        finally:
+            bias.copy_(kept)
+    assert states == ["occluded", "occluded", "lost", "lost"]
+    assert tracker.track(frame_of(scene, 5))[0].state == "tracked"
+
+
+def test_a_bad_command_changes_nothing(tracker, scene):
+    tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
+    step = tracker._objects[1].memory.step
+    for bad in (
+        [Remove(5)], [Prompt(2, box=(0, 0, 5, 5)), Prompt(2, box=(0, 0, 5, 5))], [Reset(), Remove(1)],
+        [Prompt(2, points=((9999.0, 1.0),), labels=(1,))], [Prompt(3, mask=np.ones((5, 5), bool))], [Pause()],
+    ):
+        with pytest.raises(CommandError):
+            tracker.track(frame_of(scene, 1), bad)
+    assert tracker.object_ids == (1,)
+    assert tracker._objects[1].memory.step == step
+
+
+def test_too_many_objects_are_refused(nano, scene):
+    tracker = StreamingTracker(nano, Rules(max_objects=1))
+    with pytest.raises(CommandError, match="at most 1"):
+        tracker.track(frame_of(scene, 0), [Prompt(i, box=box(scene, 1)) for i in (1, 2)])
+
+
+def test_autocast_in_bfloat16_tracks_like_float32(nano, scene):
+    """What CUDA runs, on the CPU: the same masks but for the rim."""
+    from dataclasses import replace
+
+    from streamer.masks import iou
+
+    half = StreamingTracker(replace(nano, dtype=torch.bfloat16), Rules())
+    full = StreamingTracker(nano, Rules())
+    for index in range(4):
+        commands = [Prompt(1, box=box(scene, 1))] if index == 0 else []
+        a, b = half.track(frame_of(scene, index), commands)[0], full.track(frame_of(scene, index), commands)[0]
+        assert iou(a.mask, b.mask) > 0.85
+        assert a.logits.dtype == np.float32
+
+
+def test_padding_with_a_validity_mask_changes_nothing(nano):
+    """Objects of different ages in one call answer as they do alone."""
+    from streamer.edgetam.graphs import MemoryAttention
+
+    torch.manual_seed(0)
+    attention = MemoryAttention(nano.model)
+    top = torch.randn(1, 128, 16, 16)
+    memories = []
+    for length in (1, 5, 12):
+        memory = ObjectMemory(Capacity())
+        for step in range(length):
+            memory.write(torch.randn(128, 64), torch.randn(128), prompted=step in (0, 3))
+        memories.append(memory)
+    together = attention(top, torch.zeros(3, dtype=torch.long), bank(memories, 6))
+    for row, memory in enumerate(memories):
+        alone = attention(top, torch.zeros(1, dtype=torch.long), bank([memory], 6))
+        torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_old_memories_leave_and_the_first_prompt_stays():
+    memory = ObjectMemory(Capacity(conditioning=2))
+    for step in range(30):
+        memory.write(torch.full((1, 1), float(step)), torch.full((1,), float(step)), prompted=step in (0, 10, 20))
+    memories, pointers = memory.readable(6)
+    assert [(row, float(value)) for row, value in memories] == [
+        (6, 0), (6, 20), (5, 24), (4, 25), (3, 26), (2, 27), (1, 28), (0, 29)
+    ]
+    assert [age for age, _ in pointers] == [30, 10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15]
+
+
+def test_an_unknown_runtime_or_device_is_a_usage_error():
+    with pytest.raises(UsageError, match="runtime"):
+        open_tracker(runtime="abacus")
+    with pytest.raises(UsageError, match="device"):
+        open_tracker(device="abacus")

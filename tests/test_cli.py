@@ -1,0 +1,100 @@
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from streamer.cli import main
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (["run"], 2, "source is missing"),
+        (["run", "--source", "nowhere.mp4"], 1, "nowhere.mp4: no such file"),
+        (["run", "--source", "camera:77"], 1, "camera 77 cannot be opened"),
+        (["run", "--source", "rtsp://u:hunter2@127.0.0.1:9/x"], 1, "rtsp://***@127.0.0.1:9/x: connection refused"),
+        (["run", "--source", "scene:", "--box", "1:5,5,5,5"], 2, "has no area"),
+        (["run", "--source", "scene:", "--box", "5,5,9,9"], 2, "write ID:x0,y0,x1,y1"),
+        (["run", "--source", "scene:", "--box", "9:truth"], 2, "the scene has objects 1, 2, 3"),
+        (["run", "--source", "lavfi:testsrc2", "--box", "1:truth"], 2, "only a scene"),
+        (["run", "--source", "scene:", "--point", "1:9999,5"], 2, "outside the 640 x 360 frame"),
+        (["run", "--source", "scene:", "--point", "1:9,5,7"], 2, "the label is 1"),
+        (["run", "--source", "scene:", "--box", "1:1,1,9,9", "--box", "1:2,2,9,9"], 2, "has a box already"),
+        (["run", "--source", "scene:", "--mask", "1:pyproject.toml"], 2, "cannot be read as a picture"),
+        (["run", "--source", "scene:", "--model", "/nowhere/model"], 1, "no such folder"),
+        (["run", "--source", "scene:", "--model", "tests"], 1, "no config.json"),
+        (["run", "--source", "scene:", "--size", "300"], 2, "multiples of 128"),
+        (["run", "--source", "scene:", "--size", "3"], 2, "model.size"),
+        (["run", "--source", "scene:", "--sink", "out.txt"], 2, "a file ends in"),
+        (["run", "--source", "scene:", "--control", "tcp://0.0.0.0:1"], 2, "only this machine"),
+        (["run", "nowhere.yaml"], 2, "nowhere.yaml: cannot be read"),
+        (["subscribe", "tcp://127.0.0.1:9", "--timeout", "0.1"], 1, "no fresh message"),
+        (["subscribe", "nonsense"], 2, "endpoint 'nonsense'"),
+        (["prompt", "tcp://127.0.0.1:9"], 2, "say what to track"),
+        (["bench", "memory", "--frames", "0"], 2, "give 1 or more"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_with_its_exit_code(words, code, says, capsys):
+    assert main(words) == code
+    err = capsys.readouterr().err
+    last = err.strip().splitlines()[-1]
+    assert last.startswith("streamer: ")
+    assert says in last
+    assert "Traceback" not in err
+    assert "hunter2" not in err
+
+
+def test_a_hub_that_does_not_answer_names_the_ways_out(capsys):
+    assert main(["run", "--source", "scene:", "--model", "yonigozlan/EdgeTAM-hf"]) == 1
+    err = capsys.readouterr().err
+    assert "hf download" in err
+    assert "--model nano" in err
+
+
+def test_a_wrong_mask_size_is_named(tmp_path, capsys):
+    import cv2
+    import numpy as np
+
+    cv2.imwrite(str(tmp_path / "m.png"), np.full((10, 10), 255, np.uint8))
+    assert main(["run", "--source", "scene:?frames=2", "--mask", f"1:{tmp_path}/m.png"]) == 2
+    assert "the mask is 10 x 10, the frame is 640 x 360" in capsys.readouterr().err
+
+
+def test_a_model_of_another_kind_is_refused(tmp_path, capsys):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    assert main(["run", "--source", "scene:", "--model", str(tmp_path)]) == 1
+    assert "it is a 'bert', not an EdgeTAM" in capsys.readouterr().err
+
+
+def test_json_is_one_object_on_stdout(capsys):
+    words = ["run", "--source", "scene:?frames=4&size=128x128&objects=1", "--box", "1:truth", "--json", "--sink", "null:"]
+    assert main(words) == 0
+    captured = capsys.readouterr()
+    assert len(captured.out.strip().splitlines()) == 1
+    assert json.loads(captured.out)["frames_tracked"] == 4
+
+
+def test_several_points_and_a_box_of_one_object_are_one_prompt():
+    from streamer.cli.prompts import parse
+
+    (entry,) = parse(["1:1,2,3,4"], ["1:5,6", "1:7,8,0"], [])
+    assert entry == {"object_id": 1, "box": (1, 2, 3, 4), "points": [(5, 6, 1), (7, 8, 0)]}
+
+
+def test_help_answers_in_under_a_second():
+    best = 9.0
+    for _ in range(3):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "streamer", "--help"], check=True, capture_output=True)
+        best = min(best, time.perf_counter() - started)
+    assert best < 1
+
+
+def test_doctor_says_what_works(capsys):
+    assert main(["doctor", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["model nano"]["works"]
+    assert found["video sinks"]["works"]
+    assert "torch" in found["packages"]["says"]

@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from streamer import config
+from streamer.errors import UsageError
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_in_the_repository_loads(path):
+    settings = config.load(path, {})
+    assert settings.source.uri
+    assert settings.sinks
+
+
+def test_there_are_configs():
+    assert {path.stem for path in CONFIGS} >= {"webcam", "rtsp", "file"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("source: {uri: x, nmae: y}", "unknown key 'source.nmae'; did you mean 'name'"),
+        ("source: {uri: x}\ntraking: {}", "unknown key 'traking'; did you mean 'tracking'"),
+        ("sinks: []", "source is missing"),
+        ("source: {uri: x}\nmodel: {size: big}", "model.size"),
+        ("source: {uri: x}\ntracking: {lost_after: 0}", "tracking.lost_after"),
+        ("source: {uri: x}\nprompts: [{object_id: 1, box: [1, 2]}]", "prompts.0.box"),
+        ("- a\n- b", "holds no settings"),
+        ("source: {uri: x", "is not YAML"),
+    ],
+)
+def test_a_mistake_is_named(text, says, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        config.load(path, {})
+    assert says in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_overrides_the_file(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("source: {uri: x, name: cam}\nmodel: {id: a/b, size: 512}\n")
+    settings = config.load(path, {"source": {"uri": "y"}, "model": {"id": "nano"}, "frames": 3})
+    assert (settings.source.uri, settings.source.name) == ("y", "cam")
+    assert (settings.model.id, settings.model.size, settings.frames) == ("nano", 512, 3)
+
+
+def test_a_file_that_is_not_there_is_named():
+    with pytest.raises(UsageError, match=r"nowhere.yaml: cannot be read"):
+        config.load(Path("nowhere.yaml"), {})

@@ -1,0 +1,183 @@
+import json
+from dataclasses import replace
+
+import av
+import cv2
+import numpy as np
+import pytest
+from pycocotools import mask as coco
+
+from streamer.errors import SinkError, UsageError
+from streamer.sinks import open_sink
+from streamer.types import Sink
+from tests.fakes import result
+
+
+def timed(index, **options):
+    given = result(index, **options)
+    return replace(given, frame=replace(given.frame, pts_s=index / 30))
+
+
+@pytest.fixture
+def uris(tmp_path):
+    return {
+        "mp4": str(tmp_path / "a" / "out.mp4"),
+        "mkv": str(tmp_path / "out.mkv"),
+        "jsonl": str(tmp_path / "out.jsonl"),
+        "masks": f"masks:{tmp_path}/masks",
+        "zmq": "zmq:tcp://127.0.0.1:*",
+        "null": "null:",
+        "udp": "udp://127.0.0.1:9",
+    }
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv", "jsonl", "masks", "zmq", "null", "udp"])
+def test_every_sink_keeps_the_contract(kind, uris):
+    sink = open_sink(uris[kind])
+    assert isinstance(sink, Sink)
+    for index in range(4):
+        given = timed(index)
+        before = given.frame.image.copy()
+        sink.write(given)
+        np.testing.assert_array_equal(given.frame.image, before)
+    sink.close()
+    sink.close()
+
+
+def play(path):
+    with av.open(str(path)) as container:
+        return [(frame.time, frame.to_ndarray(format="rgb24")) for frame in container.decode(video=0)]
+
+
+@pytest.mark.parametrize("kind", ["mp4", "mkv"])
+def test_a_video_plays_with_every_frame_at_its_time_and_the_masks_drawn(kind, uris):
+    from tests.fakes import picture, track
+
+    mask = np.zeros((240, 320), np.bool_)
+    mask[100:200, 100:200] = True
+    drawn = replace(track(1), mask=mask, box=(100, 100, 200, 200))
+    sink = open_sink(uris[kind])
+    for index in (0, 1, 2, 8, 9):
+        frame = replace(picture(0, width=320, height=240), index=index, pts_s=index / 30)
+        sink.write(replace(timed(index), frame=frame, tracks=(drawn,)))
+    sink.close()
+    frames = play(uris[kind])
+    assert [round(time * 30) for time, _ in frames] == [0, 1, 2, 8, 9]
+    image = frames[0][1].astype(int)
+    assert image[150, 150].max() - image[220, 250].max() > 60
+
+
+def test_what_was_written_of_a_video_plays_before_it_is_closed(uris, tmp_path):
+    sink = open_sink(uris["mp4"])
+    for index in range(700):
+        sink.write(timed(index))
+    assert len(play(uris["mp4"])) > 100
+    sink.close()
+
+
+def test_a_video_goes_on_when_the_picture_changes_its_size(uris):
+    from tests.fakes import picture
+
+    sink = open_sink(uris["mp4"])
+    sink.write(timed(0))
+    given = timed(1, ids=())
+    sink.write(replace(given, frame=replace(picture(1, width=100, height=80), pts_s=1 / 30)))
+    sink.close()
+    assert {image.shape for _, image in play(uris["mp4"])} == {(48, 64, 3)}
+
+
+def test_a_loop_does_not_turn_a_recordings_time_back(uris):
+    sink = open_sink(uris["mp4"])
+    for index in (0, 1, 2, 0, 1):
+        sink.write(timed(index))
+    sink.close()
+    times = [time for time, _ in play(uris["mp4"])]
+    assert len(times) == 5
+    assert times == sorted(times)
+
+
+def test_mask_pictures_hold_ids(uris, tmp_path):
+    sink = open_sink(uris["masks"])
+    sink.write(result(3, (7,)))
+    sink.write(result(4, (300,)))
+    image = cv2.imread(str(tmp_path / "masks" / "00000003.png"), cv2.IMREAD_UNCHANGED)
+    np.testing.assert_array_equal(image == 7, result(3).tracks[0].mask)
+    assert cv2.imread(str(tmp_path / "masks" / "00000004.png"), cv2.IMREAD_UNCHANGED).max() == 300
+
+
+def test_json_lines_hold_masks_that_coco_tools_read(uris, tmp_path):
+    sink = open_sink(uris["jsonl"])
+    sink.write(result(3, (7,)))
+    sink.close()
+    (line,) = (json.loads(text) for text in (tmp_path / "out.jsonl").read_text().splitlines())
+    assert (line["index"], line["objects"][0]["id"]) == (3, 7)
+    np.testing.assert_array_equal(
+        coco.decode(line["objects"][0]["segmentation"]).astype(bool), result(3).tracks[0].mask
+    )
+
+
+@pytest.mark.parametrize(
+    ("uri", "error", "says"),
+    [
+        ("out.txt", UsageError, "a file ends in"),
+        ("carrier-pigeon://x", UsageError, "unknown scheme"),
+        ("zmq:tcp://0.0.0.0:5555", UsageError, "only this machine"),
+        ("zmq:tcp://127.0.0.1:*?codec=morse", UsageError, "codec 'morse'"),
+        ("zmq:tcp://127.0.0.1:*?kodec=rle", UsageError, "unknown option"),
+        ("/proc/nope/out.mp4", SinkError, "cannot be made"),
+        ("/proc/out.jsonl", SinkError, "cannot be written"),
+        ("rtsp://user:hunter2@127.0.0.1:9/x", SinkError, "refused"),
+        ("rtmp://127.0.0.1:9/x", SinkError, "refused|rror"),
+    ],
+)
+def test_what_cannot_be_written_is_said_in_one_line(uri, error, says):
+    with pytest.raises(error, match=says) as caught:
+        open_sink(uri).write(timed(0))  # FFmpeg connects for the first picture
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_full_disk_ends_with_one_line_and_what_was_written_plays(tmp_path):
+    """/dev/full is a real full disk for JSON lines; for a video the limit of the file's size stands in."""
+    import resource
+    import signal
+
+    sink = _json_sink_on_full()
+    with pytest.raises(SinkError, match="No space left"):
+        sink.write(result(0))
+    sink.close()
+    path = tmp_path / "out.mp4"
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, hard))
+    try:
+        sink = open_sink(str(path))
+        with pytest.raises(SinkError, match=r"out.mp4: .*plays"):
+            rng = np.random.default_rng(0)
+            for index in range(600):
+                given = timed(index, ids=())
+                noisy = rng.integers(0, 255, (96, 128, 3), np.uint8)
+                sink.write(replace(given, frame=replace(given.frame, image=noisy)))
+        sink.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert play_until_broken(path) > 0
+
+
+def _json_sink_on_full():
+    from pathlib import Path
+
+    from streamer.sinks.files import JsonLinesSink
+
+    return JsonLinesSink(Path("/dev/full"))
+
+
+def play_until_broken(path):
+    count = 0
+    try:
+        with av.open(str(path)) as container:
+            for _ in container.decode(video=0):
+                count += 1
+    except av.error.FFmpegError:
+        pass
+    return count
