@@ -169,12 +169,7 @@ class Subscriber:
         socket.setsockopt(zmq.CONFLATE, 1)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.SUBSCRIBE, subscription)
-        try:
-            socket.connect(self._endpoint)
-        except zmq.ZMQError as error:
-            raise UsageError(
-                f"endpoint {self._endpoint!r}: {error.strerror}; use tcp://HOST:PORT or ipc://PATH"
-            ) from error
+        _connect(self._context, socket, self._endpoint)
         return socket
 
     def receive(self, timeout_s: float) -> Message:

@@ -61,7 +61,10 @@ def decode(data: bytes, box: PixelBox | None, codec: Codec, size_wh: tuple[int, 
     x0, y0, x1, y1 = box
     if not (0 <= x0 < x1 <= size_wh[0] and 0 <= y0 < y1 <= size_wh[1]):
         raise ValueError(f"box {box} does not lie in a {size_wh[0]} x {size_wh[1]} picture")
-    mask[y0:y1, x0:x1] = _decode_part(data, y1 - y0, x1 - x0, codec)
+    try:
+        mask[y0:y1, x0:x1] = _decode_part(data, y1 - y0, x1 - x0, codec)
+    except (zlib.error, struct.error, cv2.error) as error:
+        raise ValueError(f"{len(data)} bytes are no {codec} mask: {error}") from error
     return mask
 
 

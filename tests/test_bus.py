@@ -91,7 +91,7 @@ def test_drops_travel_as_the_number_since_the_last_message(publisher):
 
 
 def test_a_port_in_use_is_one_clear_line(publisher):
-    with pytest.raises(SinkError, match="cannot listen on .*another streamer"):
+    with pytest.raises(SinkError, match=r"cannot listen on .*another streamer"):
         Publisher(publisher.endpoint)
     with pytest.raises(SinkError, match="cannot listen on"):
         CommandServer(publisher.endpoint)
@@ -141,9 +141,12 @@ def test_an_acknowledgement_names_frame_and_epoch():
 
 
 def test_a_refusal_comes_back_as_an_error():
-    with Server(lambda _: Ack(error="object 9 is not tracked")) as server:
-        with CommandClient(server.server.endpoint) as client, pytest.raises(CommandError, match="object 9"):
-            client.send(Remove(9))
+    with (
+        Server(lambda _: Ack(error="object 9 is not tracked")) as server,
+        CommandClient(server.server.endpoint) as client,
+        pytest.raises(CommandError, match="object 9"),
+    ):
+        client.send(Remove(9))
 
 
 def test_garbage_is_answered_and_the_server_goes_on():

@@ -69,7 +69,16 @@ def test_a_model_of_another_kind_is_refused(tmp_path, capsys):
 
 
 def test_json_is_one_object_on_stdout(capsys):
-    words = ["run", "--source", "scene:?frames=4&size=128x128&objects=1", "--box", "1:truth", "--json", "--sink", "null:"]
+    words = [
+        "run",
+        "--source",
+        "scene:?frames=4&size=128x128&objects=1",
+        "--box",
+        "1:truth",
+        "--json",
+        "--sink",
+        "null:",
+    ]
     assert main(words) == 0
     captured = capsys.readouterr()
     assert len(captured.out.strip().splitlines()) == 1

@@ -128,9 +128,15 @@ def test_a_command_that_cannot_be_meant_is_refused_by_name(fields, says):
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"\xc1", b"hello", msgpack.packb([]), msgpack.packb({"v": 99, "commands": []}),
-        msgpack.packb({"v": VERSION, "commands": []}), msgpack.packb({"v": VERSION, "commands": [1]}),
-        msgpack.packb({"v": VERSION, "commands": [{"verb": "reset"}] * 65}), b"\x00" * (5 << 20),
+        b"",
+        b"\xc1",
+        b"hello",
+        msgpack.packb([]),
+        msgpack.packb({"v": 99, "commands": []}),
+        msgpack.packb({"v": VERSION, "commands": []}),
+        msgpack.packb({"v": VERSION, "commands": [1]}),
+        msgpack.packb({"v": VERSION, "commands": [{"verb": "reset"}] * 65}),
+        b"\x00" * (5 << 20),
     ],
 )
 def test_bytes_that_are_no_request_are_refused(data):
@@ -153,5 +159,9 @@ def test_random_bytes_never_crash_the_reader():
 
 def test_an_acknowledgement_comes_back():
     assert unpack_reply(pack_ack(Ack(index=5, epoch=2))) == {
-        "v": VERSION, "ok": True, "error": None, "index": 5, "epoch": 2
+        "v": VERSION,
+        "ok": True,
+        "error": None,
+        "index": 5,
+        "epoch": 2,
     }

@@ -98,7 +98,9 @@ class VideoFileSink:
             container = av.open(str(path), "w", options=options)
         except (av.error.FFmpegError, OSError) as error:
             raise SinkError(f"{path}: cannot be written: {_why(error)}") from error
-        self._output = _Output(_Encoder(container, FILE_OPTIONS, None, None), str(path), "what was written before plays")
+        self._output = _Output(
+            _Encoder(container, FILE_OPTIONS, None, None), str(path), "what was written before plays"
+        )
 
     def write(self, result: TrackResult) -> None:
         self._output.write(result)

@@ -118,8 +118,12 @@ def test_a_bad_command_changes_nothing(tracker, scene):
     tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
     step = tracker._objects[1].memory.step
     for bad in (
-        [Remove(5)], [Prompt(2, box=(0, 0, 5, 5)), Prompt(2, box=(0, 0, 5, 5))], [Reset(), Remove(1)],
-        [Prompt(2, points=((9999.0, 1.0),), labels=(1,))], [Prompt(3, mask=np.ones((5, 5), bool))], [Pause()],
+        [Remove(5)],
+        [Prompt(2, box=(0, 0, 5, 5)), Prompt(2, box=(0, 0, 5, 5))],
+        [Reset(), Remove(1)],
+        [Prompt(2, points=((9999.0, 1.0),), labels=(1,))],
+        [Prompt(3, mask=np.ones((5, 5), bool))],
+        [Pause()],
     ):
         with pytest.raises(CommandError):
             tracker.track(frame_of(scene, 1), bad)
@@ -173,7 +177,14 @@ def test_old_memories_leave_and_the_first_prompt_stays():
         memory.write(torch.full((1, 1), float(step)), torch.full((1,), float(step)), prompted=step in (0, 10, 20))
     memories, pointers = memory.readable(6)
     assert [(row, float(value)) for row, value in memories] == [
-        (6, 0), (6, 20), (5, 24), (4, 25), (3, 26), (2, 27), (1, 28), (0, 29)
+        (6, 0),
+        (6, 20),
+        (5, 24),
+        (4, 25),
+        (3, 26),
+        (2, 27),
+        (1, 28),
+        (0, 29),
     ]
     assert [age for age, _ in pointers] == [30, 10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15]
 

@@ -75,8 +75,11 @@ def test_transformers_pads_clicks_of_unequal_number_and_we_prompt_each_object_al
     alone = ReferenceTracker(plain).track(frame, Prompt(1, points=(points[0],), labels=(1,)))
     session = ReferenceTracker(plain)
     session._processor.add_inputs_to_inference_session(
-        inference_session=session._session, frame_idx=0, obj_ids=[1, 2],
-        input_points=[[[list(points[0])], [list(points[1]), list(points[2])]]], input_labels=[[[1], [1, 0]]],
+        inference_session=session._session,
+        frame_idx=0,
+        obj_ids=[1, 2],
+        input_points=[[[list(points[0])], [list(points[1]), list(points[2])]]],
+        input_labels=[[[1], [1, 0]]],
         original_size=(frame.height, frame.width),
     )
     padded = session._session.point_inputs_per_obj[0][0]["point_labels"]

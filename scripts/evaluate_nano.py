@@ -1,0 +1,100 @@
+#!/usr/bin/env python
+"""Scores of a checkpoint and of two controls on a data set in DAVIS layout: `scripts/evaluate_nano.py ROOT [--model M]`.
+
+Prints a table (Markdown) and writes drawn examples with --pictures FOLDER. The controls get the first frame's true mask:
+one repeats it, the other carries it along dense optical flow (OpenCV's DIS).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT)]
+
+import cv2
+import numpy as np
+
+from streamer.edgetam import open_tracker
+from streamer.evaluation.davis import Follow, Mask, Score, evaluate, sequences
+from streamer.masks import overlay
+from streamer.types import Frame, Prompt, Tracker, TrackResult
+
+
+class Repeated:
+    """The first mask on every frame."""
+
+    def __init__(self) -> None:
+        self.masks: dict[int, Mask] = {}
+
+    def __call__(self, frame: Frame, prompts: Sequence[Prompt]) -> dict[int, Mask]:
+        self.masks |= {prompt.object_id: np.asarray(prompt.mask) for prompt in prompts}
+        return dict(self.masks)
+
+
+class Carried(Repeated):
+    """The first mask, moved by optical flow from each frame to the next."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self.before: np.ndarray | None = None
+
+    def __call__(self, frame: Frame, prompts: Sequence[Prompt]) -> dict[int, Mask]:
+        grey = cv2.cvtColor(np.array(frame.image), cv2.COLOR_RGB2GRAY)
+        if self.before is not None and self.masks:
+            back = self.flow.calc(grey, self.before, None)
+            grid = np.stack(np.meshgrid(np.arange(frame.width), np.arange(frame.height)), -1).astype(np.float32)
+            for number, mask in self.masks.items():
+                moved = cv2.remap(mask.astype(np.float32), grid + back, None, cv2.INTER_LINEAR)
+                self.masks[number] = moved > 0.5
+        self.before = grey
+        return super().__call__(frame, prompts)
+
+
+def tracked(tracker: Tracker, pictures: Path | None) -> Follow:
+    def follow(frame: Frame, prompts: Sequence[Prompt]) -> dict[int, Mask]:
+        tracks = tracker.track(frame, prompts)
+        if pictures is not None and frame.index % 10 == 0:
+            drawn = overlay(frame.image, TrackResult(frame, tracks).tracks)
+            cv2.imwrite(str(pictures / f"{frame.source}-{frame.index:04d}.jpg"), drawn[..., ::-1])
+        return {track.object_id: track.mask for track in tracks}
+
+    return follow
+
+
+def mean(scores: list[Score], name: str) -> float:
+    return float(np.mean([getattr(score, name) for score in scores]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--prompts", nargs="+", default=["mask", "box", "point"])
+    parser.add_argument("--sequences", nargs="+", default=[])
+    parser.add_argument("--no-controls", action="store_true")
+    parser.add_argument("--pictures", type=Path)
+    given = parser.parse_args()
+    if given.pictures:
+        given.pictures.mkdir(parents=True, exist_ok=True)
+    rows: dict[str, list[Score]] = {}
+    clips = sequences(given.root, given.sequences)
+    for kind in given.prompts:
+        for clip in clips:
+            follow = tracked(open_tracker(given.model), given.pictures if kind == given.prompts[0] else None)
+            rows.setdefault(f"{given.model}, first-frame {kind}", []).extend(evaluate(clip, follow, kind))
+    for name, control in () if given.no_controls else (("first mask repeated", Repeated), ("first mask carried by optical flow", Carried)):
+        rows[name] = [score for clip in clips for score in evaluate(clip, control(), "mask")]
+    print("| tracker | J&F | J | F | " + " | ".join(clip.name for clip in clips) + " |")
+    print("| --- " * (4 + len(clips)) + "|")
+    for name, scores in rows.items():
+        each = [f"{mean([s for s in scores if s.sequence == clip.name], 'jf'):.3f}" for clip in clips]
+        print(f"| {name} | {mean(scores, 'jf'):.3f} | {mean(scores, 'j'):.3f} | {mean(scores, 'f'):.3f} | {' | '.join(each)} |")
+
+
+if __name__ == "__main__":
+    main()
