@@ -87,13 +87,19 @@ def main() -> None:
         for clip in clips:
             follow = tracked(open_tracker(given.model), given.pictures if kind == given.prompts[0] else None)
             rows.setdefault(f"{given.model}, first-frame {kind}", []).extend(evaluate(clip, follow, kind))
-    for name, control in () if given.no_controls else (("first mask repeated", Repeated), ("first mask carried by optical flow", Carried)):
+    for name, control in (
+        ()
+        if given.no_controls
+        else (("first mask repeated", Repeated), ("first mask carried by optical flow", Carried))
+    ):
         rows[name] = [score for clip in clips for score in evaluate(clip, control(), "mask")]
     print("| tracker | J&F | J | F | " + " | ".join(clip.name for clip in clips) + " |")
     print("| --- " * (4 + len(clips)) + "|")
     for name, scores in rows.items():
         each = [f"{mean([s for s in scores if s.sequence == clip.name], 'jf'):.3f}" for clip in clips]
-        print(f"| {name} | {mean(scores, 'jf'):.3f} | {mean(scores, 'j'):.3f} | {mean(scores, 'f'):.3f} | {' | '.join(each)} |")
+        print(
+            f"| {name} | {mean(scores, 'jf'):.3f} | {mean(scores, 'j'):.3f} | {mean(scores, 'f'):.3f} | {' | '.join(each)} |"
+        )
 
 
 if __name__ == "__main__":

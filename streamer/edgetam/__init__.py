@@ -28,8 +28,10 @@ def open_tracker(
         raise UsageError(f"runtime {runtime!r} is unknown; known: {', '.join(RUNTIMES)}")
     from streamer.edgetam.tracker import Rules, StreamingTracker
     from streamer.edgetam.weights import load
+    from streamer.edgetam.workers import unstarted
 
-    return StreamingTracker(load(model, size=size, device=device), rules or Rules())
+    with unstarted():  # the thread that opens a tracker is rarely the one that runs it
+        return StreamingTracker(load(model, size=size, device=device), rules or Rules())
 
 
 __all__ = ["RUNTIMES", "open_tracker"]

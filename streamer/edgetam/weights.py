@@ -58,9 +58,9 @@ def load(name: str, *, size: int | None = None, device: str = "auto", merge: boo
             model, mean, std = full_random(size or FULL_SIZE), IMAGENET_MEAN, IMAGENET_STD
         else:
             model, mean, std = _from_pretrained(name, size)
-    model.eval().requires_grad_(requires_grad=False)
-    if merge:
-        fold_batch_norms(model.vision_encoder.backbone)
+        model.eval().requires_grad_(requires_grad=False)
+        if merge:
+            fold_batch_norms(model.vision_encoder.backbone)
     dtype = torch.bfloat16 if chosen.type == "cuda" else torch.float32
     return Checkpoint(model.to(chosen), name, int(model.config.image_size), mean, std, chosen, dtype)
 

@@ -77,9 +77,13 @@ def sequences(root: Path, names: Sequence[str] = ()) -> list[Sequence_]:
             raise UsageError(f"{root}: no clip {name!r}; there are {', '.join(known)}")
     return [
         Sequence_(
-            name, tuple(sorted(folder.glob("*.jpg"))), root / "Annotations" / "480p" / name, root / "Void" / "480p" / name
+            name,
+            tuple(sorted(folder.glob("*.jpg"))),
+            root / "Annotations" / "480p" / name,
+            root / "Void" / "480p" / name,
         )
-        for name, folder in known.items() if not names or name in names
+        for name, folder in known.items()
+        if not names or name in names
     ]
 
 
@@ -97,7 +101,8 @@ def evaluate(clip: Sequence_, follow: Follow, kind: PromptKind) -> list[Score]:
         scores |= {number: [] for number in new}
     return [
         Score(clip.name, number, *(float(v) for v in np.mean(values[:-1], axis=0)), frames=len(values) - 1)
-        for number, values in scores.items() if len(values) > 1
+        for number, values in scores.items()
+        if len(values) > 1
     ]
 
 
