@@ -1,8 +1,8 @@
 #!/usr/bin/env python
-"""Scores of a checkpoint and of two controls on a data set in DAVIS layout: `scripts/evaluate_nano.py ROOT [--model M]`.
+"""Scores of a checkpoint and of two controls on a data set in DAVIS layout: `scripts/evaluate_nano.py ROOT`.
 
-Prints a table (Markdown) and writes drawn examples with --pictures FOLDER. The controls get the first frame's true mask:
-one repeats it, the other carries it along dense optical flow (OpenCV's DIS).
+Prints a table (Markdown) and draws examples with --pictures FOLDER. The controls get the first frame's true mask: one
+repeats it, the other carries it along dense optical flow (OpenCV's DIS).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Repeated:
     def __init__(self) -> None:
         self.masks: dict[int, Mask] = {}
 
-    def __call__(self, frame: Frame, prompts: Sequence[Prompt]) -> dict[int, Mask]:
+    def __call__(self, _frame: Frame, prompts: Sequence[Prompt]) -> dict[int, Mask]:
         self.masks |= {prompt.object_id: np.asarray(prompt.mask) for prompt in prompts}
         return dict(self.masks)
 
@@ -87,19 +87,19 @@ def main() -> None:
         for clip in clips:
             follow = tracked(open_tracker(given.model), given.pictures if kind == given.prompts[0] else None)
             rows.setdefault(f"{given.model}, first-frame {kind}", []).extend(evaluate(clip, follow, kind))
-    for name, control in (
-        ()
-        if given.no_controls
-        else (("first mask repeated", Repeated), ("first mask carried by optical flow", Carried))
-    ):
+    controls = {"first mask repeated": Repeated, "first mask carried by optical flow": Carried}
+    for name, control in ({} if given.no_controls else controls).items():
         rows[name] = [score for clip in clips for score in evaluate(clip, control(), "mask")]
-    print("| tracker | J&F | J | F | " + " | ".join(clip.name for clip in clips) + " |")
+    show(rows, [clip.name for clip in clips])
+
+
+def show(rows: dict[str, list[Score]], clips: list[str]) -> None:
+    print("| tracker | J&F | J | F | " + " | ".join(clips) + " |")
     print("| --- " * (4 + len(clips)) + "|")
     for name, scores in rows.items():
-        each = [f"{mean([s for s in scores if s.sequence == clip.name], 'jf'):.3f}" for clip in clips]
-        print(
-            f"| {name} | {mean(scores, 'jf'):.3f} | {mean(scores, 'j'):.3f} | {mean(scores, 'f'):.3f} | {' | '.join(each)} |"
-        )
+        means = [mean(scores, figure) for figure in ("jf", "j", "f")]
+        means += [mean([score for score in scores if score.sequence == clip], "jf") for clip in clips]
+        print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in means) + " |")
 
 
 if __name__ == "__main__":

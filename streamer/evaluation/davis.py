@@ -1,7 +1,7 @@
 """Data sets in DAVIS layout, and a tracker's scores on them.
 
-`ROOT/JPEGImages/480p/<sequence>/00000.jpg`, `ROOT/Annotations/480p/<sequence>/00000.png` (the pixel is the object's id, 0
-is nothing) and, where pixels are to be ignored, `ROOT/Void/480p/<sequence>/00000.png`.
+`ROOT/JPEGImages/480p/<sequence>/00000.jpg`, `ROOT/Annotations/480p/<sequence>/00000.png` (the pixel is the object's id,
+0 is nothing) and, where pixels are to be ignored, `ROOT/Void/480p/<sequence>/00000.png`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Follow = Callable[[Frame, Sequence[Prompt]], dict[int, Mask]]  # masks by object
 
 
 @dataclass(frozen=True, slots=True)
-class Sequence_:  # noqa: N801 - the word is taken
+class Clip:
     """One clip: its pictures, and the folders of its annotations."""
 
     name: str
@@ -66,7 +66,7 @@ class Score:
         return (self.j + self.f) / 2
 
 
-def sequences(root: Path, names: Sequence[str] = ()) -> list[Sequence_]:
+def sequences(root: Path, names: Sequence[str] = ()) -> list[Clip]:
     """The clips under a root; raises UsageError where it has none, or not that one."""
     folders = sorted(path for path in (root / "JPEGImages" / "480p").glob("*") if path.is_dir())
     if not folders:
@@ -76,7 +76,7 @@ def sequences(root: Path, names: Sequence[str] = ()) -> list[Sequence_]:
         if name not in known:
             raise UsageError(f"{root}: no clip {name!r}; there are {', '.join(known)}")
     return [
-        Sequence_(
+        Clip(
             name,
             tuple(sorted(folder.glob("*.jpg"))),
             root / "Annotations" / "480p" / name,
@@ -87,7 +87,7 @@ def sequences(root: Path, names: Sequence[str] = ()) -> list[Sequence_]:
     ]
 
 
-def evaluate(clip: Sequence_, follow: Follow, kind: PromptKind) -> list[Score]:
+def evaluate(clip: Clip, follow: Follow, kind: PromptKind) -> list[Score]:
     """Scores of one clip: each object is prompted from the truth on its own first frame."""
     scores: dict[int, list[tuple[float, float]]] = {}
     for path, frame in clip.pictures():
@@ -99,11 +99,12 @@ def evaluate(clip: Sequence_, follow: Follow, kind: PromptKind) -> list[Score]:
             mask = found.get(number, np.zeros_like(true))
             values.append((region(mask, true, void), boundary(mask, true, void)))
         scores |= {number: [] for number in new}
-    return [
-        Score(clip.name, number, *(float(v) for v in np.mean(values[:-1], axis=0)), frames=len(values) - 1)
-        for number, values in scores.items()
-        if len(values) > 1
-    ]
+    return [_mean(clip.name, number, values[:-1]) for number, values in scores.items() if len(values) > 1]
+
+
+def _mean(name: str, object_id: int, values: list[tuple[float, float]]) -> Score:
+    j, f = np.mean(values, axis=0)
+    return Score(name, object_id, float(j), float(f), len(values))
 
 
 def prompt(object_id: int, true: Mask, kind: PromptKind) -> Prompt:
