@@ -157,14 +157,14 @@ class Training:
         norm = nn.utils.clip_grad_norm_(list(self.trained.values()), 1.0)
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate
-        if not math.isfinite(float(norm)):
+        if not math.isfinite(norm.item()):
             raise FloatingPointError(f"step {self.step}: the gradient is not finite; resume from {self.file}")
         self.optimiser.step()
         keep = min(AVERAGING, (self.step + 1) / (self.step + 10))
         with torch.no_grad():
             for name, parameter in self.trained.items():
                 self.average[name].lerp_(parameter, 1 - keep)
-        return {"loss": float(loss), **{k: float(np.mean(v)) for k, v in tally.ious.items() if v}}
+        return {"loss": loss.item(), **{k: float(np.mean(v)) for k, v in tally.ious.items() if v}}
 
 
 def train(training: Training, batches: DataLoader[list[Clip]], stages: list[Stage], total: int, seed: int) -> None:

@@ -85,13 +85,13 @@ class Meter:
             "latency_ms": percentiles(list(self.latencies_ms)),
             "objects": [
                 {"id": key, "state": value.state, "score": round(value.score, 4), "frames": value.frames}
-                for key, value in sorted(self.objects.items())
+                for key, value in sorted(list(self.objects.items()))  # noqa: C414 - a copy: others read
             ],
         }
 
     def line(self, captured: int, dropped: int) -> str:
         """One line for a terminal."""
-        states = Counter(history.state for history in self.objects.values())
+        states = Counter(history.state for history in list(self.objects.values()))
         seen = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
         latency = self.latencies_ms[-1] if self.latencies_ms else 0.0
         return (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -21,7 +22,8 @@ RECORDED_DEPTH = 8
 SINK_DEPTH = 8
 COMMAND_DEPTH = 64
 SLICE_S = 0.05  # the main thread waits in slices: a bare join misses Ctrl-C now and then
-GRACE_S = 2.5  # for a stage to end after it was told to; one blocked in a read beyond that is left behind
+GRACE_S = 2.5  # for a stage to end after it was told to
+FINISH_S = 60.0  # for sinks to write what is left after a source has ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,33 +66,39 @@ class Pipeline:
         self._errors: list[BaseException] = []
         self._waiting: list[Request] = []
         self._paused = False
+        self._told_to_stop = False
 
     @property
     def dropped(self) -> int:
         """Frames that were captured and never tracked."""
         return self._frames.dropped
 
+    @property
+    def dropped_by_sink(self) -> dict[str, int]:
+        """Results that a live run's sinks were too slow for."""
+        return {name: channel.dropped for name, channel in self._results.items()}
+
     def run(self) -> None:
         """Run until the source ends, a limit is reached, `stop` is called or a stage fails; raise the first failure."""
         stages: dict[str, Callable[[], None]] = {"capture": self._capture, "track": self._track}
         stages |= {f"write {name}": lambda name=name: self._write(name) for name in self.sinks}  # type: ignore[misc]
-        threads = [self._start(name, stage) for name, stage in stages.items()]
-        deadline = None if self.limits.seconds is None else time.monotonic() + self.limits.seconds
+        capture, track, *writers = [self._start(name, stage) for name, stage in stages.items()]
+        deadline = math.inf if self.limits.seconds is None else time.monotonic() + self.limits.seconds
         try:
-            while any(thread.is_alive() for thread in threads):
-                threads[1].join(SLICE_S)
-                if deadline is not None and time.monotonic() > deadline:
-                    self.stop()
-                if self._frames.closed and not threads[1].is_alive():
-                    break
+            while track.is_alive():  # it ends when the source ends, when a sink fails, and when it is told to
+                track.join(SLICE_S)
+                if time.monotonic() > deadline:
+                    self._frames.abort()
         finally:
-            self.stop()
-            self._join(threads)
+            self._frames.abort()
+            _join([track, *writers], GRACE_S if self._told_to_stop else FINISH_S)
+            _join([capture], GRACE_S)
         if self._errors:
             raise self._errors[0]
 
     def stop(self) -> None:
-        """End capture and tracking; what was tracked is still written, and every sink is closed."""
+        """End capture and tracking soon; what was tracked is still written, and every sink is closed."""
+        self._told_to_stop = True
         self._frames.abort()
 
     def status(self) -> dict[str, Any]:
@@ -100,6 +108,7 @@ class Pipeline:
             "frames_captured": self.captured,
             "frames_tracked": self.meter.tracked,
             "frames_dropped": self.dropped,
+            "dropped_by_sink": self.dropped_by_sink,
             "paused": self._paused,
             **self.meter.summary(),
         }
@@ -116,14 +125,7 @@ class Pipeline:
             pass  # a neighbour ended; so do we
         except BaseException as error:  # noqa: BLE001 - raised again in run(), with its traceback
             self._errors.append(error)
-            self.stop()
-
-    def _join(self, threads: list[threading.Thread]) -> None:
-        deadline = time.monotonic() + GRACE_S
-        capture, track, *writers = threads
-        for thread in (track, *writers, capture):
-            while thread.is_alive() and time.monotonic() < deadline:
-                thread.join(SLICE_S)
+            self._frames.abort()
 
     def _capture(self) -> None:
         try:
@@ -210,6 +212,14 @@ class Pipeline:
     def _refuse(self, why: str) -> None:
         for request in self._waiting + self.commands.drain():
             request.reply(Ack(error=why))
+
+
+def _join(threads: Sequence[threading.Thread], grace_s: float) -> None:
+    """Wait for threads in slices, in all no longer than `grace_s`; one that is blocked beyond that is left behind."""
+    deadline = time.monotonic() + grace_s
+    for thread in threads:
+        while thread.is_alive() and time.monotonic() < deadline:
+            thread.join(SLICE_S)
 
 
 def _switches(command: Command) -> bool:
