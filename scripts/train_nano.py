@@ -28,17 +28,22 @@ from nano.network import Network, Step, run
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-PEAK_RATE, FINAL_RATE, WARMUP = 6e-4, 1e-5, 200
+WARMUP = 200
 AVERAGING = 0.998  # of the exported weights: about the last 500 steps
 SAVE_EVERY_S = 240
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """So many steps on batches of `clips` clips of `frames` frames with `targets` prompted objects each."""
+    """So many steps on batches of `clips` clips of `frames` frames with `targets` prompted objects each.
+
+    The learning rate falls in a straight line over the stage.
+    """
 
     name: str
     steps: int
+    first_rate: float
+    last_rate: float
     clips: int
     frames: int
     targets: int
@@ -55,17 +60,24 @@ class Batches(Dataset[list[Clip]]):
 
     def __getitem__(self, index: int) -> list[Clip]:
         cv2.setNumThreads(1)
-        stage = stage_at(self.stages, index)
+        stage, _ = stage_at(self.stages, index)
         first = (self.seed << 32) + index * 64
         return [make(self.stills, first + i, stage.frames, stage.targets, self.size) for i in range(stage.clips)]
 
 
-def stage_at(stages: list[Stage], step: int) -> Stage:
+def stage_at(stages: list[Stage], step: int) -> tuple[Stage, float]:
+    """The stage of a step, and how far into it the step is, 0 to 1."""
     for stage in stages:
         if step < stage.steps:
-            return stage
+            return stage, step / stage.steps
         step -= stage.steps
-    return stages[-1]
+    return stages[-1], 1.0
+
+
+def rate(stages: list[Stage], step: int) -> float:
+    """The learning rate of a step."""
+    stage, progress = stage_at(stages, step)
+    return min(1.0, (step + 1) / WARMUP) * (stage.first_rate + (stage.last_rate - stage.first_rate) * progress)
 
 
 class FrozenBackbone:
@@ -95,12 +107,6 @@ class FrozenBackbone:
         return [torch.from_numpy(value.copy()) for value in self.compiled[pixels.shape](pixels).values()]
 
 
-def rate(step: int, total: int) -> float:
-    if step < WARMUP:
-        return PEAK_RATE * (step + 1) / WARMUP
-    return FINAL_RATE + (PEAK_RATE - FINAL_RATE) * 0.5 * (1 + math.cos(math.pi * step / total))
-
-
 class Training:
     """Model, optimiser and averaged weights, with one file that holds them all."""
 
@@ -114,7 +120,7 @@ class Training:
         matrices = [p for p in self.trained.values() if p.ndim > 1]
         vectors = [p for p in self.trained.values() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": 0.02}, {"params": vectors, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98))
+        self.optimiser = torch.optim.AdamW(groups, betas=(0.9, 0.98))
         self.average = {n: p.detach().clone() for n, p in self.trained.items()}
         self.step = 0
 
@@ -167,12 +173,12 @@ class Training:
         return {"loss": loss.item(), **{k: float(np.mean(v)) for k, v in tally.ious.items() if v}}
 
 
-def train(training: Training, batches: DataLoader[list[Clip]], stages: list[Stage], total: int, seed: int) -> None:
+def train(training: Training, batches: DataLoader[list[Clip]], stages: list[Stage], seed: int) -> None:
     window: dict[str, list[float]] = {}
     saved = started = time.monotonic()
     for clips in batches:
-        stage = stage_at(stages, training.step)
-        seen = training.update(clips, rate(training.step, total), seed + training.step)
+        stage, _ = stage_at(stages, training.step)
+        seen = training.update(clips, rate(stages, training.step), seed + training.step)
         training.step += 1
         for name, value in seen.items():
             window.setdefault(name, []).append(value)
@@ -200,7 +206,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1, help="processes that make clips")
-    parser.add_argument("--steps", type=int, nargs=3, default=(1500, 1800, 700), help="pictures, clips, long clips")
+    parser.add_argument("--steps", type=int, nargs=3, default=(2200, 2900, 300), help="pictures, clips, long clips")
     return parser.parse_args()
 
 
@@ -210,9 +216,9 @@ def main() -> None:
     given.out.mkdir(parents=True, exist_ok=True)
     pictures, clips, long_clips = given.steps
     stages = [
-        Stage("pictures", pictures, clips=6, frames=1, targets=4),
-        Stage("clips", clips, clips=3, frames=4, targets=3),
-        Stage("long clips", long_clips, clips=2, frames=8, targets=3),
+        Stage("pictures", pictures, 6e-4, 4e-4, clips=6, frames=1, targets=4),
+        Stage("clips", clips, 4e-4, 1e-4, clips=3, frames=4, targets=3),
+        Stage("long clips", long_clips, 1e-4, 1e-5, clips=2, frames=8, targets=3),
     ]
     data = Batches(Stills.under(given.data), stages, given.seed, architecture.SIZE)
     training = Training(given.out, given.seed, given.threads)
@@ -221,7 +227,7 @@ def main() -> None:
     loader = DataLoader(
         data, sampler=range(training.step, len(data)), collate_fn=as_given, num_workers=given.workers, prefetch_factor=4
     )
-    train(training, loader, stages, len(data), given.seed << 20)
+    train(training, loader, stages, given.seed << 20)
 
 
 if __name__ == "__main__":
