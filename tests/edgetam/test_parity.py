@@ -22,7 +22,9 @@ def planted(size: int) -> Checkpoint:
 
 
 @pytest.mark.timeout(300)
-def test_nano_equals_transformers_for_every_kind_of_prompt(scene):
+def test_nano_equals_transformers_for_every_kind_of_prompt():
+    """On masks of ten thousand pixels and more: a pixel on the rim may go either way by rounding."""
+    scene = Scene(Settings(seed=2, objects=3, width=1280, height=720))
     reference = load("nano", merge=False)
     seen = compare(load("nano"), reference, scene, one_of_each(scene), FRAMES)
     assert seen.logits < TOLERANCE
