@@ -21,7 +21,7 @@ import numpy as np
 from streamer.edgetam import open_tracker
 from streamer.evaluation.davis import Follow, Mask, Score, evaluate, sequences
 from streamer.masks import overlay
-from streamer.types import Frame, Prompt, Tracker, TrackResult
+from streamer.types import Frame, Prompt, Tracker
 
 
 class Repeated:
@@ -59,7 +59,7 @@ def tracked(tracker: Tracker, pictures: Path | None) -> Follow:
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> dict[int, Mask]:
         tracks = tracker.track(frame, prompts)
         if pictures is not None and frame.index % 10 == 0:
-            drawn = overlay(frame.image, TrackResult(frame, tracks).tracks)
+            drawn = overlay(frame.image, tracks)
             cv2.imwrite(str(pictures / f"{frame.source}-{frame.index:04d}.jpg"), drawn[..., ::-1])
         return {track.object_id: track.mask for track in tracks}
 

@@ -159,7 +159,7 @@ class Subscriber:
         self._max_age_ms = max_age_ms
         self._wall_ns = wall_ns
         self._topic = topic
-        self._last: tuple[int, int] | None = None  # sequence and the publisher's start
+        self._last_sequence: int | None = None
         self._context: zmq.Context[Any] = zmq.Context()
         self._socket = self._connect(f"{source}/{topic}\0".encode() if source else b"")
         self._named = source is not None
@@ -201,9 +201,9 @@ class Subscriber:
 
     def _count(self, message: Message) -> None:
         sequence = message.sequence
-        if self._last is not None and sequence > self._last[0]:
-            self.lost += sequence - self._last[0] - 1
-        self._last = (sequence, 0)
+        if self._last_sequence is not None and sequence > self._last_sequence:
+            self.lost += sequence - self._last_sequence - 1
+        self._last_sequence = sequence
 
     def close(self) -> None:
         if not self._socket.closed:

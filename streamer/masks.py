@@ -36,6 +36,17 @@ def iou(a_hw: Mask, b_hw: Mask) -> float:
     return int(np.count_nonzero(a_hw & b_hw)) / union if union else 1.0
 
 
+def depth(mask_hw: Mask) -> NDArray[np.float32]:
+    """How far inside the mask each pixel lies, in pixels; beyond the picture's edge is outside."""
+    return cv2.distanceTransform(np.pad(mask_hw, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
+
+
+def deepest_point(mask_hw: Mask) -> tuple[float, float]:
+    """The x, y of a mask that is farthest from its rim."""
+    y, x = np.unravel_index(int(depth(mask_hw).argmax()), mask_hw.shape)
+    return float(x), float(y)
+
+
 def encode(mask_hw: Mask, box: PixelBox | None, codec: Codec) -> bytes:
     """The part of a mask inside `box` as bytes; docs/wire-format.md describes each codec. Nothing for an empty mask."""
     if box is None:

@@ -120,9 +120,8 @@ class Pipeline:
 
     def _guard(self, stage: Callable[[], None]) -> None:
         try:
-            stage()
-        except Closed:
-            pass  # a neighbour ended; so do we
+            with contextlib.suppress(Closed):  # a neighbour ended; so do we
+                stage()
         except BaseException as error:  # noqa: BLE001 - raised again in run(), with its traceback
             self._errors.append(error)
             self._frames.abort()

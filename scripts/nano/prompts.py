@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
+from streamer.masks import Mask, depth
 
 
 def click(mask: Mask, rng: np.random.Generator) -> tuple[float, float]:
     """A point inside the mask: its deepest one, or any that is not at the rim."""
-    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    limit = depth.max() * rng.choice([0.2, 0.5, 0.999])
-    ys, xs = np.nonzero(depth >= limit)
+    inside = depth(mask)
+    limit = inside.max() * rng.choice([0.2, 0.5, 0.999])
+    ys, xs = np.nonzero(inside >= limit)
     chosen = rng.integers(len(ys))
     return float(xs[chosen]), float(ys[chosen])
 

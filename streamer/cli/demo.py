@@ -22,7 +22,7 @@ from streamer.cli.run import progress, report, summarise
 from streamer.control import controlled
 from streamer.edgetam import open_tracker
 from streamer.errors import CommandError, StreamerError
-from streamer.masks import Mask, box_of, iou
+from streamer.masks import Mask, box_of, deepest_point, iou
 from streamer.metrics import resident_mb
 from streamer.pipeline import Limits, Pipeline, stopped_by_signals
 from streamer.sinks import open_sink
@@ -102,16 +102,7 @@ def demo(given: argparse.Namespace) -> int:
 
 def opening(truth: dict[int, Mask]) -> list[Prompt]:
     """Object 1 by its box, object 2 by a click."""
-    return [Prompt(1, box=_box(truth[1])), Prompt(2, points=(inner_point(truth[2]),), labels=(1,))]
-
-
-def inner_point(mask: Mask) -> tuple[float, float]:
-    """The point of a mask that is farthest from its rim."""
-    import cv2
-
-    depth = cv2.distanceTransform(np.pad(mask, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    return float(x), float(y)
+    return [Prompt(1, box=_box(truth[1])), Prompt(2, points=(deepest_point(truth[2]),), labels=(1,))]
 
 
 def _box(mask: Mask) -> tuple[int, int, int, int]:
@@ -143,15 +134,15 @@ class Director(threading.Thread):
 
     def _commands(self, verb: str) -> Sequence[Command]:
         """What a person would point at now: the scene as it is at this moment."""
+        if verb == "remove 1":
+            return [Remove(1)]
         for ahead in range(0, 120, 3):  # an object that hides right now is waited for in the scene's own time
             truth = self._scene.truth(self._pipeline.captured + ahead)[3]
-            if verb == "remove 1":
-                return [Remove(1)]
             if np.count_nonzero(truth) > 0.004 * truth.size:
                 break
         if verb == "add 3":
             return [Prompt(3, box=_box(truth))]
-        return [Prompt(3, points=(inner_point(truth),), labels=(1,))]
+        return [Prompt(3, points=(deepest_point(truth),), labels=(1,))]
 
 
 def subscribe(endpoint: str) -> subprocess.Popen[str]:

@@ -18,10 +18,9 @@ from PIL import Image
 
 from streamer.errors import UsageError
 from streamer.evaluation.scores import boundary, region
-from streamer.masks import box_of
+from streamer.masks import Mask, box_of, deepest_point
 from streamer.types import Frame, Prompt
 
-Mask = NDArray[np.bool_]
 PromptKind = Literal["mask", "box", "point"]
 Follow = Callable[[Frame, Sequence[Prompt]], dict[int, Mask]]  # masks by object id
 
@@ -113,9 +112,7 @@ def prompt(object_id: int, true: Mask, kind: PromptKind) -> Prompt:
         return Prompt(object_id, mask=true)
     if kind == "box":
         return Prompt(object_id, box=box_of(true))
-    depth = cv2.distanceTransform(np.pad(true, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
-    y, x = np.unravel_index(int(depth.argmax()), depth.shape)
-    return Prompt(object_id, points=((float(x), float(y)),), labels=(1,))
+    return Prompt(object_id, points=(deepest_point(true),), labels=(1,))
 
 
 def _indices(path: Path) -> NDArray[np.uint8]:

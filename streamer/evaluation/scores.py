@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Mask = NDArray[np.bool_]
+from streamer.masks import Mask, iou
+
 BOUND = 0.008  # of the picture's diagonal: how far a boundary may be off and still match
 
 
@@ -14,8 +14,7 @@ def region(found_hw: Mask, true_hw: Mask, void_hw: Mask | None = None) -> float:
     """J: intersection over union outside the void, 0 to 1; 1 for two empty masks."""
     if void_hw is not None:
         found_hw, true_hw = found_hw & ~void_hw, true_hw & ~void_hw
-    union = int(np.count_nonzero(found_hw | true_hw))
-    return int(np.count_nonzero(found_hw & true_hw)) / union if union else 1.0
+    return iou(found_hw, true_hw)
 
 
 def outline(mask_hw: Mask) -> Mask:

@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 
 from streamer.errors import SourceError
+from streamer.sources import IMAGE_SUFFIXES
 from streamer.sources.pace import Pace
 from streamer.types import Frame
 from streamer.uris import Address
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 DEFAULT_FPS = 25.0
 
 
@@ -48,13 +48,13 @@ class ImageSource:
 
 def _pictures(path: Path) -> list[Path]:
     if path.is_dir():
-        found = [entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES]
+        found = [entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
     elif path.exists():
         found = [path]
     else:
-        found = [entry for entry in path.parent.glob(path.name) if entry.suffix.lower() in SUFFIXES]
+        found = [entry for entry in path.parent.glob(path.name) if entry.suffix.lower() in IMAGE_SUFFIXES]
     if not found:
-        raise SourceError(f"{path}: no pictures there ({', '.join(sorted(SUFFIXES))})")
+        raise SourceError(f"{path}: no pictures there ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return sorted(found)
 
 

@@ -22,9 +22,8 @@ class WebcamSource:
         address.allow("size", "fps")
         self.name = name
         self._device = _device(address.target or "0")
-        cv2.utils.logging.setLogLevel(
-            cv2.utils.logging.LOG_LEVEL_SILENT
-        )  # OpenCV prints its own warnings; ours say what to do
+        # OpenCV prints warnings of its own; ours say what to do
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._capture = cv2.VideoCapture(self._device, cv2.CAP_V4L2 if Path("/dev").exists() else cv2.CAP_ANY)
         if not self._capture.isOpened():
             raise SourceError(f"camera {self._device!r} cannot be opened; {_cameras()}")
