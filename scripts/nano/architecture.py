@@ -120,6 +120,12 @@ def load_imagenet(backbone: nn.Module) -> None:
         tensor.copy_(given)
 
 
+def trained_state(folder: Path) -> dict[str, torch.Tensor]:
+    """The weights that `save` wrote, as training left them: in float32, without the shift."""
+    state = EdgeTamVideoModel.from_pretrained(folder, dtype=torch.float32).state_dict()
+    return state | {PRESENCE_BIAS: state[PRESENCE_BIAS] - PRESENCE_SHIFT}
+
+
 def save(model: EdgeTamVideoModel, folder: Path) -> None:
     """Write the checkpoint in transformers' own format, in half precision, its presence score set for real footage."""
     state = model.state_dict() | {PRESENCE_BIAS: model.state_dict()[PRESENCE_BIAS] + PRESENCE_SHIFT}

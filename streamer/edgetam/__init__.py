@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamer.errors import UsageError
-
 if TYPE_CHECKING:
     from streamer.edgetam.tracker import Rules, StreamingTracker
-
-RUNTIMES = ("auto", "torch")
 
 
 def open_tracker(
@@ -22,16 +18,17 @@ def open_tracker(
     """A tracker on the weights of `model`: `nano` (in the package), a Hub id, a local folder, or `full-random`.
 
     `size` is the side of the model's square input in pixels (None: the checkpoint's own); `device` is `auto`, `cpu`,
-    `cuda` or `mps`. Raises ModelError where the model cannot be loaded, UsageError for an unknown setting.
+    `cuda` or `mps`; `runtime` is `auto` (OpenVINO on the CPU where it is installed), `torch` or `openvino`. Raises
+    ModelError where the model cannot be loaded, UsageError for an unknown setting.
     """
-    if runtime not in RUNTIMES:
-        raise UsageError(f"runtime {runtime!r} is unknown; known: {', '.join(RUNTIMES)}")
+    from streamer.edgetam import runtimes, workers
     from streamer.edgetam.tracker import Rules, StreamingTracker
-    from streamer.edgetam.weights import load
-    from streamer.edgetam.workers import unstarted
+    from streamer.edgetam.weights import choose_device, load
 
-    with unstarted():  # the thread that opens a tracker is rarely the one that runs it
-        return StreamingTracker(load(model, size=size, device=device), rules or Rules())
+    chosen = runtimes.choose(runtime, choose_device(device))
+    with workers.unstarted(alone=chosen == "torch"):  # the thread that opens a tracker is rarely the one that runs it
+        checkpoint = load(model, size=size, device=device)
+        return StreamingTracker(checkpoint, rules or Rules(), runtimes.start(chosen, checkpoint))
 
 
-__all__ = ["RUNTIMES", "open_tracker"]
+__all__ = ["open_tracker"]

@@ -27,7 +27,7 @@ class Features:
 
     def of_objects(self, image_of_b: Tensor) -> Features:
         """The features repeated for each object, given the index of its image."""
-        if len(self.top_gchw) == 1:
+        if self.top_gchw.shape[0] == 1:
             return self  # broadcasting does it without a copy
         return Features(self.s0_gchw[image_of_b], self.s1_gchw[image_of_b], self.top_gchw[image_of_b])
 
@@ -131,7 +131,7 @@ class MemoryAttention(nn.Module):
         for index, layer in enumerate(self.layers):
             x = x + self.self_attention(layer, layer.layer_norm1(x))
             if index == 0:  # until here nothing depends on the object, so it is computed once for each image
-                x = x.expand(len(image_of_b), -1, -1) if len(x) == 1 else x[image_of_b]
+                x = x.expand(image_of_b.shape[0], -1, -1) if x.shape[0] == 1 else x[image_of_b]
             x = x + self.cross_attention(layer, layer.layer_norm2(x), keys_bkc, positions_bkc, mask, bank)
             x = x + layer.mlp(layer.layer_norm3(x))
         return self.layer_norm(x).transpose(1, 2).unflatten(-1, top_gchw.shape[-2:])
@@ -232,7 +232,7 @@ class MaskDecoder(nn.Module):
         Points are in pixels of the model's square; labels are 1 in, 0 out, 2 and 3 a box's corners, -1 none.
         """
         sparse, dense = self.prompt_encoder(points_bn2[:, None], labels_bn[:, None], None, masks_b1hw)
-        top = features.top_gchw.expand(len(points_bn2), -1, -1, -1)
+        top = features.top_gchw.expand(points_bn2.shape[0], -1, -1, -1)
         logits, ious, tokens, object_logits = self.mask_decoder(
             image_embeddings=top,
             image_positional_embeddings=self.image_position_1chw,
@@ -251,7 +251,7 @@ class MaskDecoder(nn.Module):
             features, points_bn2, labels_bn, masks_b1hw, multimask=multimask
         )
         best = ious.argmax(dim=1)
-        row = torch.arange(len(best), device=best.device)
+        row = torch.arange(best.shape[0], device=best.device)
         seen_b11 = (object_logits > 0)[:, None, None]
         return Masks(
             logits_bhw=torch.where(seen_b11, logits[row, best], NO_OBJECT_LOGIT),
@@ -267,8 +267,8 @@ class MaskDecoder(nn.Module):
         """A mask given by the user, at the model's square and 0 or 1, taken as it is; only its pointer is computed."""
         size = (masks_b1hw.shape[-2] // 4, masks_b1hw.shape[-1] // 4)
         logits = masks_b1hw * MASK_LOGIT_SCALE + MASK_LOGIT_BIAS
-        points = masks_b1hw.new_zeros(len(masks_b1hw), 1, 2)
-        labels = torch.full((len(masks_b1hw), 1), -1, dtype=torch.int32, device=masks_b1hw.device)
+        points = masks_b1hw.new_zeros(masks_b1hw.shape[0], 1, 2)
+        labels = torch.full((masks_b1hw.shape[0], 1), -1, dtype=torch.int32, device=masks_b1hw.device)
         decoded = self(features, points, labels, self.mask_downsample(masks_b1hw), multimask=True)
         seen_b = masks_b1hw.flatten(1).any(dim=1)
         return Masks(
@@ -314,9 +314,9 @@ class MemoryEncoder(nn.Module):
         return torch.cat((self.latents_1d(maps), self.latents_2d(maps)), dim=1)
 
     def latents_1d(self, maps_bchw: Tensor) -> Tensor:
-        latents = self.perceiver.latents_1d.expand(len(maps_bchw), -1, -1)
+        latents = self.perceiver.latents_1d.expand(maps_bchw.shape[0], -1, -1)
         tokens = maps_bchw.flatten(2).transpose(1, 2)
-        positions = self.position_1nc.expand(len(maps_bchw), -1, -1)
+        positions = self.position_1nc.expand(maps_bchw.shape[0], -1, -1)
         for layer in self.perceiver.layers:
             latents = layer(latents, tokens, positions)
         normed: Tensor = self.perceiver.layer_norm(latents)

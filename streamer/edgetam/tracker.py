@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.transforms.v2 import functional as pictures
 
-from streamer.edgetam.graphs import Features, ImageEncoder, MaskDecoder, Masks, MemoryAttention, MemoryEncoder
+from streamer.edgetam.graphs import Features, MaskDecoder, Masks
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
+from streamer.edgetam.runtimes import Runtime, TorchRuntime, describe
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
 from streamer.masks import box_of
@@ -73,20 +75,16 @@ class StreamingTracker:
     carried out.
     """
 
-    def __init__(self, checkpoint: Checkpoint, rules: Rules) -> None:
+    def __init__(self, checkpoint: Checkpoint, rules: Rules, runtime: Runtime | None = None) -> None:
         self.checkpoint = checkpoint
         self.rules = rules
+        self.runtime = runtime or TorchRuntime(checkpoint)
         model, config = checkpoint.model, checkpoint.model.config
         self._config = config
-        self._images = ImageEncoder(model)
-        self._attention = MemoryAttention(model)
         self._decoder = MaskDecoder(model)
-        self._memory = MemoryEncoder(model)
         self._no_memory_c11 = model.no_memory_embedding[0, 0, :, None, None]
         self._capacity = Capacity(rules.conditioning, config.num_maskmem - 1, config.max_object_pointers_in_encoder - 1)
         self._objects: dict[int, TrackedObject] = {}
-        if checkpoint.device.type == "cpu":
-            self._images.to(memory_format=torch.channels_last)
         mean, std = torch.tensor(checkpoint.mean), torch.tensor(checkpoint.std)
         self._mean_c11 = (mean * 255)[:, None, None].to(checkpoint.device)
         self._std_c11 = (std * 255)[:, None, None].to(checkpoint.device)
@@ -97,7 +95,7 @@ class StreamingTracker:
 
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device and dtype."""
-        return self.checkpoint.describe()
+        return describe(self.runtime, self.checkpoint)
 
     def check(self, frame: Frame, commands: Sequence[Command]) -> None:
         """Raise CommandError, and change nothing, where `commands` cannot be carried out on `frame`, in this order."""
@@ -173,10 +171,7 @@ class StreamingTracker:
         size = [self.checkpoint.size, self.checkpoint.size]
         image = torch.from_numpy(np.array(frame.image)).permute(2, 0, 1).to(self.checkpoint.device)
         resized = pictures.resize(image, size, interpolation=pictures.InterpolationMode.BILINEAR, antialias=True)
-        pixels = ((resized.float() - self._mean_c11) / self._std_c11)[None]
-        if self.checkpoint.device.type == "cpu":
-            pixels = pixels.contiguous(memory_format=torch.channels_last)
-        features = self._images(pixels)
+        features = self.runtime.encode(((resized.float() - self._mean_c11) / self._std_c11)[None])
         return Features(features.s0_gchw.float(), features.s1_gchw.float(), features.top_gchw.float())
 
     def _unconditioned(self, features: Features) -> Features:
@@ -187,13 +182,8 @@ class StreamingTracker:
     ) -> None:
         """All tracked objects in one pass; those with a prompt are decoded again with it and the mask just found."""
         memories = [self._objects[object_id].memory for object_id in ids]
-        image_of_b = torch.zeros(len(ids), dtype=torch.long, device=self.checkpoint.device)
-        top = self._attention(features.top_gchw, image_of_b, bank(memories, self._config.num_maskmem - 1))
-        points = torch.zeros(len(ids), 1, 2, device=top.device)
-        labels = torch.full((len(ids), 1), -1, dtype=torch.int32, device=top.device)
-        conditioned = Features(features.s0_gchw, features.s1_gchw, top)
-        multimask = self._multimask(0) and self._config.multimask_output_for_tracking
-        answers.add(ids, self._decoder(conditioned, points, labels, None, multimask=multimask))
+        masks, top = self.runtime.follow(features, bank(memories, self._config.num_maskmem - 1))
+        answers.add(ids, masks)
         for row, object_id in enumerate(ids):
             if object_id in prompts:
                 one = Features(features.s0_gchw, features.s1_gchw, top[row : row + 1])
@@ -250,17 +240,16 @@ class StreamingTracker:
             if object_id in answers.given:
                 wide[row, 0] = answers.given[object_id]
         prompted = torch.tensor([object_id in answers.prompted for object_id in ids], device=wide.device)
-        memories = self._memory(features.top_gchw, wide, masks.object_logit_b, prompted).float()
+        memories = self.runtime.remember(features.top_gchw, wide, masks.object_logit_b, prompted).float()
         for row, object_id in enumerate(ids):
             self._objects[object_id].memory.write(
                 memories[row].clone(), masks.pointer_bc[row].float().clone(), prompted=object_id in answers.prompted
             )
 
     def _tracks(self, frame: Frame, ids: list[int], masks: Masks) -> tuple[Track, ...]:
-        size = (frame.height, frame.width)
-        wide = F.interpolate(masks.logits_bhw[:, None].float(), size=size, mode="bilinear", align_corners=False)
-        found = (wide[:, 0] > 0).cpu().numpy()
         low = masks.logits_bhw.float().cpu().numpy()
+        size_wh = (frame.width, frame.height)
+        found = [cv2.resize(logits, size_wh, interpolation=cv2.INTER_LINEAR) > 0 for logits in low]
         scores = masks.object_logit_b.float().sigmoid().tolist()
         ious = masks.predicted_iou_b.float().tolist()
         tracks = []

@@ -37,18 +37,9 @@ class Checkpoint:
     device: torch.device
     dtype: torch.dtype  # of the heavy arithmetic; weights stay float32
 
-    def describe(self) -> dict[str, Any]:
-        return {
-            "id": self.name,
-            "size": self.size,
-            "runtime": "torch",
-            "device": str(self.device),
-            "dtype": str(self.dtype).removeprefix("torch."),
-        }
-
 
 def load(name: str, *, size: int | None = None, device: str = "auto", merge: bool = True) -> Checkpoint:
-    """Load a checkpoint; `merge` folds batch normalisation into the convolutions (exact to rounding).
+    """Load a checkpoint; `merge` makes one layer of what is linear after linear (exact to rounding).
 
     Raises ModelError naming the model and the remedy.
     """
@@ -60,7 +51,7 @@ def load(name: str, *, size: int | None = None, device: str = "auto", merge: boo
             model, mean, std = _from_pretrained(name, size)
         model.eval().requires_grad_(requires_grad=False)
         if merge:
-            fold_batch_norms(model.vision_encoder.backbone)
+            merge_weights(model)
     dtype = torch.bfloat16 if chosen.type == "cuda" else torch.float32
     return Checkpoint(model.to(chosen), name, int(model.config.image_size), mean, std, chosen, dtype)
 
@@ -188,6 +179,44 @@ def _quiet() -> Iterator[None]:
         hub.setLevel(hub_level)
         if bars:
             logging.enable_progress_bar()
+
+
+@torch.no_grad()
+def merge_weights(model: Any) -> None:
+    """One layer for what is linear after linear, in place; the model is then for our graphs only.
+
+    RepViT's parallel branches become one convolution, batch normalisation goes into the convolution before it, and the
+    neck's finest two levels are projected to the decoder's skips at once.
+    """
+    backbone = model.vision_encoder.backbone
+    modules: list[nn.Module] = list(backbone.modules())
+    for module in modules:
+        fuse_repvit(module)
+    fold_batch_norms(backbone)
+    neck, decoder = model.vision_encoder.neck, model.mask_decoder
+    for level, name in enumerate(("conv_s0", "conv_s1")):
+        if level not in neck.fpn_top_down_levels:
+            neck.convs[-1 - level] = one_projection(neck.convs[-1 - level], getattr(decoder, name))
+            setattr(decoder, name, nn.Identity())
+
+
+def fuse_repvit(module: nn.Module) -> None:
+    """Replace each child that timm can re-parameterise by the one convolution that does the same."""
+    for name, child in module.named_children():
+        if type(child).__name__ in ("RepVggDw", "ConvNorm") and hasattr(child, "fuse"):
+            fuse: Any = child.fuse
+            setattr(module, name, fuse())
+
+
+def one_projection(first: nn.Conv2d, second: nn.Conv2d) -> nn.Conv2d:
+    """Two 1 x 1 convolutions in a row as one."""
+    merged = nn.Conv2d(first.in_channels, second.out_channels, 1)
+    a, b = first.weight[:, :, 0, 0].double(), second.weight[:, :, 0, 0].double()
+    bias = torch.zeros(first.out_channels).double() if first.bias is None else first.bias.double()
+    offset = torch.zeros(second.out_channels).double() if second.bias is None else second.bias.double()
+    merged.weight = nn.Parameter((b @ a)[:, :, None, None].float(), requires_grad=False)
+    merged.bias = nn.Parameter((b @ bias + offset).float(), requires_grad=False)
+    return merged
 
 
 def fold_batch_norms(module: nn.Module) -> int:

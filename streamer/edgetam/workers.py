@@ -10,13 +10,14 @@ import torch
 
 
 @contextlib.contextmanager
-def unstarted() -> Iterator[None]:
-    """Run torch in this thread without starting OpenMP's workers for it.
+def unstarted(*, alone: bool = True) -> Iterator[None]:
+    """Run torch in this thread without starting OpenMP's workers for it; afterwards it may, if it computes `alone`.
 
     Each thread that runs torch gets workers of its own. Once there are more of them than cores, OpenMP lets all of them
     sleep between operations instead of spinning: a step of `nano` in the pipeline's thread then takes 104 ms, not 39.
+    Beside another runtime, which has workers of its own, torch only prepares and resizes, and gets none.
     """
-    threads = chosen()
+    threads = chosen() if alone else 1
     torch.set_num_threads(1)
     try:
         yield

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamer.edgetam import runtimes
 from streamer.edgetam.reference import ReferenceTracker
 from streamer.edgetam.tracker import Rules, StreamingTracker
 from streamer.edgetam.weights import Checkpoint
@@ -25,10 +26,16 @@ class Difference:
 
 
 def compare(
-    ours: Checkpoint, reference: Checkpoint, scene: Scene, starts: Mapping[int, tuple[int, Prompt]], frames: int
+    ours: Checkpoint,
+    reference: Checkpoint,
+    scene: Scene,
+    starts: Mapping[int, tuple[int, Prompt]],
+    frames: int,
+    *,
+    runtime: str = "torch",
 ) -> Difference:
     """Run both for `frames` frames; `starts` says on which frame each object is prompted, and how."""
-    tracker = StreamingTracker(ours, Rules())
+    tracker = StreamingTracker(ours, Rules(), runtimes.start(runtime, ours))
     sessions: dict[int, ReferenceTracker] = {}
     worst, lowest, seen, compared = 0.0, 1.0, 0, 0
     for index in range(frames):

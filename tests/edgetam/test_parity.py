@@ -1,11 +1,13 @@
 """The default mode equals transformers' documented streaming loop, past the point where old memories fall out."""
 
 import copy
+from dataclasses import replace
 
 import pytest
 import torch
 
-from streamer.edgetam.weights import Checkpoint, full_random, load
+from streamer.edgetam.graphs import ImageEncoder
+from streamer.edgetam.weights import Checkpoint, full_random, load, merge_weights
 from streamer.sources.scene import Scene, Settings
 from tests.edgetam.parity import compare, one_of_each
 
@@ -22,38 +24,52 @@ def planted(size: int) -> Checkpoint:
 
 
 @pytest.mark.timeout(300)
-def test_nano_equals_transformers_for_every_kind_of_prompt():
+@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+def test_nano_equals_transformers_for_every_kind_of_prompt(runtime):
     """On masks of ten thousand pixels and more: a pixel on the rim may go either way by rounding."""
     scene = Scene(Settings(seed=2, objects=3, width=1280, height=720))
     reference = load("nano", merge=False)
-    seen = compare(load("nano"), reference, scene, one_of_each(scene), FRAMES)
+    seen = compare(load("nano"), reference, scene, one_of_each(scene), FRAMES, runtime=runtime)
     assert seen.logits < TOLERANCE
     assert seen.iou >= MIN_IOU
     assert seen.visible > 0.5
 
 
-def test_folding_batch_norms_changes_nothing_but_rounding():
-    from streamer.edgetam.weights import fold_batch_norms
-
+@pytest.mark.parametrize("make", [lambda: load("nano", merge=False).model, lambda: full_random(512).eval()])
+def test_merged_weights_change_nothing_but_rounding(make):
+    """Statistics and gains that are not those of a fresh layer, so that folding has something to do."""
     torch.manual_seed(0)
-    plain = load("nano", merge=False).model.vision_encoder.backbone
-    folded = copy.deepcopy(plain)
-    assert fold_batch_norms(folded) == 48
-    assert not [m for m in folded.modules() if isinstance(m, torch.nn.BatchNorm2d)]
-    pixels = torch.randn(1, 3, 256, 256)
+    plain = make()
+    with torch.no_grad():
+        for norm in plain.vision_encoder.backbone.modules():
+            if isinstance(norm, torch.nn.BatchNorm2d):
+                norm.weight.mul_(torch.empty_like(norm.weight).uniform_(0.8, 1.2))
+                norm.running_mean.add_(torch.randn_like(norm.running_mean) * 0.1)
+    merged = copy.deepcopy(plain)
+    merge_weights(merged)
+    assert not [m for m in merged.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert len(list(merged.modules())) < len(list(plain.modules()))
+    pixels = torch.randn(1, 3, plain.config.image_size, plain.config.image_size)
     with torch.inference_mode():
-        for a, b in zip(plain(pixels).last_hidden_state, folded(pixels).last_hidden_state, strict=True):
-            assert torch.allclose(a, b, atol=1e-3 * float(a.abs().max()))
+        a, b = ImageEncoder(plain)(pixels), ImageEncoder(merged)(pixels)
+    for name in ("s0_gchw", "s1_gchw", "top_gchw"):
+        expected, seen = getattr(a, name), getattr(b, name)
+        assert expected.shape == seen.shape
+        assert torch.allclose(expected, seen, atol=1e-3 * float(expected.abs().max()))
 
 
 @pytest.mark.peers
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("size", "objects", "frames"), [(512, 5, FRAMES), (1024, 1, FRAMES)])
-def test_full_size_random_weights_equal_transformers(size, objects, frames):
+@pytest.mark.parametrize(
+    ("size", "objects", "runtime"), [(512, 5, "torch"), (512, 5, "openvino"), (1024, 1, "openvino")]
+)
+def test_full_size_random_weights_equal_transformers(size, objects, runtime):
     scene = Scene(Settings(seed=2, objects=3))
-    checkpoint = planted(size)
+    reference = planted(size)
+    checkpoint = replace(reference, model=copy.deepcopy(reference.model))
+    merge_weights(checkpoint.model)
     starts = dict(list(one_of_each(scene).items())[:objects])
-    seen = compare(checkpoint, checkpoint, scene, starts, frames)
+    seen = compare(checkpoint, reference, scene, starts, FRAMES, runtime=runtime)
     assert seen.logits < TOLERANCE
     assert seen.iou >= MIN_IOU
     assert seen.visible > 0.5

@@ -102,8 +102,10 @@ def test_transformers_keeps_conditioning_frames_without_bound_and_we_keep_four(p
 
 def test_transformers_cannot_batch_objects_and_we_do(plain, nano, scene, monkeypatch):
     ours, calls = StreamingTracker(nano, Rules()), []
-    original = ours._attention.forward
-    monkeypatch.setattr(ours._attention, "forward", lambda *a: calls.append(len(a[1])) or original(*a))
+    follow = ours.runtime.follow
+    monkeypatch.setattr(
+        ours.runtime, "follow", lambda f, bank: calls.append(len(bank.memories_bmtc)) or follow(f, bank)
+    )
     ours.track(frame_of(scene, 0), [Prompt(i, box=box(scene, i)) for i in (1, 2, 3)])
     ours.track(frame_of(scene, 1))
     assert calls == [3]
