@@ -30,6 +30,7 @@ from nano.backbone import Backbone
 from nano.clips import Clip, Stills, make
 from nano.network import Network, Step, run
 from torch import Tensor, distributed, multiprocessing, nn
+from transformers import EdgeTamVideoModel
 
 WARMUP = 200
 BACKBONE_RATE = 0.25  # of the learning rate: it starts from ImageNet, all else from nothing
@@ -103,7 +104,7 @@ class Training:
 
     def start_from(self, checkpoint: Path) -> None:
         """Take an exported checkpoint's weights and nothing else."""
-        self.model.load_state_dict(architecture.trained_state(checkpoint))
+        self.model.load_state_dict(EdgeTamVideoModel.from_pretrained(checkpoint, dtype=torch.float32).state_dict())
         self.average = {n: p.detach().clone() for n, p in self.trained.items()}
 
     def save(self) -> None:

@@ -12,13 +12,14 @@ import zmq
 from streamer.channel import Channel, Closed
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError, WireError
 from streamer.masks import CODECS, Codec, overlay
-from streamer.types import Ack, Command, Request, TrackResult
+from streamer.types import Ack, Command, Request, SourceEvent, TrackResult
 from streamer.uris import host_of, is_loopback
 from streamer.wire import (
     MAX_COMMAND,
     Message,
     header_of,
     pack_ack,
+    pack_event,
     pack_masks,
     pack_picture,
     pack_request,
@@ -77,7 +78,7 @@ def _connect(context: zmq.Context[Any], socket: zmq.Socket[bytes], endpoint: str
 
 class Publisher:
     """A sink that publishes results. Topics, each `<source>/NAME`: `masks` (in the codec given here), `masks-<codec>`,
-    `frames` (JPEG) and `overlay` (JPEG with the masks drawn); only those that somebody subscribed to are made.
+    `frames` (JPEG), `overlay` (JPEG with the masks drawn) and `events`; only what somebody subscribed to is sent.
     """
 
     def __init__(self, endpoint: str, *, codec: Codec = "rle", clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
@@ -103,6 +104,13 @@ class Publisher:
             topic = f"{result.frame.source}/{name}"
             if self._is_wanted(topic, by_prefix=False):
                 self._send(pack_picture(topic, _jpeg(result, kind), self._header(topic, result)))
+
+    def notify(self, event: SourceEvent) -> None:
+        self._read_subscriptions()
+        topic = f"{event.source}/events"
+        if self._is_wanted(topic, by_prefix=False):
+            self._sequence[topic] = self._sequence.get(topic, 0) + 1
+            self._send(pack_event(topic, event, self._sequence[topic]))
 
     def close(self) -> None:
         if not self._socket.closed:

@@ -21,6 +21,14 @@ class Section(BaseModel):
 class SourceSettings(Section):
     uri: str = Field(description="where frames come from: a file, a folder, camera:0, rtsp://..., scene:")
     name: str | None = Field(None, pattern=r"^[\w.-]+$", description="what messages call this source")
+    reconnect: Literal["never", "after_start", "always"] = Field(
+        "after_start",
+        description="a camera or stream that fails: end the run, or connect again (always: also at start)",
+    )
+    stall_s: float = Field(5.0, gt=0, description="seconds without a picture after which a live source has failed")
+    frozen_s: float | None = Field(
+        30.0, gt=0, description="seconds of one and the same picture after which it has failed; null: never"
+    )
 
 
 class ModelSettings(Section):
@@ -37,6 +45,9 @@ class TrackingSettings(Section):
     seen_above: float = Field(0.5, ge=0, le=1, description="score above which an object counts as seen")
     lost_after: int = Field(30, ge=1, description="frames unseen in a row after which an object is lost")
     max_objects: int = Field(64, ge=1, le=1024)
+    across_gap: Literal["keep", "keep_prompted", "restart"] = Field(
+        "keep_prompted", description="what is remembered of objects when the source has a gap or jumps"
+    )
 
 
 class PromptSettings(Section):

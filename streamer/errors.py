@@ -14,7 +14,11 @@ class UsageError(StreamerError):
 
 
 class SourceError(StreamerError):
-    """A camera, stream or file cannot be opened or has failed."""
+    """A camera, stream or file cannot be opened or has failed; `cause` is one of `types.Cause`."""
+
+    def __init__(self, message: str, cause: str = "failed") -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
 class SinkError(StreamerError):

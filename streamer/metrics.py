@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from streamer.types import State, TrackResult
+from streamer.types import SourceEvent, State, TrackResult
 
 WINDOW = 4096  # results that percentiles are taken over: two minutes at 30 fps
 RATE_WINDOW = 30  # results that the momentary rate is taken over
@@ -50,6 +50,13 @@ class Meter:
     latencies_ms: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
     recent_ns: deque[int] = field(default_factory=lambda: deque(maxlen=RATE_WINDOW))
     objects: dict[int, ObjectHistory] = field(default_factory=dict)
+    events: Counter[str] = field(default_factory=Counter)  # of the source, by kind and cause: `lost stalled`
+    last_event: str | None = None
+
+    def count(self, event: SourceEvent) -> None:
+        """Count what happened to the source."""
+        self.events[f"{event.kind} {event.cause}"] += 1
+        self.last_event = event.message
 
     def update(self, result: TrackResult, handed_ns: int) -> None:
         """Count one result that was handed to the sinks at `handed_ns`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import math
 import signal
 import threading
@@ -15,7 +16,22 @@ from typing import Any
 from streamer.channel import Channel, Closed
 from streamer.errors import CommandError
 from streamer.metrics import Meter
-from streamer.types import Ack, Command, Frame, Pause, Request, Resume, Sink, Source, Tracker, TrackResult
+from streamer.types import (
+    Ack,
+    Command,
+    Frame,
+    Notified,
+    Pause,
+    Request,
+    Resume,
+    Sink,
+    Source,
+    SourceEvent,
+    Tracker,
+    TrackResult,
+)
+
+log = logging.getLogger(__name__)
 
 LIVE_DEPTH = 1  # the newest frame wins: at 60 fps in and 25 ms a step a result is 34 ms old at 1, 549 ms at 32
 RECORDED_DEPTH = 8
@@ -60,12 +76,13 @@ class Pipeline:
         self._first = tuple(first)
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
-        self._results: dict[str, Channel[TrackResult]] = {
+        self._results: dict[str, Channel[TrackResult | SourceEvent]] = {
             name: Channel(SINK_DEPTH, lossy=source.live) for name in self.sinks
         }
         self._errors: list[BaseException] = []
         self._waiting: list[Request] = []
         self._paused = False
+        self._last: Frame | None = None
         self._told_to_stop = False
 
     @property
@@ -91,6 +108,7 @@ class Pipeline:
                     self._frames.abort()
         finally:
             self._frames.abort()
+            self.source.close()
             _join([track, *writers], GRACE_S if self._told_to_stop else FINISH_S)
             _join([capture], GRACE_S)
         if self._errors:
@@ -110,6 +128,8 @@ class Pipeline:
             "frames_dropped": self.dropped,
             "dropped_by_sink": self.dropped_by_sink,
             "paused": self._paused,
+            "events": dict(self.meter.events),
+            "last_event": self.meter.last_event,
             **self.meter.summary(),
         }
 
@@ -128,12 +148,24 @@ class Pipeline:
 
     def _capture(self) -> None:
         try:
-            for frame in self.source:
+            for item in self.source:
+                if isinstance(item, SourceEvent):
+                    self._announce(item)
+                    continue
                 self.captured += 1
-                self._frames.put(frame)
+                self._frames.put(item)
         finally:
             self._frames.close()
             self.source.close()
+
+    def _announce(self, event: SourceEvent) -> None:
+        """Say it, count it, and tell the sinks that want to know."""
+        log.log(logging.INFO if event.kind == "restored" else logging.WARNING, "%s: %s", event.source, event.message)
+        self.meter.count(event)
+        for name, channel in self._results.items():
+            if isinstance(self.sinks[name], Notified):
+                with contextlib.suppress(Closed):
+                    channel.put(event)
 
     def _track(self) -> None:
         try:
@@ -156,8 +188,11 @@ class Pipeline:
     def _write(self, name: str) -> None:
         sink, results = self.sinks[name], self._results[name]
         try:
-            for result in results:
-                sink.write(result)
+            for item in results:
+                if isinstance(item, TrackResult):
+                    sink.write(item)
+                elif isinstance(sink, Notified):
+                    sink.notify(item)
         finally:
             results.abort()
             sink.close()
@@ -175,10 +210,13 @@ class Pipeline:
             request.reply(Ack(index=frame.index, epoch=frame.epoch))
         if self._paused:
             return None
+        last, self._last = self._last or frame, frame
         return TrackResult(
             frame=frame,
             tracks=tracks,
             dropped=self.dropped,
+            gap_frames=max(0, frame.index - last.index - 1),
+            gap_s=(frame.captured_ns - last.captured_ns) / 1e9,
             tracked_ns=tracked_ns,
             timings_ms={
                 "queue": (started_ns - frame.captured_ns) / 1e6,

@@ -14,6 +14,22 @@ from numpy.typing import NDArray
 from streamer.errors import CommandError
 
 State = Literal["tracked", "occluded", "lost"]
+Cause = Literal[
+    "refused",  # nothing listens there
+    "not_found",  # no such host, path, file or camera
+    "auth",  # a wrong user or password
+    "tls",  # a certificate that is not to be trusted
+    "timeout",  # no answer while connecting
+    "stalled",  # connected, and then no picture for longer than the limit
+    "ended",  # the peer closed a live stream
+    "corrupt",  # what comes is no video, or broken beyond decoding
+    "frozen",  # the same picture for longer than the limit
+    "unplugged",  # the camera is gone
+    "resized",  # the pictures have another size now
+    "clock",  # the stream's own time jumped
+    "looped",  # a recording began again
+    "failed",  # anything else
+]
 Box = tuple[float, float, float, float]
 MAX_POINTS = 64  # more clicks than this on one frame are not a person's
 MAX_OBJECT_ID = 2**31 - 1
@@ -30,6 +46,7 @@ class Frame:
     wall_ns: int  # Unix time of the same moment
     pts_s: float | None  # the stream's own presentation time
     image: NDArray[np.uint8]  # H x W x 3, RGB, read-only
+    corrupt: bool = False  # the decoder says that parts of it are missing: shown, but not remembered
 
     @classmethod
     def from_image(
@@ -57,6 +74,20 @@ class Frame:
     @property
     def width(self) -> int:
         return int(self.image.shape[1])
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEvent:
+    """A live source failed, came back, or went on with a discontinuity."""
+
+    source: str
+    kind: Literal["lost", "restored", "jumped"]
+    cause: Cause
+    message: str  # one line for a person
+    epoch: int  # of the frames that follow
+    monotonic_ns: int
+    wall_ns: int
+    gap_s: float = 0.0  # `restored`: seconds without a picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -212,6 +243,8 @@ class TrackResult:
     frame: Frame
     tracks: tuple[Track, ...]
     dropped: int = 0  # frames of this source that were never tracked, since the run began
+    gap_frames: int = 0  # frames between the last tracked one and this that were not
+    gap_s: float = 0.0  # seconds from the last tracked frame's capture to this one's
     tracked_ns: int = 0  # monotonic clock when the tracks were ready
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     source_of_mask: Literal["model", "motion"] = "model"
@@ -219,7 +252,10 @@ class TrackResult:
 
 @runtime_checkable
 class Source(Protocol):
-    """Frames in order. `live` sources go on whether anybody reads or not."""
+    """Frames in order, with what happened to the source between them.
+
+    `live` sources go on whether anybody reads or not. `close` may be called from any thread, and more than once.
+    """
 
     @property
     def name(self) -> str: ...
@@ -227,7 +263,7 @@ class Source(Protocol):
     @property
     def live(self) -> bool: ...
 
-    def __iter__(self) -> Iterator[Frame]: ...
+    def __iter__(self) -> Iterator[Frame | SourceEvent]: ...
 
     def close(self) -> None: ...
 
@@ -249,3 +285,10 @@ class Sink(Protocol):
     def write(self, result: TrackResult) -> None: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Notified(Protocol):
+    """A sink that also wants to hear what happens to the source."""
+
+    def notify(self, event: SourceEvent) -> None: ...

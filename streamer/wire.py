@@ -12,7 +12,7 @@ import numpy as np
 
 from streamer.errors import CommandError, WireError
 from streamer.masks import CODECS, Codec, Mask, PixelBox, decode, encode
-from streamer.types import Ack, Command, Pause, Prompt, Remove, Reset, Resume, State, TrackResult
+from streamer.types import Ack, Command, Pause, Prompt, Remove, Reset, Resume, SourceEvent, State, TrackResult
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20
@@ -48,7 +48,7 @@ class ObjectMask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Message:
-    """One published message: masks, or a JPEG picture of the same frame."""
+    """One published message: masks, a JPEG picture of the same frame, or what happened to the source."""
 
     topic: str
     header: Mapping[str, Any]
@@ -86,6 +86,7 @@ def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns:
         "published_ns": published_ns,
         "pts_s": frame.pts_s,
         "dropped": dropped,
+        "gap": [result.gap_frames, result.gap_s],
         "size": [frame.width, frame.height],
         "mask_from": result.source_of_mask,
     }
@@ -120,6 +121,13 @@ def pack_picture(topic: str, jpeg: bytes, header: dict[str, Any]) -> bytes:
     return _pack(topic, header | {"kind": "jpeg", "at": [0, len(jpeg)]}, jpeg)
 
 
+def pack_event(topic: str, event: SourceEvent, sequence: int) -> bytes:
+    """What happened to a source as one ZeroMQ frame."""
+    header = {"v": VERSION, "kind": "event", "sequence": sequence, "event": event.kind}
+    names = ("source", "cause", "message", "epoch", "wall_ns", "gap_s")
+    return _pack(topic, header | {name: getattr(event, name) for name in names}, b"")
+
+
 def _pack(topic: str, header: Mapping[str, Any], blob: bytes) -> bytes:
     packed: bytes = msgpack.packb(header)
     return topic.encode() + b"\0" + struct.pack("<I", len(packed)) + packed + blob
@@ -136,6 +144,8 @@ def unpack(frame: bytes) -> Message:
         raise WireError(f"message of version {header.get('v')!r}; this client reads version {VERSION}: update one side")
     blob = rest[4 + length :]
     try:
+        if header["kind"] == "event":
+            return Message(topic.decode(), header)
         if header["kind"] == "jpeg":
             return Message(topic.decode(), header, jpeg=_cut(blob, header["at"]))
         size = (int(header["size"][0]), int(header["size"][1]))

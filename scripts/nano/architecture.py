@@ -19,10 +19,6 @@ from transformers import (
 SIZE = 256
 STRIDE = 16
 HIDDEN = 128
-PRESENCE_BIAS = "mask_decoder.pred_obj_score_head.proj_out.bias"
-# a fifth of what is prompted in the training clips is absent, weighted 1.5; on real footage a few hundredths are: the
-# difference of the two priors' log odds
-PRESENCE_SHIFT = 2.0
 BACKBONE_STRIDES = (4, 8, 16)
 
 
@@ -120,15 +116,8 @@ def load_imagenet(backbone: nn.Module) -> None:
         tensor.copy_(given)
 
 
-def trained_state(folder: Path) -> dict[str, torch.Tensor]:
-    """The weights that `save` wrote, as training left them: in float32, without the shift."""
-    state = EdgeTamVideoModel.from_pretrained(folder, dtype=torch.float32).state_dict()
-    return state | {PRESENCE_BIAS: state[PRESENCE_BIAS] - PRESENCE_SHIFT}
-
-
 def save(model: EdgeTamVideoModel, folder: Path) -> None:
-    """Write the checkpoint in transformers' own format, in half precision, its presence score set for real footage."""
-    state = model.state_dict() | {PRESENCE_BIAS: model.state_dict()[PRESENCE_BIAS] + PRESENCE_SHIFT}
-    half = {name: value.half() if value.is_floating_point() else value for name, value in state.items()}
+    """Write the checkpoint in transformers' own format, in half precision."""
+    half = {name: value.half() if value.is_floating_point() else value for name, value in model.state_dict().items()}
     model.save_pretrained(folder, state_dict=half)
     processor(model.config.image_size).save_pretrained(folder)

@@ -410,7 +410,7 @@ def make(stills: Stills, seed: int, steps: int, targets: int, size: int) -> Clip
     """The clip of this seed: `targets` objects that can be seen on the first frame, repeated where there are fewer."""
     rng, nprng = random.Random(seed), np.random.default_rng(seed)
     for _ in range(50):
-        (kind,) = rng.choices((composite, in_place, traffic, rendered), (0.4, 0.3, 0.13, 0.17))
+        (kind,) = rng.choices((composite, in_place, traffic, rendered), (0.38, 0.32, 0.1, 0.2))
         clip: Clip | None = kind(stills, rng, nprng, steps, size)
         if clip is None:
             continue

@@ -67,6 +67,9 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below = add(commands, "run", _run_command, "track objects of one source and send their masks to sinks")
     below.add_argument("config", nargs="?", help="a YAML file; see configs/")
     below.add_argument("--source", metavar="URI", help="FILE, FOLDER, camera:0, rtsp://..., scene:?objects=2")
+    below.add_argument(
+        "--reconnect", choices=("never", "after_start", "always"), help="when a camera or stream fails (after_start)"
+    )
     below.add_argument("--model", metavar="M", help="nano, a Hub id, a folder")
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
     below.add_argument("--device", help="auto, cpu, cuda, mps")

@@ -34,6 +34,7 @@ def doctor(given: argparse.Namespace) -> int:
         "packages": _packages,
         "cpu": lambda: f"{os.cpu_count()} cores, {platform.machine()}",
         "device": _device,
+        "runtime": _runtime,
         "model nano": _nano,
         "model yonigozlan/EdgeTAM-hf": _hub,
         "cameras": _cameras,
@@ -63,6 +64,16 @@ def _device() -> str:
 
     device = choose_device("auto")
     return f"{device} (bfloat16 autocast)" if device.type == "cuda" else f"{device} (float32)"
+
+
+def _runtime() -> str:
+    from streamer.edgetam.runtimes import choose
+    from streamer.edgetam.weights import choose_device
+
+    chosen = choose("auto", choose_device("auto"))
+    if chosen == "torch":
+        return "torch; on a CPU openvino is quicker: pip install 'streamer[openvino]'"
+    return f"{chosen} {importlib.metadata.version(chosen)}"
 
 
 def _nano() -> str:

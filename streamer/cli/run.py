@@ -20,7 +20,8 @@ from streamer.edgetam import open_tracker
 from streamer.metrics import resident_mb
 from streamer.pipeline import Limits, Pipeline, stopped_by_signals
 from streamer.sinks import open_sink
-from streamer.sources import open_source
+from streamer.sources import open_watched
+from streamer.sources.watch import Watch
 from streamer.types import Sink, Source
 from streamer.uris import redact
 
@@ -31,7 +32,7 @@ TERMINAL_LINE_S, LOG_LINE_S = 0.5, 5.0
 def run(given: argparse.Namespace) -> int:
     settings = config.load(Path(given.config) if given.config else None, overrides(given))
     with contextlib.ExitStack() as opened:
-        source = open_source(settings.source.uri, name=settings.source.name)
+        source = source_of(settings.source)
         opened.callback(source.close)
         first = prompts.build(settings.prompts, truth_of(source))
         sinks = open_sinks(settings.sinks, opened)
@@ -56,8 +57,9 @@ def run(given: argparse.Namespace) -> int:
 def overrides(given: argparse.Namespace) -> dict[str, Any]:
     """What the command line says, nested like the file."""
     changed: dict[str, Any] = {}
-    if given.source is not None:
-        changed["source"] = {"uri": given.source}
+    source = {"uri": given.source, "reconnect": given.reconnect}
+    if any(value is not None for value in source.values()):
+        changed["source"] = {key: value for key, value in source.items() if value is not None}
     chosen = {"id": given.model, "size": given.size, "device": given.device, "runtime": given.runtime}
     if any(value is not None for value in chosen.values()):
         changed["model"] = {key: value for key, value in chosen.items() if value is not None}
@@ -69,6 +71,11 @@ def overrides(given: argparse.Namespace) -> dict[str, Any]:
         if getattr(given, name) is not None:
             changed[name] = getattr(given, name)
     return changed
+
+
+def source_of(settings: config.SourceSettings) -> Source:
+    watch = Watch(stall_s=settings.stall_s, frozen_s=settings.frozen_s)
+    return open_watched(settings.uri, name=settings.name, reconnect=settings.reconnect, watch=watch)
 
 
 def tracker_of(settings: config.Settings) -> Any:
@@ -136,6 +143,7 @@ def summarise(pipeline: Pipeline, model: dict[str, Any], start_mb: float) -> dic
         "frames_tracked": pipeline.meter.tracked,
         "frames_dropped": pipeline.dropped,
         "dropped_by_sink": pipeline.dropped_by_sink,
+        "events": dict(pipeline.meter.events),
         **pipeline.meter.summary(),
         "rss_mb": {"start": round(start_mb, 1), "end": round(resident_mb(), 1)},
         "model": model,

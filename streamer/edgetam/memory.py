@@ -56,6 +56,15 @@ class ObjectMemory:
             self.pointers.append((self.step, pointer_c))
         self.step += 1
 
+    def skip(self) -> None:
+        """A step of which nothing is remembered."""
+        self.step += 1
+
+    def forget_recent(self) -> None:
+        """Keep only what was prompted."""
+        self.recent.clear()
+        self.pointers.clear()
+
     def readable(self, oldest_row: int) -> tuple[list[tuple[int, Tensor]], list[tuple[int, Tensor]]]:
         """Memories with their row of the temporal table, and pointers with their age in steps."""
         memories = [(oldest_row, entry.memory_tc) for entry in self.conditioning]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -31,12 +31,17 @@ class Rules:
 
     An object is `tracked` where its score is above `seen_above` and its mask is not empty, else `occluded`; after
     `lost_after` such frames in a row `lost`. A lost object is still looked for.
+
+    When the source's epoch changes, `across_gap` says what stays: `keep` everything, `keep_prompted` what users pointed
+    at (what was seen last says little of where things are now), or `restart` nothing: all objects are lost, and not
+    looked for, until they are prompted again. Memory is in the model's square, so a new size of picture is no matter.
     """
 
     conditioning: int = 4  # prompted frames kept for each object, 1 or more
     seen_above: float = 0.5
     lost_after: int = 30
     max_objects: int = 64
+    across_gap: Literal["keep", "keep_prompted", "restart"] = "keep_prompted"
 
 
 @dataclass(slots=True, eq=False)
@@ -85,13 +90,15 @@ class StreamingTracker:
         self._no_memory_c11 = model.no_memory_embedding[0, 0, :, None, None]
         self._capacity = Capacity(rules.conditioning, config.num_maskmem - 1, config.max_object_pointers_in_encoder - 1)
         self._objects: dict[int, TrackedObject] = {}
+        self._forgotten: list[int] = []  # ids that wait for a prompt after a gap
+        self._epoch: int | None = None
         mean, std = torch.tensor(checkpoint.mean), torch.tensor(checkpoint.std)
         self._mean_c11 = (mean * 255)[:, None, None].to(checkpoint.device)
         self._std_c11 = (std * 255)[:, None, None].to(checkpoint.device)
 
     @property
     def object_ids(self) -> tuple[int, ...]:
-        return tuple(self._objects)
+        return (*self._objects, *self._forgotten)
 
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device and dtype."""
@@ -99,7 +106,7 @@ class StreamingTracker:
 
     def check(self, frame: Frame, commands: Sequence[Command]) -> None:
         """Raise CommandError, and change nothing, where `commands` cannot be carried out on `frame`, in this order."""
-        there, prompted = set(self._objects), set[int]()
+        there, prompted = set(self.object_ids), set[int]()
         for command in commands:
             match command:
                 case Prompt(object_id):
@@ -126,13 +133,26 @@ class StreamingTracker:
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         """Apply commands to this frame and find every object on it, in the order in which they were added."""
         self.check(frame, commands)
+        if self._epoch not in (None, frame.epoch):
+            self._cross_gap()
+        self._epoch = frame.epoch
         prompts = self._apply(commands)
+        lost = tuple(nowhere(object_id, frame) for object_id in self._forgotten)
         if not self._objects and not prompts:
-            return ()
+            return lost
         with torch.autocast(
             self.checkpoint.device.type, self.checkpoint.dtype, enabled=self.checkpoint.dtype != torch.float32
         ):
-            return self._step(frame, prompts)
+            return self._step(frame, prompts) + lost
+
+    def _cross_gap(self) -> None:
+        match self.rules.across_gap:
+            case "keep_prompted":
+                for tracked in self._objects.values():
+                    tracked.memory.forget_recent()
+            case "restart":
+                self._forgotten += self._objects
+                self._objects.clear()
 
     def _apply(self, commands: Sequence[Command]) -> dict[int, Prompt]:
         """Removals take effect; prompts are collected by id."""
@@ -141,13 +161,16 @@ class StreamingTracker:
             match command:
                 case Prompt(object_id):
                     prompts[object_id] = command
+                    self._forgotten = [i for i in self._forgotten if i != object_id]
                     if command.mode == "replace":
                         self._objects.pop(object_id, None)
                 case Remove(object_id):
                     self._objects.pop(object_id, None)
+                    self._forgotten = [i for i in self._forgotten if i != object_id]
                     prompts.pop(object_id, None)
                 case Reset():
                     self._objects.clear()
+                    self._forgotten.clear()
                     prompts.clear()
         return prompts
 
@@ -163,7 +186,7 @@ class StreamingTracker:
                 self._prompt(frame, self._unconditioned(features), features, prompt, answers, previous=None)
         ids = list(self._objects)
         masks = answers.masks(ids)
-        self._remember(features, ids, masks, answers)
+        self._remember(features, ids, masks, answers, corrupt=frame.corrupt)
         return self._tracks(frame, ids, masks)
 
     def _encode(self, frame: Frame) -> Features:
@@ -233,7 +256,8 @@ class StreamingTracker:
         resized = F.interpolate(mask, size=size, mode="bilinear", align_corners=False, antialias=True)
         return (resized >= 0.5).float()
 
-    def _remember(self, features: Features, ids: list[int], masks: Masks, answers: Answers) -> None:
+    def _remember(self, features: Features, ids: list[int], masks: Masks, answers: Answers, *, corrupt: bool) -> None:
+        """Write each object's memory of this frame; of a damaged picture only what a user pointed at in it."""
         size = (self.checkpoint.size, self.checkpoint.size)
         wide = F.interpolate(masks.logits_bhw[:, None].float(), size=size, mode="bilinear", align_corners=False)
         for row, object_id in enumerate(ids):
@@ -242,6 +266,9 @@ class StreamingTracker:
         prompted = torch.tensor([object_id in answers.prompted for object_id in ids], device=wide.device)
         memories = self.runtime.remember(features.top_gchw, wide, masks.object_logit_b, prompted).float()
         for row, object_id in enumerate(ids):
+            if corrupt and object_id not in answers.prompted:
+                self._objects[object_id].memory.skip()
+                continue
             self._objects[object_id].memory.write(
                 memories[row].clone(), masks.pointer_bc[row].float().clone(), prompted=object_id in answers.prompted
             )
@@ -264,3 +291,8 @@ class StreamingTracker:
         if seen:
             return "tracked"
         return "lost" if tracked.unseen >= self.rules.lost_after else "occluded"
+
+
+def nowhere(object_id: int, frame: Frame) -> Track:
+    """A lost object that is not looked for."""
+    return Track(object_id, np.zeros((frame.height, frame.width), np.bool_), None, 0.0, 0.0, "lost")

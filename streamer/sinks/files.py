@@ -11,7 +11,7 @@ import numpy as np
 
 from streamer.errors import SinkError
 from streamer.masks import encode
-from streamer.types import Track, TrackResult
+from streamer.types import SourceEvent, Track, TrackResult
 
 PALETTE_LIMIT = 255  # ids above do not fit an 8-bit picture and are written at 16 bits
 
@@ -42,10 +42,15 @@ class JsonLinesSink:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._lines = 0
         try:
             self._file = path.open("wb", buffering=0)  # a line is written or it is not
         except OSError as error:
             raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
+
+    def notify(self, event: SourceEvent) -> None:
+        names = ("source", "cause", "message", "epoch", "wall_ns", "gap_s")
+        self._append({"event": event.kind} | {name: getattr(event, name) for name in names})
 
     def write(self, result: TrackResult) -> None:
         frame = result.frame
@@ -58,12 +63,16 @@ class JsonLinesSink:
             "dropped": result.dropped,
             "objects": [_object(track) for track in result.tracks],
         }
+        self._append(line)
+
+    def _append(self, line: dict[str, Any]) -> None:
         try:
             self._file.write(json.dumps(line).encode() + b"\n")
         except OSError as error:
             raise SinkError(
-                f"{self._path}: cannot be written: {error.strerror}; {frame.index} frames are in it"
+                f"{self._path}: cannot be written: {error.strerror}; {self._lines} lines are in it"
             ) from error
+        self._lines += 1
 
     def close(self) -> None:
         self._file.close()

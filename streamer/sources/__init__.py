@@ -1,15 +1,44 @@
-"""Where frames come from: `open_source(uri)`."""
+"""Where frames come from: `open_source(uri)`, or `open_watched(uri)` for what may fail and come back."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from streamer.errors import UsageError
+from streamer.sources.watch import Watch, WatchedSource
 from streamer.types import Source
 from streamer.uris import NETWORK_SCHEMES, Address, parse, redact
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 GLOB_MARKS = ("*", "[")
+
+
+Reconnect = Literal["never", "after_start", "always"]
+
+
+def open_watched(uri: str, *, name: str | None = None, reconnect: Reconnect = "after_start", watch: Watch) -> Source:
+    """The source of a URI; a camera or a stream among them is watched, and connected again when it fails.
+
+    `after_start` wants it to be there now and raises SourceError otherwise, `always` waits for it, `never` lets its
+    first failure end the run. Raises UsageError for a URI that makes no sense.
+    """
+    if reconnect == "never" or not is_camera(uri):
+        return open_source(uri, name=name)
+    address = parse(uri)
+    known_as = name or (f"camera{address.target or 0}" if address.scheme == "camera" else "stream")
+    first = open_source(uri, name=known_as) if reconnect == "after_start" else None
+    return WatchedSource(lambda: open_source(uri, name=known_as), name=known_as, watch=watch, first=first)
+
+
+def is_camera(uri: str) -> bool:
+    """Whether a URI is of something live that may fail and come back."""
+    address = parse(uri)
+    if address.scheme in NETWORK_SCHEMES:
+        from streamer.sources.video import is_recording
+
+        return not is_recording(address)
+    return address.scheme == "camera" or address.target.startswith("/dev/video")
 
 
 def open_source(uri: str, *, name: str | None = None) -> Source:

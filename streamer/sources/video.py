@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -17,10 +18,11 @@ from numpy.typing import NDArray
 
 from streamer.errors import SourceError
 from streamer.sources.pace import Pace
-from streamer.types import Frame
+from streamer.types import Cause, Frame
 from streamer.uris import Address, redact
 
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 3.0
+SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg calls some of it invalid data
 RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
 # default probing costs 1 to 4 s at open and then hands out a backlog as old as that
 LIVE_OPTIONS = {
@@ -55,13 +57,16 @@ class VideoSource:
         self._container: InputContainer | None = self._open()
 
     def _open(self) -> InputContainer:
+        began = time.monotonic()
         try:
             container = self._opener()
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise SourceError(f"{self._shown}: {explain(error)}") from error
+            silent = self.live and time.monotonic() - began >= OPEN_TIMEOUT_S
+            cause, words = ("timeout", SILENT) if silent else explain(error)
+            raise SourceError(f"{self._shown}: {words}", cause) from error
         if not container.streams.video:
             container.close()
-            raise SourceError(f"{self._shown}: there is no video in it")
+            raise SourceError(f"{self._shown}: there is no video in it", "corrupt")
         return container
 
     def __iter__(self) -> Iterator[Frame]:
@@ -69,16 +74,17 @@ class VideoSource:
         size: tuple[int, int] | None = None
         while not self._closed:
             last_s = 0.0
-            for image, pts_s, decoded_ns in self._decode():
+            for image, pts_s, decoded_ns, corrupt in self._decode():
                 if size not in (None, image.shape[:2]):
                     epoch += 1
                 size = cast(tuple[int, int], image.shape[:2])
                 if self._paced:
                     pace.wait(base_s + (pts_s or 0.0))
                 captured_ns = time.monotonic_ns() if self._paced else decoded_ns
-                yield Frame.from_image(
+                frame = Frame.from_image(
                     image, index=index, source=self.name, epoch=epoch, pts_s=pts_s, captured_ns=captured_ns
                 )
+                yield replace(frame, corrupt=True) if corrupt else frame
                 index, last_s = index + 1, pts_s or 0.0
                 if self._closed:
                     return
@@ -87,10 +93,12 @@ class VideoSource:
             epoch, base_s = epoch + 1, base_s + last_s + 0.04
             self._container = self._open()
         if self.live and not self._paced and not self._closed:
-            raise SourceError(f"{self._shown}: the stream ended; a camera does not end, so its server has gone")
+            raise SourceError(
+                f"{self._shown}: the stream ended; a camera does not end, so its server has gone", "ended"
+            )
 
-    def _decode(self) -> Iterator[tuple[NDArray[np.uint8], float | None, int]]:
-        """Pictures of one opening of the container, with their times."""
+    def _decode(self) -> Iterator[tuple[NDArray[np.uint8], float | None, int, bool]]:
+        """Pictures of one opening of the container, with their times, and whether the decoder calls them damaged."""
         container, self._container = self._container, None
         if container is None:
             container = self._open()
@@ -99,12 +107,13 @@ class VideoSource:
                 captured_ns = time.monotonic_ns()
                 image = cast(NDArray[np.uint8], picture.to_ndarray(format="rgb24"))
                 turned = np.ascontiguousarray(np.rot90(image, picture.rotation // 90)) if picture.rotation else image
-                yield turned, picture.time, captured_ns
+                yield turned, picture.time, captured_ns, picture.is_corrupt
         except av.error.EOFError:
             return
         except (av.error.FFmpegError, OSError, ValueError) as error:
             if not self._closed:
-                raise SourceError(f"{self._shown}: {explain(error)}") from error
+                cause, words = explain(error)
+                raise SourceError(f"{self._shown}: {words}", cause) from error
         finally:
             container.close()
 
@@ -112,34 +121,36 @@ class VideoSource:
         self._closed = True
 
 
-def explain(error: BaseException) -> str:
-    """An FFmpeg error in a user's words."""
+def explain(error: BaseException) -> tuple[Cause, str]:
+    """An FFmpeg error by its class, and in a user's words."""
     number = getattr(error, "errno", None)
     match error:
         case av.error.ConnectionRefusedError():
-            return "connection refused: nothing listens there; is the server running, and the port right?"
+            return "refused", "connection refused: nothing listens there; is the server running, and the port right?"
         case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
-            return "401 unauthorized: wrong user or password; write rtsp://USER:PASSWORD@HOST/PATH"
+            return "auth", "401 unauthorized: wrong user or password; write rtsp://USER:PASSWORD@HOST/PATH"
         case av.error.HTTPNotFoundError():
-            return "404 not found: the server has no such path"
+            return "not_found", "404 not found: the server has no such path"
         case av.error.ExitError() | av.error.TimeoutError():
-            return "timed out: the server accepted and then said nothing"
+            return "timeout", SILENT
         case av.error.FileNotFoundError():
-            return "no such file"
+            return "not_found", "no such file"
         case av.error.InvalidDataError():
-            return "not a video that can be read, or a server that does not answer"
+            return "corrupt", "not a video that can be read, or a server that does not answer"
         case _ if number in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-            return "no route to that host"
+            return "refused", "no route to that host"
         case _ if number in (-errno.EIO, errno.EIO):
-            return "input/output error: the host does not resolve, or the connection broke"
-    return redact(str(getattr(error, "strerror", None) or error))
+            return "not_found", "input/output error: the host does not resolve, or the connection broke"
+        case _ if number == errno.ENODEV:
+            return "unplugged", "the device is gone"
+    return "failed", redact(str(getattr(error, "strerror", None) or error))
 
 
 def open_file(path: Path, address: Address, *, name: str) -> VideoSource:
     """A recording: at full speed, or with `?realtime` at its own pace; `?loop` starts over at its end."""
     address.allow("realtime", "loop")
     if not path.exists():
-        raise SourceError(f"{path}: no such file")
+        raise SourceError(f"{path}: no such file", "not_found")
     paced = address.flag("realtime")
     return VideoSource(
         lambda: av.open(str(path)),
@@ -169,8 +180,7 @@ def open_network(address: Address, *, name: str) -> VideoSource:
     An HTTP address that ends like a file is a recording.
     """
     address.allow("transport", "realtime", "loop")
-    url = address.target
-    recorded = address.scheme in ("http", "https") and url.split("?")[0].lower().endswith(RECORDED_SUFFIXES)
+    url, recorded = address.target, is_recording(address)
     paced = address.flag("realtime")
 
     def opener() -> InputContainer:
@@ -186,6 +196,12 @@ def open_network(address: Address, *, name: str) -> VideoSource:
             loop=address.flag("loop"),
         )
     return VideoSource(opener, redact(url), name=name, live=True)
+
+
+def is_recording(address: Address) -> bool:
+    """A web address that ends like a file."""
+    name = address.target.split("?")[0].lower()
+    return address.scheme in ("http", "https") and name.endswith(RECORDED_SUFFIXES)
 
 
 def options(address: Address) -> dict[str, str]:

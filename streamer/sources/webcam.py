@@ -26,7 +26,7 @@ class WebcamSource:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._capture = cv2.VideoCapture(self._device, cv2.CAP_V4L2 if Path("/dev").exists() else cv2.CAP_ANY)
         if not self._capture.isOpened():
-            raise SourceError(f"camera {self._device!r} cannot be opened; {_cameras()}")
+            raise SourceError(f"camera {self._device!r} cannot be opened; {_cameras()}", "not_found")
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest picture, not the last four
         width, height = address.size("size", (0, 0))
         if width:
@@ -46,7 +46,7 @@ class WebcamSource:
                     if self._closed:
                         return
                     raise SourceError(
-                        f"camera {self._device!r} stopped giving pictures: unplugged, or taken by another"
+                        f"camera {self._device!r} stopped giving pictures: unplugged, or taken by another", "unplugged"
                     )
                 rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
                 yield Frame.from_image(rgb, index=index, source=self.name, captured_ns=captured_ns)

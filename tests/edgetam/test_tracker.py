@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -59,25 +61,28 @@ def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
 
 
 def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene):
-    tracker, seen = StreamingTracker(nano, Rules()), []
-    original = tracker._decoder.forward
+    tracker, followed, prompted = StreamingTracker(nano, Rules()), [], []
+    follow, decode = tracker.runtime.follow, tracker._decoder.forward
 
-    def spy(features, points, labels, masks, *, multimask):
-        answer = original(features, points, labels, masks, multimask=multimask)
-        seen.append((features.top_gchw.clone(), None if masks is None else masks.clone(), answer.logits_bhw.clone()))
-        return answer
+    def spy_follow(features, bank):
+        followed.append(follow(features, bank))
+        return followed[-1]
 
-    tracker._decoder.forward = spy
+    def spy_decode(features, points, labels, masks, *, multimask):
+        prompted.append((features.top_gchw, masks))
+        return decode(features, points, labels, masks, multimask=multimask)
+
+    tracker.runtime.follow, tracker._decoder.forward = spy_follow, spy_decode
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
-    seen.clear()
+    followed.clear()
+    prompted.clear()
     click = centre(scene.truth(3)[1])
     tracker.track(frame_of(scene, 3), [Prompt(1, points=(click,), labels=(1,))])
-    (tracked_top, no_mask, tracked_logits), (refined_top, given_mask, _) = seen
-    assert no_mask is None
+    tracker._decoder.forward = decode
+    ((masks, tracked_top),), ((refined_top, given_mask),) = followed, prompted
     assert torch.equal(tracked_top, refined_top)
-    assert torch.equal(given_mask[0, 0], tracked_logits[0].clamp(-32, 32))
-    tracker._decoder.forward = original
+    assert torch.equal(given_mask[0, 0], masks.logits_bhw[0].clamp(-32, 32))
     assert len(tracker._objects[1].memory.conditioning) == 2
 
 
@@ -114,6 +119,42 @@ def test_an_object_that_is_not_seen_is_occluded_and_then_lost(nano, scene):
     assert tracker.track(frame_of(scene, 5))[0].state == "tracked"
 
 
+@pytest.mark.parametrize(("policy", "recent"), [("keep", 3), ("keep_prompted", 1)])
+def test_a_gap_keeps_what_the_policy_says(nano, scene, policy, recent):
+    """On the frame after the gap one recent memory is written again."""
+    tracker = StreamingTracker(nano, Rules(across_gap=policy))
+    for index in range(3):
+        tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
+    tracker.track(replace(frame_of(scene, 3), epoch=1))
+    memory = tracker._objects[1].memory
+    assert (len(memory.conditioning), len(memory.recent), len(memory.pointers)) == (1, recent, recent)
+
+
+def test_a_restart_across_a_gap_loses_objects_until_they_are_prompted(nano, scene):
+    tracker = StreamingTracker(nano, Rules(across_gap="restart"))
+    tracker.track(frame_of(scene, 0), [Prompt(i, box=box(scene, i)) for i in (1, 2)])
+    after = [replace(frame_of(scene, index), epoch=1) for index in range(1, 4)]
+    assert [(track.object_id, track.state, track.mask.any()) for track in tracker.track(after[0])] == [
+        (1, "lost", False),
+        (2, "lost", False),
+    ]
+    tracks = {track.object_id: track for track in tracker.track(after[1], [Prompt(2, box=box(scene, 2, 2))])}
+    assert tracks[2].state == "tracked"
+    assert tracks[1].state == "lost"
+    assert {track.object_id for track in tracker.track(after[2], [Remove(1)])} == {2}
+
+
+def test_a_damaged_picture_is_tracked_and_not_remembered(nano, scene):
+    tracker = StreamingTracker(nano, Rules())
+    tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
+    tracks = tracker.track(replace(frame_of(scene, 1), corrupt=True))
+    memory = tracker._objects[1].memory
+    assert len(tracks) == 1
+    assert (memory.step, len(memory.conditioning), len(memory.recent)) == (2, 1, 0)
+    tracker.track(replace(frame_of(scene, 2), corrupt=True), [Prompt(1, box=box(scene, 1, 2))])
+    assert len(memory.conditioning) == 2
+
+
 def test_a_bad_command_changes_nothing(tracker, scene):
     tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
     step = tracker._objects[1].memory.step
@@ -139,8 +180,6 @@ def test_too_many_objects_are_refused(nano, scene):
 
 def test_autocast_in_bfloat16_tracks_like_float32(nano, scene):
     """What CUDA runs, on the CPU: the same masks but for the rim."""
-    from dataclasses import replace
-
     from streamer.masks import iou
 
     half = StreamingTracker(replace(nano, dtype=torch.bfloat16), Rules())

@@ -22,10 +22,10 @@ class Publication:
 
 
 class Relay:
-    def __init__(self, credentials: str | None = None) -> None:
+    def __init__(self, credentials: str | None = None, port: int = 0) -> None:
         self.credentials = credentials
         self.publications: dict[str, Publication] = {}
-        self.port = 0
+        self.port = port
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="rtsp relay", daemon=True)
@@ -52,7 +52,7 @@ class Relay:
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
         self._writers: set[asyncio.StreamWriter] = set()
-        server = await asyncio.start_server(self._client, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._client, "127.0.0.1", self.port)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -20,31 +17,12 @@ from streamer.masks import box_of, iou
 from streamer.sources import open_source
 from streamer.sources.scene import Scene, Settings
 from streamer.types import Prompt, Remove
+from tests.peers.processes import ROOT, finish, streamer
 from tests.peers.rtsp_relay import Relay
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(180)]
-ROOT = Path(__file__).parents[2]
 CARS = ROOT.parent / "shared" / "data" / "live" / "intel-car-detection.mp4"
-STREAMER = [sys.executable, "-m", "streamer"]
 SCENE = "scene:?seed=2&objects=3&fps=15&frames=0&realtime"
-
-
-def streamer(*words: str, env: dict[str, str] | None = None, **options) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [*STREAMER, *words],
-        cwd=ROOT,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | (env or {}),
-        **options,
-    )
-
-
-def finish(process: subprocess.Popen[str], timeout: float = 120) -> dict:
-    out, err = process.communicate(timeout=timeout)
-    assert process.returncode == 0, err
-    return json.loads(out)
 
 
 def play(path: Path) -> list[np.ndarray]:
@@ -165,7 +143,8 @@ def test_a_camera_that_ends_is_a_failure_and_the_recording_plays(relay, clip, tm
     while not relay.is_published("cam"):
         time.sleep(0.05)
     out = tmp_path / "run.mp4"
-    run = streamer("run", "--source", relay.url("cam"), "--box", "1:100,100,300,250", "--sink", str(out))
+    source = ("--source", relay.url("cam"), "--reconnect", "never")
+    run = streamer("run", *source, "--box", "1:100,100,300,250", "--sink", str(out))
     while not (out.exists() and out.stat().st_size > 20_000):
         time.sleep(0.05)
         assert run.poll() is None, run.communicate()
@@ -191,20 +170,6 @@ def test_an_overlay_is_pushed_to_a_real_rtsp_server_and_read_back(relay):
             source.close()
     run.send_signal(signal.SIGINT)
     assert finish(run)["frames_tracked"] > 5
-
-
-@pytest.fixture(scope="session")
-def fake_webcam(tmp_path_factory) -> dict[str, str]:
-    if not shutil.which("gcc"):
-        pytest.skip("gcc is not on this machine, so no webcam can be faked")
-    library = tmp_path_factory.mktemp("webcam") / "fake_v4l2.so"
-    source = Path(__file__).with_name("fake_v4l2.c")
-    built = subprocess.run(
-        ["gcc", "-shared", "-fPIC", "-O2", "-o", library, source, "-ldl"], capture_output=True, text=True, check=False
-    )
-    if built.returncode:
-        pytest.skip(f"the fake webcam cannot be built here: {built.stderr[:200]}")
-    return {"LD_PRELOAD": str(library)}
 
 
 def test_a_webcam_is_tracked(fake_webcam, tmp_path):
@@ -234,6 +199,8 @@ def test_a_webcam_that_is_unplugged_is_said_and_the_recording_plays(fake_webcam,
         "run",
         "--source",
         "/dev/video0",
+        "--reconnect",
+        "never",
         "--box",
         "1:40,160,165,280",
         "--sink",

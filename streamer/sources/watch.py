@@ -1,0 +1,239 @@
+"""A camera that fails and comes back: connected again and again, and never trusted to end a read by itself."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+import numpy as np
+
+from streamer.channel import Channel, Closed
+from streamer.errors import SourceError, UsageError
+from streamer.types import Cause, Frame, Source, SourceEvent
+
+Kind = Literal["lost", "restored", "jumped"]
+WAITS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+READ_DEPTH = 4  # frames between the reader and the pipeline, which takes them at once
+SAMPLE = 8  # every so many-th pixel of every so many-th row is compared to know a frozen picture
+JUMP_S = 5.0  # by which the stream's own clock may part from ours between two frames
+MAX_STUCK = 3  # readers left behind in a read that does not end; beyond them one must end before another starts
+SLICE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """When a live source counts as failed, and how soon it is tried again."""
+
+    stall_s: float = 5.0  # without a picture, by the monotonic clock
+    frozen_s: float | None = 30.0  # of the same picture to the pixel; None: a still picture is fine
+    open_s: float = 20.0  # to give the first picture after connecting began
+    waits_s: tuple[float, ...] = WAITS_S  # before each attempt in turn, the last one from then on
+    jitter: float = 0.1  # of a wait, so that cameras of one network do not return in step
+    stable_s: float = 60.0  # of pictures, after which the next failure waits from the start of the list
+
+
+class WatchedSource:
+    """A live source that outlives its connections. Frames keep counting; each discontinuity raises the epoch.
+
+    A reader thread of its own does the reading, so a read that never returns is noticed and left behind. `first` is a
+    connection that is open already; without it the first attempt is one like any other. Raises UsageError where what
+    was asked for can never work; everything else is tried again for ever.
+    """
+
+    live = True
+
+    def __init__(
+        self,
+        connect: Callable[[], Source],
+        *,
+        name: str,
+        watch: Watch = Watch(),
+        first: Source | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.name = name
+        self._connect = connect
+        self._watch = watch
+        self._first = first
+        self._clock = clock
+        self._random = random.Random()
+        self._closed = threading.Event()
+        self._stuck: list[threading.Thread] = []
+        self._index = 0
+        self._epoch = 0
+        self._lost_at: float | None = None
+        self._cause: Cause = "failed"
+
+    def __iter__(self) -> Iterator[Frame | SourceEvent]:
+        attempt = 0
+        while not self._closed.is_set():
+            began, failure = self._clock(), None
+            try:
+                yield from self._connection()
+            except SourceError as error:
+                failure = error
+            if failure is None or self._closed.is_set():
+                return
+            if self._lost_at is None and self._clock() - began > self._watch.stable_s:
+                attempt = 0
+            wait_s = self._wait_s(attempt)
+            yield self._lost(failure, wait_s)
+            self._closed.wait(wait_s)
+            attempt += 1
+
+    def close(self) -> None:
+        self._closed.set()
+        if self._first is not None:
+            self._first.close()
+
+    def _wait_s(self, attempt: int) -> float:
+        wait = self._watch.waits_s[min(attempt, len(self._watch.waits_s) - 1)]
+        return wait * (1 + self._watch.jitter * self._random.random())
+
+    def _connection(self) -> Iterator[Frame | SourceEvent]:
+        """The frames of one connection until it fails (SourceError) or the source is closed."""
+        self._await_room()
+        first, self._first = self._first, None
+        reader = _Reader((lambda: first) if first is not None else self._connect, self.name)
+        before: Frame | None = None
+        checks = _Checks(self._watch)
+        limit_s = self._watch.open_s
+        offset = 0
+        try:
+            while (frame := self._next(reader, limit_s)) is not None:
+                limit_s = self._watch.stall_s
+                if before is None:
+                    offset = self._index - frame.index
+                    yield from self._restored()
+                elif (jump := checks.jump(before, frame)) is not None:
+                    self._epoch += 1
+                    yield self._event("jumped", *jump)
+                checks.frozen(frame)
+                before = frame
+                self._index = offset + frame.index + 1
+                yield replace(frame, index=offset + frame.index, epoch=self._epoch)
+        except SourceError as error:
+            if before is not None and error.cause == "timeout":  # a read's own limit, after pictures had come
+                raise SourceError(str(error), "stalled") from error
+            raise
+        finally:
+            reader.abandon()
+            self._stuck.append(reader.thread)
+
+    def _next(self, reader: _Reader, limit_s: float) -> Frame | None:
+        """The next frame; None when the source was closed, SourceError when none came in time or the reader failed."""
+        deadline = self._clock() + limit_s
+        while not self._closed.is_set():
+            try:
+                return reader.frames.get(min(SLICE_S, limit_s))
+            except TimeoutError:
+                if self._clock() > deadline:
+                    cause = "stalled" if limit_s == self._watch.stall_s else "timeout"
+                    raise SourceError(f"no picture for {limit_s:g} s", cause) from None
+            except Closed:
+                reader.thread.join()
+                raise reader.error or SourceError("the stream ended", "ended") from None
+        return None
+
+    def _await_room(self) -> None:
+        while not self._closed.is_set():
+            self._stuck = [thread for thread in self._stuck if thread.is_alive()]
+            if len(self._stuck) < MAX_STUCK:
+                return
+            self._closed.wait(SLICE_S)
+
+    def _restored(self) -> Iterator[SourceEvent]:
+        if self._lost_at is None:
+            return
+        gap_s = self._clock() - self._lost_at
+        self._lost_at = None
+        self._epoch += 1
+        yield self._event("restored", self._cause, f"back after {gap_s:.1f} s", gap_s=gap_s)
+
+    def _lost(self, error: SourceError, wait_s: float) -> SourceEvent:
+        self._lost_at = self._clock() if self._lost_at is None else self._lost_at
+        self._cause = cast(Cause, error.cause)
+        return self._event("lost", self._cause, f"{error}; trying again in {wait_s:.0f} s")
+
+    def _event(self, kind: Kind, cause: Cause, message: str, *, gap_s: float = 0.0) -> SourceEvent:
+        return SourceEvent(
+            self.name,
+            kind,
+            cause,
+            message,
+            self._epoch,
+            time.monotonic_ns(),
+            time.time_ns(),
+            gap_s,
+        )
+
+
+class _Reader:
+    """One connection, read in a thread of its own."""
+
+    def __init__(self, connect: Callable[[], Source], name: str) -> None:
+        self.frames: Channel[Frame] = Channel(READ_DEPTH, lossy=True)
+        self.error: Exception | None = None
+        self._connect = connect
+        self._source: Source | None = None
+        self._abandoned = False
+        self.thread = threading.Thread(target=self._read, name=f"read {name}", daemon=True)
+        self.thread.start()
+
+    def _read(self) -> None:
+        try:
+            self._source = self._connect()
+            if self._abandoned:
+                self._source.close()
+            for item in self._source:
+                if isinstance(item, Frame):
+                    self.frames.put(item)
+        except Closed:
+            pass
+        except (SourceError, UsageError) as error:
+            self.error = error
+        except Exception as error:  # noqa: BLE001 - whatever a decoder raises is a failed connection, not the end
+            self.error = SourceError(f"{type(error).__name__}: {error}")
+        finally:
+            self.frames.close()
+
+    def abandon(self) -> None:
+        """Nobody waits for this connection any more."""
+        self._abandoned = True
+        self.frames.abort()
+        if self._source is not None:
+            self._source.close()
+
+
+class _Checks:
+    """What is wrong with pictures that do arrive."""
+
+    def __init__(self, watch: Watch) -> None:
+        self._frozen_s = watch.frozen_s
+        self._sample: np.ndarray | None = None
+        self._same_since_ns = 0
+
+    def frozen(self, frame: Frame) -> None:
+        """Raise SourceError where the picture has been the same for too long."""
+        sample = frame.image[::SAMPLE, ::SAMPLE]
+        if self._sample is None or not np.array_equal(sample, self._sample):
+            self._sample, self._same_since_ns = sample.copy(), frame.captured_ns
+        elif self._frozen_s is not None and frame.captured_ns - self._same_since_ns > self._frozen_s * 1e9:
+            raise SourceError(f"the same picture for {self._frozen_s:g} s", "frozen")
+
+    @staticmethod
+    def jump(before: Frame, frame: Frame) -> tuple[Cause, str] | None:
+        """A discontinuity between two frames of one connection."""
+        if (before.height, before.width) != (frame.height, frame.width):
+            return "resized", f"the picture is {frame.width} x {frame.height} now, not {before.width} x {before.height}"
+        if before.pts_s is not None and frame.pts_s is not None:
+            parted_s = (frame.pts_s - before.pts_s) - (frame.captured_ns - before.captured_ns) / 1e9
+            if abs(parted_s) > JUMP_S:
+                return "clock", f"the stream's clock jumped by {parted_s:.1f} s"
+        if frame.epoch != before.epoch:
+            return "looped", "the recording began again"
+        return None

@@ -1,0 +1,30 @@
+"""`streamer` in processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+STREAMER = [sys.executable, "-m", "streamer"]
+
+
+def streamer(*words: str, env: dict[str, str] | None = None, **options) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*STREAMER, *words],
+        cwd=ROOT,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=os.environ | (env or {}),
+        **options,
+    )
+
+
+def finish(process: subprocess.Popen[str], timeout: float = 120) -> dict:
+    out, err = process.communicate(timeout=timeout)
+    assert process.returncode == 0, err
+    return json.loads(out)

@@ -1,0 +1,216 @@
+"""A source that fails, stalls, freezes, jumps and comes back."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from streamer.errors import SourceError, UsageError
+from streamer.pipeline import Limits, Pipeline
+from streamer.sources import is_camera
+from streamer.sources.watch import MAX_STUCK, Watch, WatchedSource
+from streamer.types import Frame, SourceEvent
+from tests.fakes import FakeTracker, ListSink
+
+QUICK = Watch(stall_s=0.3, frozen_s=None, open_s=0.6, waits_s=(0.02, 0.05), jitter=0)
+
+
+class Scripted:
+    """A connection that does as it is told, frame by frame."""
+
+    name, live = "camera", True
+
+    def __init__(self, script: Callable[[threading.Event], Iterator[Frame]]) -> None:
+        self._script = script
+        self.closed = threading.Event()
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._script(self.closed)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
+def pictures(count: int, *, size=(48, 64), pts_s=None, same=False) -> Callable[[threading.Event], Iterator[Frame]]:
+    def script(closed: threading.Event) -> Iterator[Frame]:
+        for index in range(count):
+            if closed.is_set():
+                return
+            image = np.full((*size, 3), 0 if same else index % 256, np.uint8)
+            yield Frame.from_image(image, index=index, source="camera", pts_s=None if pts_s is None else pts_s(index))
+            time.sleep(0.01)
+
+    return script
+
+
+def then(*parts, error: SourceError | None = None, hangs: bool = False):
+    """Parts one after the other, then an error, a read that does not return, or the end."""
+
+    def script(closed: threading.Event) -> Iterator[Frame]:
+        for part in parts:
+            yield from part(closed)
+        if hangs:
+            time.sleep(1.5)
+        if error is not None:
+            raise error
+
+    return script
+
+
+def watched(*scripts, watch: Watch = QUICK) -> tuple[WatchedSource, list[Scripted]]:
+    """A source whose connections follow the scripts in turn, the last one from then on."""
+    made: list[Scripted] = []
+
+    def connect() -> Scripted:
+        script = scripts[min(len(made), len(scripts) - 1)]
+        made.append(Scripted(script))
+        if isinstance(script, Exception):
+            raise script
+        return made[-1]
+
+    return WatchedSource(connect, name="camera", watch=watch), made
+
+
+def take(source: WatchedSource, frames: int) -> tuple[list[Frame], list[SourceEvent]]:
+    seen: list[Frame] = []
+    events: list[SourceEvent] = []
+    for item in source:
+        (seen if isinstance(item, Frame) else events).append(item)  # type: ignore[arg-type]
+        if len(seen) == frames:
+            break
+    source.close()
+    return seen, events
+
+
+def test_a_stream_that_ends_is_connected_again_and_frames_count_on():
+    source, made = watched(pictures(5), pictures(100))
+    frames, events = take(source, 12)
+    assert [frame.index for frame in frames] == list(range(12))
+    assert [frame.epoch for frame in frames] == [0] * 5 + [1] * 7
+    assert [(event.kind, event.cause) for event in events] == [("lost", "ended"), ("restored", "ended")]
+    assert events[1].gap_s >= 0.02
+    assert events[1].epoch == 1
+    assert len(made) == 2
+
+
+def test_it_need_not_be_there_at_start_and_waits_longer_each_time():
+    refused = SourceError("rtsp://camera: connection refused", "refused")
+    source, made = watched(refused, refused, refused, pictures(100))
+    began = time.monotonic()
+    frames, events = take(source, 3)
+    assert time.monotonic() - began >= 0.02 + 0.05 + 0.05
+    assert [(event.kind, event.cause) for event in events] == [("lost", "refused")] * 3 + [("restored", "refused")]
+    assert "connection refused; trying again in" in events[0].message
+    assert frames[0].index == 0
+    assert frames[0].epoch == 1
+    assert len(made) == 4
+
+
+def test_a_read_that_never_returns_is_left_behind():
+    source, made = watched(then(pictures(3), hangs=True), pictures(100))
+    began = time.monotonic()
+    frames, events = take(source, 6)
+    assert time.monotonic() - began < 1.2
+    assert events[0].cause == "stalled"
+    assert "no picture for 0.3 s" in events[0].message
+    assert made[0].closed.is_set()
+    assert [frame.epoch for frame in frames] == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_server_that_accepts_and_says_nothing_times_out():
+    source, _ = watched(then(hangs=True), pictures(100))
+    _, events = take(source, 1)
+    assert [(event.kind, event.cause) for event in events] == [("lost", "timeout"), ("restored", "timeout")]
+
+
+def test_readers_that_hang_are_bounded():
+    source, _ = watched(then(hangs=True), watch=Watch(0.05, None, 0.05, (0.01,), 0))
+    events = [event for event, _ in zip(source, range(5), strict=False)]
+    source.close()
+    assert len(events) == 5
+    hanging = [thread for thread in threading.enumerate() if thread.name == "read camera"]
+    assert len(hanging) <= MAX_STUCK + 1
+
+
+def test_a_frozen_picture_is_a_failure_and_a_still_one_may_be_allowed():
+    freezing = then(pictures(3), pictures(200, same=True))
+    source, _ = watched(freezing, pictures(100), watch=Watch(0.5, 0.2, 0.5, (0.01,), 0))
+    _, events = take(source, 40)
+    assert events[0].cause == "frozen"
+    source, _ = watched(freezing, watch=Watch(0.5, None, 0.5, (0.01,), 0))
+    _, events = take(source, 60)
+    assert events == []
+
+
+def test_another_size_and_a_clock_that_jumps_raise_the_epoch_without_a_gap():
+    jumping = pictures(6, pts_s=lambda index: index * 0.01 + (100 if index >= 3 else 0))
+    source, made = watched(then(pictures(3), pictures(3, size=(24, 32)), jumping, pictures(100)))
+    frames, events = take(source, 12)
+    assert [event.cause for event in events][:3] == ["resized", "resized", "clock"]
+    assert {event.kind for event in events} == {"jumped"}
+    assert "32 x 24 now, not 64 x 48" in events[0].message
+    assert [frame.epoch for frame in frames] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
+    assert len(made) == 1
+
+
+def test_closing_ends_a_wait_and_a_read_at_once():
+    patient = Watch(30, None, 30, (30,), 0)
+    for script in (then(pictures(2), hangs=True), then(pictures(2), error=SourceError("gone", "ended"))):
+        source, _ = watched(script, watch=patient)
+        thread = threading.Thread(target=lambda source=source: list(source))
+        thread.start()
+        time.sleep(0.2)
+        source.close()
+        thread.join(1.0)
+        assert not thread.is_alive()
+
+
+def test_what_can_never_work_is_not_tried_again():
+    source, made = watched(UsageError("camera:x: give a number"))
+    with pytest.raises(UsageError, match="give a number"):
+        take(source, 1)
+    assert len(made) == 1
+
+
+class Listening(ListSink):
+    def __init__(self) -> None:
+        super().__init__()
+        self.events: list[SourceEvent] = []
+
+    def notify(self, event: SourceEvent) -> None:
+        self.events.append(event)
+
+
+def test_a_pipeline_goes_on_across_a_gap_and_tells_its_sinks():
+    source, _ = watched(pictures(8), pictures(500))
+    listening, deaf = Listening(), ListSink()
+    run = Pipeline(source, FakeTracker(), {"a": listening, "b": deaf}, limits=Limits(frames=20))
+    run.run()
+    assert [event.kind for event in listening.events] == ["lost", "restored"]
+    assert run.status()["events"] == {"lost ended": 1, "restored ended": 1}
+    assert "back after" in run.status()["last_event"]
+    across = next(result for result in listening.results if result.frame.epoch == 1)
+    assert across.gap_s >= 0.02
+    assert listening.results[0].gap_s == 0
+    assert source._closed.is_set()
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        ("camera:0", True),
+        ("/dev/video0", True),
+        ("rtsp://host/x", True),
+        ("http://host/stream.m3u8", True),
+        ("http://host/clip.mp4?x=1", False),
+        ("clip.mp4?realtime", False),
+        ("scene:?realtime", False),
+        ("lavfi:testsrc2,realtime", False),
+    ],
+)
+def test_only_cameras_and_streams_are_watched(uri, expected):
+    assert is_camera(uri) is expected
