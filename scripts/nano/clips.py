@@ -92,6 +92,11 @@ def wander(rng: np.random.Generator, steps: int, dims: int, speed: float) -> Pla
     return path
 
 
+def approach(rng: np.random.Generator, steps: int) -> Plane:
+    """How a thing grows or shrinks that comes nearer or goes away; often not at all."""
+    return np.exp(rng.normal(0, rng.choice([0.0, 0.03, 0.12])) * np.arange(steps)).clip(0.15, 4).astype(np.float32)
+
+
 def cutout(stills: Stills, rng: random.Random) -> Plane | None:
     """A photographed thing with soft edges, cropped to its box; None where the picture has none worth cutting."""
     image, ids = stills.picture(rng)
@@ -203,6 +208,7 @@ def body(rgba: Plane, rng: np.random.Generator, steps: int, largest: float) -> B
     """A texture with a random life over `steps` frames."""
     speed = rng.choice([0.004, 0.02, 0.05])
     size = largest * np.exp(-rng.uniform(0, 1.8)) * np.exp(wander(rng, steps, 1, 0.02)[:, 0])
+    size = size * approach(rng, steps)
     enough = size.max() * ENOUGH / max(rgba.shape)
     if enough < 1:
         rgba = cv2.resize(rgba, None, fx=enough, fy=enough, interpolation=cv2.INTER_AREA)
@@ -385,7 +391,7 @@ def in_place(stills: Stills, rng: random.Random, nprng: np.random.Generator, ste
     cx = np.clip(x + bw * nprng.uniform(0.2, 0.8), ww / 2, max(ww / 2, w - ww / 2))
     cy = np.clip(y + bh * nprng.uniform(0.2, 0.8), wh / 2, max(wh / 2, h - wh / 2))
     moves = wander(nprng, steps, 2, nprng.choice([0.01, 0.03, 0.06]))
-    zooms = np.exp(wander(nprng, steps, 1, 0.03)[:, 0])
+    zooms = np.exp(wander(nprng, steps, 1, 0.03)[:, 0]) * approach(nprng, steps)
     angles = wander(nprng, steps, 1, nprng.choice([0.5, 3.0]))[:, 0]
     bend = nprng.normal(0, nprng.choice([0.004, 0.012, 0.022]), (2, 6, 6, 2)).astype(np.float32)
     phase = np.sin(nprng.uniform(0, 6.28, 2) + np.outer(np.arange(steps), nprng.uniform(0.1, 1.1, 2)))

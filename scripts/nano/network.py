@@ -79,7 +79,8 @@ def run(net: Network, maps: list[Tensor], step: Step) -> Tally:
     for t in range(frames):
         at = torch.arange(clips) * frames + t
         features = Features(pyramid.s0_gchw[at], pyramid.s1_gchw[at], pyramid.top_gchw[at])
-        objects = features.of_objects(step.image_of_b)
+        of_b = step.image_of_b
+        objects = Features(features.s0_gchw[of_b], features.s1_gchw[of_b], features.top_gchw[of_b])
         if t == 0:
             masks, hard = first_frame(net, objects, step, tally)
         else:

@@ -35,12 +35,14 @@ def open_sink(uri: str) -> Sink:
             address.allow("codec")
             return Publisher(_endpoint(address.target), codec=_codec(address.options.get("codec", "rle")))
         case "rtsp" | "rtmp" | "udp":
-            from streamer.sinks.video import PushSink
+            from streamer.sinks.push import PushSink
+            from streamer.sinks.retried import RetriedSink
 
             address.allow("fps", "size")
             fps, size = address.number("fps", 0), address.size("size", (0, 0))
-            return PushSink(
-                address.target, PUSH_FORMATS[address.scheme], fps=fps or None, size=size if size[0] else None
+            container_format = PUSH_FORMATS[address.scheme]
+            return RetriedSink(
+                lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
             )
         case "masks":
             from streamer.sinks.files import MaskFolderSink

@@ -1,4 +1,4 @@
-"""Overlay video: into a file, or pushed as an H.264 stream."""
+"""Overlay video: the encoder, and the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from streamer.types import TrackResult
 from streamer.uris import redact
 
 TIME_BASE = Fraction(1, 90_000)
-PUSH_TIMEOUT_S = 5.0
 # without B-frames a fragmented file starts at zero; a fragment ends at a key frame, so a kill costs a second at most
 FILE_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "30"}
 LIVE_OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23", "g": "30"}
@@ -30,7 +29,7 @@ LIVE_OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23", "g": 
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 
 
-class _Encoder:
+class Encoder:
     """One H.264 stream of overlays. Its time is the frames' capture time, so that drops leave gaps, not haste."""
 
     def __init__(
@@ -97,46 +96,9 @@ class VideoFileSink:
         try:
             container = av.open(str(path), "w", options=options)
         except (av.error.FFmpegError, OSError) as error:
-            raise SinkError(f"{path}: cannot be written: {_why(error)}") from error
-        self._output = _Output(
-            _Encoder(container, FILE_OPTIONS, None, None), str(path), "what was written before plays"
-        )
-
-    def write(self, result: TrackResult) -> None:
-        self._output.write(result)
-
-    def close(self) -> None:
-        self._output.close()
-
-
-class PushSink:
-    """An overlay stream pushed to a server (RTSP, RTMP) or a listener (MPEG-TS over UDP). Raises SinkError.
-
-    FFmpeg connects when the first picture is there, so a server that is not shows itself then.
-    """
-
-    def __init__(self, url: str, container_format: str, *, fps: float | None, size: tuple[int, int] | None) -> None:
-        options = {"rtsp_transport": "tcp"} if container_format == "rtsp" else {}
-        try:
-            container = av.open(url, "w", format=container_format, options=options, timeout=PUSH_TIMEOUT_S)
-        except (av.error.FFmpegError, OSError) as error:
-            raise SinkError(f"{redact(url)}: cannot push there: {_why(error)}") from error
-        self._output = _Output(_Encoder(container, LIVE_OPTIONS, fps, size), redact(url), "is its server running?")
-
-    def write(self, result: TrackResult) -> None:
-        self._output.write(result)
-
-    def close(self) -> None:
-        self._output.close()
-
-
-class _Output:
-    """An encoder whose failures are said once, with what remains."""
-
-    def __init__(self, encoder: _Encoder, shown: str, consolation: str) -> None:
-        self._encoder = encoder
-        self._shown = shown
-        self._consolation = consolation
+            raise SinkError(f"{path}: cannot be written: {why(error)}") from error
+        self._path = path
+        self._encoder = Encoder(container, FILE_OPTIONS, None, None)
         self._open = True
 
     def write(self, result: TrackResult) -> None:
@@ -157,10 +119,11 @@ class _Output:
             raise self._failure(error) from error
 
     def _failure(self, error: Exception) -> SinkError:
-        return SinkError(f"{self._shown}: {_why(error)}; {self._consolation}")
+        return SinkError(f"{self._path}: {why(error)}; what was written before plays")
 
 
-def _why(error: Exception) -> str:
+def why(error: Exception) -> str:
+    """An FFmpeg error of an output in a user's words."""
     number = abs(getattr(error, "errno", 0) or 0)
     if number == errno.ENOSPC:
         return "the disk is full"

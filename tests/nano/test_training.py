@@ -112,3 +112,5 @@ def test_training_on_two_clips_lowers_their_loss(stills):
         optimiser.step()
         losses.append(loss.item())
     assert losses[-1] < 0.8 * losses[0]
+    alone = Step.of(np.stack([clips[0].masks]), np.random.default_rng(0))
+    assert torch.stack(run(net, [value[:3] for value in maps], alone).losses).isfinite().all()

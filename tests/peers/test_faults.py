@@ -160,3 +160,36 @@ def test_a_webcam_that_is_unplugged_comes_back(start, fake_webcam):
     summary = run.stop()
     assert [entry["id"] for entry in summary["objects"]] == [1]
     assert run.frames()[-1]["epoch"] >= 1
+
+
+def test_a_push_to_a_frozen_server_delays_nothing_and_goes_on_after_it(start, tmp_path):
+    """The peer takes nothing from the sixth picture on; a new one listens after it has been given up."""
+    port = free_port()
+    listener = (
+        "import av, sys\n"
+        f"options = {{'listen': '1', 'probesize': '32', 'analyzeduration': '0'}}\n"
+        f"with av.open('rtmp://127.0.0.1:{port}/live/x', options=options, timeout=(60, 60)) as c:\n"
+        "    for n, f in enumerate(c.decode(video=0)):\n"
+        "        print(n, flush=True)\n"
+    )
+
+    def listen() -> subprocess.Popen[str]:
+        return subprocess.Popen([sys.executable, "-c", listener], stdout=subprocess.PIPE, text=True)
+
+    first = listen()
+    time.sleep(1.5)  # until it listens; it says nothing when it does
+    source = "scene:?size=1280x720&fps=15&frames=0&realtime"
+    run = start(source, "--sink", f"rtmp://127.0.0.1:{port}/live/x")
+    while first.stdout.readline() != "5\n":
+        assert run.process.poll() is None
+    first.send_signal(signal.SIGSTOP)
+    began = len(run.frames())
+    time.sleep(9.0)  # the kernel's buffers fill, and then nothing moves
+    assert len(run.frames()) - began > 20
+    first.kill()
+    first.communicate()
+    second = listen()
+    assert second.stdout.readline() == "0\n"
+    run.stop()
+    second.kill()
+    second.communicate()

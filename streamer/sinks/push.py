@@ -1,0 +1,83 @@
+"""An overlay pushed to a server (RTSP, RTMP) or a listener (MPEG-TS over UDP), through a process of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import IO
+
+import av
+import av.error
+
+from streamer.errors import SinkError
+from streamer.sinks.pusher import URL
+from streamer.sinks.video import LIVE_OPTIONS, Encoder
+from streamer.types import TrackResult
+from streamer.uris import redact
+
+CLOSING_S = 1.0  # for what was encoded to reach the peer
+
+
+class PushSink:
+    """Encodes here and sends there. Raises SinkError when the pushing process has ended, with its reason.
+
+    A peer that freezes holds up a write for as long as the pushing process has patience, and nothing but this sink.
+    """
+
+    def __init__(self, url: str, container_format: str, *, fps: float | None, size: tuple[int, int] | None) -> None:
+        self._shown = redact(url)
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "streamer.sinks.pusher", container_format],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | {URL: url},
+        )
+        assert self._process.stdin is not None
+        container = av.open(_Pipe(self._process.stdin), "w", format="nut", options={"flush_packets": "1"})
+        self._encoder = Encoder(container, LIVE_OPTIONS, fps, size)
+        self._open = True
+
+    def write(self, result: TrackResult) -> None:
+        if (code := self._process.poll()) is not None:
+            raise self._failure(f"it ended with code {code}")
+        try:
+            self._encoder.write(result)
+        except (av.error.FFmpegError, OSError) as error:
+            raise self._failure(str(error)) from error
+
+    def close(self) -> None:
+        if not self._open:
+            return
+        self._open = False
+        self._encoder.abandon()
+        self._end()
+
+    def _failure(self, otherwise: str) -> SinkError:
+        """What the pushing process said last."""
+        self._open = False
+        self._encoder.abandon()
+        said = self._end()
+        return SinkError(f"{self._shown}: {redact(said) or otherwise}; is its server running?")
+
+    def _end(self) -> str:
+        """End the process, and give what it said last."""
+        try:
+            _, said = self._process.communicate(timeout=CLOSING_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            _, said = self._process.communicate()
+        lines = said.decode(errors="replace").strip().splitlines()
+        return lines[-1] if lines else ""
+
+
+class _Pipe:
+    """What FFmpeg writes to: a pipe, and nothing to seek in."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self._pipe = pipe
+
+    def write(self, data: bytes) -> int:
+        self._pipe.write(data)
+        self._pipe.flush()
+        return len(data)

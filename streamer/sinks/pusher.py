@@ -1,0 +1,83 @@
+"""The process that pushes: a video on standard input goes to the server that STREAMER_PUSH_URL names.
+
+A peer that freezes blocks its writer for ever, and no option of FFmpeg helps; this process then ends itself, and nobody
+else has waited. `python -m streamer.sinks.pusher FORMAT`, started by `push.py`.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+
+import av
+import av.error
+import av.logging
+
+from streamer.sinks.video import why
+
+URL = "STREAMER_PUSH_URL"  # not an argument: every user of a machine can read those
+PATIENCE_S = 5.0  # with a peer that takes nothing
+SLICE_S = 0.25
+
+
+class Watchdog:
+    """Ends the process when one write takes too long."""
+
+    def __init__(self, patience_s: float) -> None:
+        self._patience_s = patience_s
+        self._since: float | None = None
+        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
+
+    def __enter__(self) -> None:
+        self._since = time.monotonic()
+
+    def __exit__(self, *_: object) -> None:
+        self._since = None
+
+    def _watch(self) -> None:
+        while True:
+            time.sleep(SLICE_S)
+            since = self._since
+            if since is not None and time.monotonic() - since > self._patience_s:
+                sys.stderr.write(f"the peer took nothing for {self._patience_s:g} s\n")
+                sys.stderr.flush()
+                os._exit(1)
+
+
+def main() -> int:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # the end of the input is the sign to end
+    av.logging.set_level(av.logging.PANIC)
+    watchdog = Watchdog(PATIENCE_S)
+    try:
+        push(os.environ.pop(URL), sys.argv[1], watchdog)
+    except (av.error.FFmpegError, OSError) as error:
+        sys.stderr.write(why(error) + "\n")
+        return 1
+    return 0
+
+
+def push(url: str, container_format: str, watchdog: Watchdog) -> None:
+    """Remux standard input to the URL until it ends."""
+    unbuffered = open(0, "rb", buffering=0, closefd=False)  # noqa: SIM115 - a buffered read waits for a full one
+    incoming = av.open(unbuffered, "r", format="nut", options={"probesize": "32", "analyzeduration": "0"})
+    video = incoming.streams.video[0]
+    with watchdog:
+        options = {"rtsp_transport": "tcp"} if container_format == "rtsp" else {}
+        outgoing = av.open(url, "w", format=container_format, options=options)
+        stream = outgoing.add_stream_from_template(video)
+    for packet in incoming.demux(video):
+        if packet.dts is None:
+            continue  # the empty one at the end
+        packet.stream = stream
+        with watchdog:
+            outgoing.mux(packet)
+    with watchdog:
+        outgoing.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
