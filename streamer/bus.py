@@ -8,9 +8,11 @@ from typing import Any, Literal, cast
 
 import cv2
 import zmq
+from zmq.auth.thread import ThreadAuthenticator
 
 from streamer.channel import Channel, Closed
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError, WireError
+from streamer.keys import ClientKeys, ServerKeys
 from streamer.masks import CODECS, Codec, overlay
 from streamer.types import Ack, Command, Request, SourceEvent, TrackResult
 from streamer.uris import host_of, is_loopback
@@ -34,36 +36,83 @@ JPEG_QUALITY = 80
 SEND_HIGH_WATER = 8  # messages kept for a slow subscriber: a burst fits, and it reads the newest one anyway
 POLL_MS = 10  # how late an acknowledgement may be noticed
 IDLE_POLL_MS = 100
+DOMAIN = "streamer"  # of authentication
 UNANSWERED_S = 10.0  # a request that no frame has answered for so long gets an interim answer
 
 PICTURES: dict[str, Literal["plain", "drawn"]] = {"frames": "plain", "overlay": "drawn"}
 MASKS: dict[str, Codec | None] = {"masks": None} | {f"masks-{codec}": codec for codec in CODECS}
 
 
-def check_endpoint(endpoint: str) -> str:
-    """The endpoint, if it may be bound; raises UsageError for one that others could reach."""
+def check_endpoint(endpoint: str, keys: ServerKeys | None = None) -> str:
+    """The endpoint, if it may be bound; raises UsageError for one that others could reach without keys."""
     if endpoint.startswith(("ipc://", "inproc://")):
         return endpoint
     if not endpoint.startswith("tcp://"):
         raise UsageError(f"endpoint {endpoint!r}: use tcp://127.0.0.1:PORT or ipc://PATH")
-    if not is_loopback(host_of(endpoint)):
+    if keys is None and not is_loopback(host_of(endpoint)):
         raise UsageError(
             f"endpoint {endpoint}: only this machine may connect (127.0.0.1 or ipc://) as long as there are no keys; "
-            "for another machine use an SSH tunnel"
+            "make some with `streamer keys new` and give --keys and --clients"
         )
     return endpoint
 
 
-def _bind(context: zmq.Context[Any], socket: zmq.Socket[bytes], endpoint: str) -> str:
-    """The address that was bound; where it cannot be, socket and context are closed and SinkError is raised."""
-    try:
-        socket.bind(endpoint)
-    except zmq.ZMQError as error:
-        socket.close(0)
-        context.term()
-        hint = "is another streamer running? Choose another port" if error.errno == zmq.EADDRINUSE else "check it"
-        raise SinkError(f"cannot listen on {endpoint}: {error.strerror}; {hint}") from error
-    return socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0")
+class _Guard:
+    """Lets only known keys through to the sockets of one context. Without it a CURVE server takes every client."""
+
+    def __init__(self, context: zmq.Context[Any], keys: ServerKeys) -> None:
+        self._keys = keys
+        self._authenticator = ThreadAuthenticator(context)
+        self._authenticator.start()
+        self._authenticator.configure_curve_callback(DOMAIN, credentials_provider=self)
+
+    def callback(self, _domain: str, public: bytes) -> bool:
+        """Called by pyzmq for each connection, with the key in Z85."""
+        return self._keys.allows(public)
+
+    def lock(self, socket: zmq.Socket[bytes]) -> None:
+        socket.curve_server = True
+        socket.curve_secretkey = self._keys.own.secret
+        socket.curve_publickey = self._keys.own.public
+        socket.zap_domain = DOMAIN.encode()
+
+    def stop(self) -> None:
+        self._authenticator.stop()
+
+
+def _unlock(socket: zmq.Socket[bytes], keys: ClientKeys | None) -> None:
+    if keys is not None:
+        socket.curve_serverkey = keys.server
+        socket.curve_publickey, socket.curve_secretkey = keys.own.public, keys.own.secret
+
+
+class _Server:
+    """A bound socket with a context of its own; with keys, only for those who are allowed in."""
+
+    def __init__(self, kind: int, endpoint: str, keys: ServerKeys | None, options: Mapping[int, int]) -> None:
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._guard = None if keys is None else _Guard(self._context, keys)
+        self.socket: zmq.Socket[bytes] = self._context.socket(kind)
+        self.socket.setsockopt(zmq.LINGER, 200)
+        for option, value in options.items():
+            self.socket.setsockopt(option, value)
+        if self._guard is not None:
+            self._guard.lock(self.socket)
+        try:
+            self.socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            self.close()
+            hint = "is another streamer running? Choose another port" if error.errno == zmq.EADDRINUSE else "check it"
+            raise SinkError(f"cannot listen on {endpoint}: {error.strerror}; {hint}") from error
+        self.endpoint = self.socket.get_string(zmq.LAST_ENDPOINT).rstrip("\0")
+
+    def close(self) -> None:
+        if self.socket.closed:
+            return
+        self.socket.close()
+        if self._guard is not None:
+            self._guard.stop()
+        self._context.term()
 
 
 def _connect(context: zmq.Context[Any], socket: zmq.Socket[bytes], endpoint: str) -> None:
@@ -81,13 +130,18 @@ class Publisher:
     `frames` (JPEG), `overlay` (JPEG with the masks drawn) and `events`; only what somebody subscribed to is sent.
     """
 
-    def __init__(self, endpoint: str, *, codec: Codec = "rle", clock_ns: Callable[[], int] = time.monotonic_ns) -> None:
-        check_endpoint(endpoint)
-        self._context: zmq.Context[Any] = zmq.Context()
-        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.XPUB)
-        self._socket.setsockopt(zmq.SNDHWM, SEND_HIGH_WATER)
-        self._socket.setsockopt(zmq.LINGER, 200)
-        self.endpoint = _bind(self._context, self._socket, endpoint)
+    def __init__(
+        self,
+        endpoint: str,
+        *,
+        codec: Codec = "rle",
+        keys: ServerKeys | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        check_endpoint(endpoint, keys)
+        self._server = _Server(zmq.XPUB, endpoint, keys, {zmq.SNDHWM: SEND_HIGH_WATER})
+        self._socket = self._server.socket
+        self.endpoint = self._server.endpoint
         self._codec = codec
         self._clock_ns = clock_ns
         self._wanted: set[bytes] = set()
@@ -113,9 +167,7 @@ class Publisher:
             self._send(pack_event(topic, event, self._sequence[topic]))
 
     def close(self) -> None:
-        if not self._socket.closed:
-            self._socket.close()
-            self._context.term()
+        self._server.close()
 
     def _send(self, frame: bytes) -> None:
         self._socket.send(frame, copy=False)
@@ -159,12 +211,14 @@ class Subscriber:
         topic: str = "masks",
         *,
         max_age_ms: float | None = None,
+        keys: ClientKeys | None = None,
         wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.refused = 0
         self.lost = 0
         self._endpoint = endpoint
         self._max_age_ms = max_age_ms
+        self._keys = keys
         self._wall_ns = wall_ns
         self._topic = topic
         self._last_sequence: int | None = None
@@ -177,6 +231,7 @@ class Subscriber:
         socket.setsockopt(zmq.CONFLATE, 1)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.SUBSCRIBE, subscription)
+        _unlock(socket, self._keys)
         _connect(self._context, socket, self._endpoint)
         return socket
 
@@ -228,13 +283,11 @@ class Subscriber:
 class CommandServer:
     """Takes requests for one pipeline and answers each when a frame has taken them. `serve` runs in one thread."""
 
-    def __init__(self, endpoint: str) -> None:
-        check_endpoint(endpoint)
-        self._context: zmq.Context[Any] = zmq.Context()
-        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.ROUTER)
-        self._socket.setsockopt(zmq.LINGER, 200)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_COMMAND)
-        self.endpoint = _bind(self._context, self._socket, endpoint)
+    def __init__(self, endpoint: str, *, keys: ServerKeys | None = None) -> None:
+        check_endpoint(endpoint, keys)
+        self._server = _Server(zmq.ROUTER, endpoint, keys, {zmq.MAXMSGSIZE: MAX_COMMAND})
+        self._socket = self._server.socket
+        self.endpoint = self._server.endpoint
         self._answers: Channel[tuple[tuple[bytes, ...], bytes]] = Channel(1024, lossy=True)
         self._waiting: dict[tuple[bytes, ...], float] = {}
 
@@ -248,8 +301,7 @@ class CommandServer:
             self._send_answers()
         finally:
             self._answers.close()
-            self._socket.close()
-            self._context.term()
+            self._server.close()
 
     def _take(
         self, parts: Sequence[bytes], commands: Channel[Request], status: Callable[[], Mapping[str, Any]]
@@ -292,7 +344,7 @@ class CommandServer:
 class CommandClient:
     """Sends requests and waits for their acknowledgement. Use it in the thread that made it."""
 
-    def __init__(self, endpoint: str, *, timeout_s: float = 15.0) -> None:
+    def __init__(self, endpoint: str, *, timeout_s: float = 15.0, keys: ClientKeys | None = None) -> None:
         self._endpoint = endpoint
         self._timeout_s = timeout_s
         self._context: zmq.Context[Any] = zmq.Context()
@@ -300,6 +352,7 @@ class CommandClient:
         self._socket.setsockopt(zmq.LINGER, 0)
         self._socket.setsockopt(zmq.REQ_RELAXED, 1)
         self._socket.setsockopt(zmq.REQ_CORRELATE, 1)
+        _unlock(self._socket, keys)
         _connect(self._context, self._socket, endpoint)
 
     def send(self, *commands: Command) -> Ack:
@@ -317,7 +370,8 @@ class CommandClient:
         self._socket.send(request)
         if not self._socket.poll(int(self._timeout_s * 1000)):
             raise StreamerError(
-                f"{self._endpoint}: no answer within {self._timeout_s:g} s; is `streamer run --control` running there?"
+                f"{self._endpoint}: no answer within {self._timeout_s:g} s; is `streamer run --control` running there, "
+                "and are the keys right?"
             )
         return unpack_reply(self._socket.recv())
 

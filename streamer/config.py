@@ -59,6 +59,11 @@ class PromptSettings(Section):
     mask: Path | None = Field(None, description="a picture of the frame's size; what is not black is the object")
 
 
+class KeySettings(Section):
+    secret: Path = Field(description="this side's secret key, from `streamer keys new NAME`")
+    clients: Path = Field(description="the folder with the .key files of those who may connect")
+
+
 class Settings(Section):
     """Everything of one run."""
 
@@ -68,6 +73,7 @@ class Settings(Section):
     prompts: tuple[PromptSettings, ...] = ()
     sinks: tuple[str, ...] = ()
     control: str | None = Field(None, description="where commands are taken, such as tcp://127.0.0.1:5556")
+    keys: KeySettings | None = Field(None, description="needed where other machines may connect")
     seconds: float | None = Field(None, gt=0)
     frames: int | None = Field(None, gt=0)
 

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 
 from streamer.bus import CommandServer
 from streamer.channel import Channel
+from streamer.keys import ServerKeys
 from streamer.pipeline import Pipeline
 
 
 @contextlib.contextmanager
-def controlled(pipeline: Pipeline, endpoint: str | None) -> Iterator[str | None]:
+def controlled(pipeline: Pipeline, endpoint: str | None, keys: ServerKeys | None = None) -> Iterator[str | None]:
     """Take commands for `pipeline` on `endpoint` while the block runs; yields the address that was bound.
 
     Raises SinkError where the endpoint cannot be bound; no endpoint, no server.
@@ -20,7 +21,7 @@ def controlled(pipeline: Pipeline, endpoint: str | None) -> Iterator[str | None]
     if endpoint is None:
         yield None
         return
-    server = CommandServer(endpoint)
+    server = CommandServer(endpoint, keys=keys)
     stop: Channel[None] = Channel(1)
     thread = threading.Thread(
         target=server.serve, args=(pipeline.commands, pipeline.status, stop), name="commands", daemon=True

@@ -45,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _demo(commands)
     _subscribe(commands)
     _talk(commands)
+    _keys(commands)
     _bench(commands)
     add(commands, "doctor", _doctor_command, "what works on this machine: versions, device, models, sources, sinks")
     return top
@@ -79,6 +80,8 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--sink", action="append", default=[], metavar="URI", help="FILE.mp4, zmq:tcp://127.0.0.1:5555, ..."
     )
     below.add_argument("--control", metavar="ENDPOINT", help="take commands here, such as tcp://127.0.0.1:5556")
+    below.add_argument("--keys", metavar="NAME.secret", help="this side's secret key, for connections from elsewhere")
+    below.add_argument("--clients", metavar="FOLDER", help="with the .key files of those who may connect")
     below.add_argument("--seconds", type=float, metavar="S", help="end after so long")
     below.add_argument("--frames", type=int, metavar="N", help="end after so many tracked frames")
 
@@ -100,6 +103,7 @@ def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _subscribe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below = add(commands, "subscribe", _subscribe_command, "print what a publisher sends")
     below.add_argument("endpoint", metavar="ENDPOINT")
+    _key_options(below)
     below.add_argument("--source", help="only this source; the first one heard if unset")
     below.add_argument("--count", type=int, metavar="N", help="end after so many messages")
     below.add_argument("--max-age-ms", type=float, metavar="M", help="refuse messages older than this")
@@ -111,10 +115,12 @@ def _subscribe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def _talk(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     prompt = add(commands, "prompt", _prompt_command, "add or refine objects of a running pipeline")
     prompt.add_argument("endpoint", metavar="ENDPOINT")
+    _key_options(prompt)
     _prompt_options(prompt)
     prompt.add_argument("--replace", action="store_true", help="start the object anew instead of refining it")
     remove = add(commands, "remove", _remove_command, "stop tracking objects of a running pipeline")
     remove.add_argument("endpoint", metavar="ENDPOINT")
+    _key_options(remove)
     remove.add_argument("ids", type=int, nargs="+", metavar="ID")
     for name, summary in (
         ("reset", "stop tracking all objects"),
@@ -124,7 +130,19 @@ def _talk(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     ):
         below = add(commands, name, _verb_command, summary)
         below.add_argument("endpoint", metavar="ENDPOINT")
+        _key_options(below)
         below.set_defaults(verb=name)
+
+
+def _key_options(below: argparse.ArgumentParser) -> None:
+    below.add_argument("--keys", metavar="NAME.secret", help="this side's secret key, where the other wants keys")
+    below.add_argument("--server-key", metavar="NAME.key", help="the public key of the other side")
+
+
+def _keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(commands, "keys", _keys_command, "make keys for connections between machines")
+    below.add_argument("what", choices=("new",))
+    below.add_argument("name", metavar="NAME", help="NAME.key is for the other side, NAME.secret stays here")
 
 
 def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -170,6 +188,12 @@ def _verb_command(given: argparse.Namespace) -> int:
     from streamer.cli.talk import verb
 
     return verb(given)
+
+
+def _keys_command(given: argparse.Namespace) -> int:
+    from streamer.cli.talk import keys
+
+    return keys(given)
 
 
 def _bench_command(given: argparse.Namespace) -> int:

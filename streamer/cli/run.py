@@ -17,6 +17,7 @@ from streamer.channel import Channel, Closed
 from streamer.cli import prompts
 from streamer.control import controlled
 from streamer.edgetam import open_tracker
+from streamer.keys import ServerKeys, server_keys
 from streamer.metrics import resident_mb
 from streamer.pipeline import Limits, Pipeline, stopped_by_signals
 from streamer.sinks import open_sink
@@ -35,7 +36,8 @@ def run(given: argparse.Namespace) -> int:
         source = source_of(settings.source)
         opened.callback(source.close)
         first = prompts.build(settings.prompts, truth_of(source))
-        sinks = open_sinks(settings.sinks, opened)
+        keys = None if settings.keys is None else server_keys(settings.keys.secret, settings.keys.clients)
+        sinks = open_sinks(settings.sinks, opened, keys)
         tracker = tracker_of(settings)
         pipeline = Pipeline(source, tracker, sinks, first=first, limits=Limits(settings.frames, settings.seconds))
         model = tracker.describe()
@@ -44,7 +46,7 @@ def run(given: argparse.Namespace) -> int:
         )
         start_mb = resident_mb()
         opened.enter_context(stopped_by_signals(pipeline.stop))
-        bound = opened.enter_context(controlled(pipeline, settings.control))
+        bound = opened.enter_context(controlled(pipeline, settings.control, keys))
         if bound:
             log.info("taking commands on %s", bound)
         with progress(pipeline):
@@ -65,6 +67,9 @@ def overrides(given: argparse.Namespace) -> dict[str, Any]:
         changed["model"] = {key: value for key, value in chosen.items() if value is not None}
     if wanted := prompts.parse(given.box, given.point, given.mask):
         changed["prompts"] = wanted
+    keys = {"secret": given.keys, "clients": given.clients}
+    if any(value is not None for value in keys.values()):
+        changed["keys"] = {key: value for key, value in keys.items() if value is not None}
     if given.sink:
         changed["sinks"] = given.sink
     for name in ("control", "seconds", "frames"):
@@ -93,11 +98,11 @@ def truth_of(source: Source) -> Any:
     return None if scene is None else scene.truth(0)
 
 
-def open_sinks(uris: Sequence[str], opened: contextlib.ExitStack) -> dict[str, Sink]:
+def open_sinks(uris: Sequence[str], opened: contextlib.ExitStack, keys: ServerKeys | None = None) -> dict[str, Sink]:
     """Sinks by their shown address; those already open are closed if one cannot be opened."""
     sinks: dict[str, Sink] = {}
     for uri in uris:
-        sink = open_sink(uri)
+        sink = open_sink(uri, keys=keys)
         opened.callback(sink.close)
         name = redact(uri)
         sinks[name if name not in sinks else f"{name} ({len(sinks)})"] = sink

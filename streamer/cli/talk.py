@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 from streamer.bus import CommandClient, NothingFresh, Subscriber
 from streamer.cli import prompts
 from streamer.errors import UsageError
+from streamer.keys import ClientKeys, client_keys, create
 from streamer.types import Ack, Command, Pause, Remove, Reset, Resume
 from streamer.wire import Message
 
@@ -18,7 +20,7 @@ def subscribe(given: argparse.Namespace) -> int:
     """Print a line for each message; with --json one object of what was received at the end."""
     received, states = 0, {}
     ages: list[float] = []
-    with Subscriber(given.endpoint, given.source, max_age_ms=given.max_age_ms) as subscriber:
+    with Subscriber(given.endpoint, given.source, max_age_ms=given.max_age_ms, keys=keys_of(given)) as subscriber:
         while given.count is None or received < given.count:
             try:
                 message = subscriber.receive(given.timeout)
@@ -49,6 +51,25 @@ def subscribe(given: argparse.Namespace) -> int:
     return 0
 
 
+def keys(given: argparse.Namespace) -> int:
+    """Make a pair of keys."""
+    public, secret = create(Path(given.name))
+    if given.json:
+        print(json.dumps({"public": str(public), "secret": str(secret)}))
+    else:
+        print(f"{public} is for the other side, {secret} stays here and is readable by you alone")
+    return 0
+
+
+def keys_of(given: argparse.Namespace) -> ClientKeys | None:
+    """The keys that a client was given; raises UsageError for one without the other."""
+    if given.keys is None and given.server_key is None:
+        return None
+    if given.keys is None or given.server_key is None:
+        raise UsageError("--keys and --server-key go together: your own secret key, and the other side's public one")
+    return client_keys(Path(given.keys), Path(given.server_key))
+
+
 def _line(message: Message, age_ms: float, areas: dict[int, int]) -> str:
     objects = "  ".join(
         f"{entry.object_id}: {entry.state} {entry.score:.2f} box {entry.box} area {areas[entry.object_id]}"
@@ -72,7 +93,7 @@ def remove(given: argparse.Namespace) -> int:
 def verb(given: argparse.Namespace) -> int:
     """Reset, pause, resume and status."""
     if given.verb == "status":
-        with CommandClient(given.endpoint) as client:
+        with CommandClient(given.endpoint, keys=keys_of(given)) as client:
             _show(given, client.status())
         return 0
     verbs: dict[str, Command] = {"reset": Reset(), "pause": Pause(), "resume": Resume()}
@@ -80,7 +101,7 @@ def verb(given: argparse.Namespace) -> int:
 
 
 def _send(given: argparse.Namespace, *commands: Command) -> int:
-    with CommandClient(given.endpoint) as client:
+    with CommandClient(given.endpoint, keys=keys_of(given)) as client:
         ack: Ack = client.send(*commands)
     _show(given, {"ok": True, "index": ack.index, "epoch": ack.epoch})
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamer.errors import SinkError, UsageError
+from streamer.keys import ServerKeys
 from streamer.masks import CODECS, Codec
 from streamer.types import Sink, TrackResult
 from streamer.uris import parse, redact
@@ -23,8 +24,11 @@ class NullSink:
         pass
 
 
-def open_sink(uri: str) -> Sink:
-    """The sink of a URI; the README lists them. Raises UsageError or SinkError."""
+def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
+    """The sink of a URI; the README lists them. With `keys` only those may subscribe who are in them.
+
+    Raises UsageError or SinkError.
+    """
     address = parse(uri)
     match address.scheme:
         case "null":
@@ -33,7 +37,8 @@ def open_sink(uri: str) -> Sink:
             from streamer.bus import Publisher
 
             address.allow("codec")
-            return Publisher(_endpoint(address.target), codec=_codec(address.options.get("codec", "rle")))
+            codec = _codec(address.options.get("codec", "rle"))
+            return Publisher(_endpoint(address.target), codec=codec, keys=keys)
         case "rtsp" | "rtmp" | "udp":
             from streamer.sinks.push import PushSink
             from streamer.sinks.retried import RetriedSink
