@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ABSENT_WEIGHT = 1.5  # absent objects are rare in the clips; more makes the tracker say "gone" of what it finds hard
+ABSENT_WEIGHT = 2.0  # absent objects are rare in the clips, and a tracker that never says "gone" takes a neighbour
 LOSS_SIDE = 128  # logits are compared at half the input: fine enough for borders, a quarter of the work of 256
 
 
