@@ -6,11 +6,14 @@ import hashlib
 import json
 import logging
 import os
+import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] # its converter reports to its makers else
 
 import openvino
 import torch

@@ -88,6 +88,12 @@ def test_a_cache_that_cannot_be_written_costs_only_time(nano, tmp_path, monkeypa
     assert "the next start converts again" in caplog.text
 
 
+def test_nothing_is_reported_to_anybody():
+    from openvino.tools.ovc import telemetry_utils
+
+    assert telemetry_utils.tm.__name__.endswith("telemetry_stub")
+
+
 def test_a_memory_of_one_weight_more_is_another_fingerprint(nano):
     before = openvino.fingerprint(nano.model)
     weight = nano.model.no_memory_embedding
