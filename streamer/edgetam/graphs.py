@@ -25,12 +25,6 @@ class Features:
     s1_gchw: Tensor
     top_gchw: Tensor
 
-    def of_objects(self, image_of_b: Tensor) -> Features:
-        """The features repeated for each object, given the index of its image."""
-        if self.top_gchw.shape[0] == 1:
-            return self  # broadcasting does it without a copy
-        return Features(self.s0_gchw[image_of_b], self.s1_gchw[image_of_b], self.top_gchw[image_of_b])
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bank:

@@ -26,9 +26,16 @@ def open_watched(uri: str, *, name: str | None = None, reconnect: Reconnect = "a
     if reconnect == "never" or not is_camera(uri):
         return open_source(uri, name=name)
     address = parse(uri)
-    known_as = name or (f"camera{address.target or 0}" if address.scheme == "camera" else "stream")
+    known_as = name or _camera_name(address)
     first = open_source(uri, name=known_as) if reconnect == "after_start" else None
     return WatchedSource(lambda: open_source(uri, name=known_as), name=known_as, watch=watch, first=first)
+
+
+def _camera_name(address: Address) -> str:
+    """What messages call a camera or stream that was given no name."""
+    if address.scheme in NETWORK_SCHEMES:
+        return "stream"
+    return f"camera{address.target or 0}" if address.scheme == "camera" else Path(address.target).name
 
 
 def is_camera(uri: str) -> bool:
@@ -55,7 +62,7 @@ def open_source(uri: str, *, name: str | None = None) -> Source:
         case "camera":
             from streamer.sources.webcam import WebcamSource
 
-            return WebcamSource(address, name=name or f"camera{address.target or 0}")
+            return WebcamSource(address, name=name or _camera_name(address))
         case "lavfi":
             from streamer.sources.video import open_lavfi
 
@@ -63,7 +70,7 @@ def open_source(uri: str, *, name: str | None = None) -> Source:
         case scheme if scheme in NETWORK_SCHEMES:
             from streamer.sources.video import open_network
 
-            return open_network(address, name=name or "stream")
+            return open_network(address, name=name or _camera_name(address))
         case "" | "file":
             return _open_path(address, uri, name)
         case scheme:

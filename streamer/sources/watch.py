@@ -193,7 +193,7 @@ class _Reader:
                 if isinstance(item, Frame):
                     self.frames.put(item)
         except Closed:
-            pass
+            pass  # abandoned: nobody reads on
         except (SourceError, UsageError) as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - whatever a decoder raises is a failed connection, not the end
