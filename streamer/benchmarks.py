@@ -24,6 +24,7 @@ from streamer.types import Ack, Command, Frame, Prompt, Remove, Request, Reset, 
 ROUNDS = 4  # of each kind, in turn
 WARM_UP = 10
 SAMPLE_EVERY = 10
+JOIN = 10  # frames from one object's prompt to the next one's, in a memory run
 SETTLED = 0.2  # of a memory run is left out: caches fill and the bank reaches its bounds
 
 
@@ -146,7 +147,7 @@ def memory(model: str, frames: int, objects: int) -> dict[str, Any]:
     source = SceneSource(Settings(objects=objects, frames=0, leave=True), name="scene")
     sampler = _Sampler()
     run = Pipeline(source, tracker, {"null": NullSink(), "sampler": sampler}, limits=Limits(frames=frames))
-    run.commands.put(Request(_prompts(source.scene, 0, range(1, objects + 1)), lambda _: None))
+    run.commands.put(Request(_prompts(source.scene, 0, [1]), lambda _: None))
     refused: list[str] = []
     sampler.every_frame = lambda index: _churn(run, source.scene, index, objects, refused)
     run.run()
@@ -181,7 +182,10 @@ class _Sampler:
 
 
 def _churn(run: Pipeline, scene: Scene, index: int, objects: int, refused: list[str]) -> int:
-    """Every 20 frames a refinement, every 50 a removal, and its return 10 frames later."""
+    """First one object more every JOIN frames; then every 20 a refinement, every 50 a removal, 10 later its return.
+
+    A runtime reserves memory for each number of objects that it meets, once: all are met before anything is measured.
+    """
 
     def note(ack: Ack) -> None:
         if ack.error:
@@ -189,7 +193,10 @@ def _churn(run: Pipeline, scene: Scene, index: int, objects: int, refused: list[
 
     number = index // 50 % objects + 1
     commands: tuple[Command, ...] = ()
-    if index % 50 == 40:
+    if index < JOIN * (objects - 1):
+        if index % JOIN == JOIN - 1:
+            commands = _prompts(scene, index, [index // JOIN + 2])
+    elif index % 50 == 40:
         commands = (Remove(number),)
     elif index and index % 50 == 0:
         commands = _prompts(scene, index, [(index - 1) // 50 % objects + 1])

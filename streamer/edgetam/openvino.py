@@ -54,19 +54,13 @@ class OpenVinoRuntime:
         if memory_valid is None or pointer_valid is None:
             memory_valid = torch.ones_like(bank.memory_age_bm, dtype=torch.bool)
             pointer_valid = torch.ones_like(bank.pointer_age_bp, dtype=torch.bool)
+        config = self._checkpoint.model.config
+        memories = [bank.memories_bmtc, bank.memory_age_bm, memory_valid]
+        pointers = [bank.pointers_bpc, bank.pointer_age_bp, pointer_valid]
+        memories = [lengthened(part, config.num_maskmem) for part in memories]
+        pointers = [lengthened(part, config.max_object_pointers_in_encoder) for part in pointers]
         *masks, top = run(
-            self._follow,
-            [
-                features.s0_gchw,
-                features.s1_gchw,
-                features.top_gchw,
-                bank.memories_bmtc,
-                bank.memory_age_bm,
-                memory_valid,
-                bank.pointers_bpc,
-                bank.pointer_age_bp,
-                pointer_valid,
-            ],
+            self._follow, [features.s0_gchw, features.s1_gchw, features.top_gchw, *memories, *pointers]
         )
         return Masks(*masks), top
 
@@ -87,6 +81,18 @@ class OpenVinoRuntime:
         log.info("%s converted for OpenVINO in %.1f s", name, time.monotonic() - started)
         keep(model, file)
         return self._core.compile_model(model, "CPU", self._options)
+
+
+def lengthened(part_bn: Tensor, usual: int) -> Tensor:
+    """Padded with zeros along its second axis, not valid, so that few lengths are met: each costs memory for ever.
+
+    The usual length is that of an object prompted once; with more prompts it is 1, 3, 7, ... longer.
+    """
+    more = max(part_bn.shape[1] - usual, 0)
+    missing = usual + (1 << more.bit_length()) - 1 - part_bn.shape[1]
+    if not missing:
+        return part_bn
+    return torch.cat((part_bn, part_bn.new_zeros(part_bn.shape[0], missing, *part_bn.shape[2:])), dim=1)
 
 
 def run(compiled: openvino.CompiledModel, tensors: Sequence[Tensor]) -> list[Tensor]:
