@@ -74,7 +74,7 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below.add_argument("--model", metavar="M", help="nano, a Hub id, a folder")
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
     below.add_argument("--device", help="auto, cpu, cuda, mps")
-    below.add_argument("--runtime", help="auto, torch, openvino")
+    below.add_argument("--runtime", help="auto, torch, compile, openvino, onnx, tensorrt")
     _prompt_options(below)
     below.add_argument(
         "--sink", action="append", default=[], metavar="URI", help="FILE.mp4, zmq:tcp://127.0.0.1:5555, ..."

@@ -219,13 +219,23 @@ class MaskDecoder(nn.Module):
     image_position_1chw: Tensor
 
     def candidates(
-        self, features: Features, points_bn2: Tensor, labels_bn: Tensor, masks_b1hw: Tensor | None, *, multimask: bool
+        self,
+        features: Features,
+        points_bn2: Tensor,
+        labels_bn: Tensor,
+        masks_b1hw: Tensor | None,
+        *,
+        multimask: bool,
+        has_mask: Tensor | None = None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Logits b x n x h x w, predicted IoU b x n, tokens b x n x c, object logit b, before one is chosen.
 
-        Points are in pixels of the model's square; labels are 1 in, 0 out, 2 and 3 a box's corners, -1 none.
+        Points are in pixels of the model's square; labels are 1 in, 0 out, 2 and 3 a box's corners, -1 none. Where
+        `has_mask` (a bool) is given and false, the mask counts as none: a graph cannot leave an input out.
         """
         sparse, dense = self.prompt_encoder(points_bn2[:, None], labels_bn[:, None], None, masks_b1hw)
+        if has_mask is not None:
+            dense = torch.where(has_mask, dense, self.prompt_encoder.no_mask_embed.weight.reshape(1, -1, 1, 1))
         top = features.top_gchw.expand(points_bn2.shape[0], -1, -1, -1)
         logits, ious, tokens, object_logits = self.mask_decoder(
             image_embeddings=top,
@@ -238,11 +248,18 @@ class MaskDecoder(nn.Module):
         return logits[:, 0], ious[:, 0], tokens[:, 0], object_logits[:, 0, 0]
 
     def forward(
-        self, features: Features, points_bn2: Tensor, labels_bn: Tensor, masks_b1hw: Tensor | None, *, multimask: bool
+        self,
+        features: Features,
+        points_bn2: Tensor,
+        labels_bn: Tensor,
+        masks_b1hw: Tensor | None,
+        *,
+        multimask: bool,
+        has_mask: Tensor | None = None,
     ) -> Masks:
         """The candidate with the highest predicted IoU, and the pointer that remembers it."""
         logits, ious, tokens, object_logits = self.candidates(
-            features, points_bn2, labels_bn, masks_b1hw, multimask=multimask
+            features, points_bn2, labels_bn, masks_b1hw, multimask=multimask, has_mask=has_mask
         )
         best = ious.argmax(dim=1)
         row = torch.arange(best.shape[0], device=best.device)

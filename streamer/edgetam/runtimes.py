@@ -1,19 +1,21 @@
-"""What runs the graphs of a frame: eager torch on any device, or OpenVINO on the CPU."""
+"""What runs the graphs of a frame, and which of them is chosen."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from streamer.edgetam.graphs import Bank, Features, Masks
+from streamer.edgetam.graphs import Bank, Features, MaskDecoder, Masks
 from streamer.edgetam.steps import Encode, Follow, Remember
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import UsageError
 
-RUNTIMES = ("auto", "torch", "openvino")
+NEEDS = {"openvino": ("openvino",), "onnx": ("onnxruntime", "onnxscript"), "tensorrt": ("onnxruntime", "onnxscript")}
+RUNTIMES = ("auto", "torch", "compile", *NEEDS)
 
 
 class Runtime(Protocol):
@@ -26,18 +28,30 @@ class Runtime(Protocol):
     def follow(self, features: Features, bank: Bank) -> tuple[Masks, Tensor]:
         """A mask for each object of the bank, and the stride-16 features it was found in (b x c x h x w)."""
 
+    def point(
+        self,
+        features: Features,
+        points_1n2: Tensor,
+        labels_1n: Tensor,
+        previous_11hw: Tensor | None,
+        *,
+        multimask: bool,
+    ) -> Masks:
+        """One object's mask from clicks and box corners on features of batch 1, refining `previous` where given."""
+
     def remember(self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor) -> Tensor:
         """A memory for each object (b x t x c)."""
 
 
 class TorchRuntime:
-    """Eager torch."""
+    """Eager torch, on any device."""
 
     name = "torch"
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         self._on_cpu = checkpoint.device.type == "cpu"
         self._encode, self._follow, self._remember = (step(checkpoint.model) for step in (Encode, Follow, Remember))
+        self._decoder = MaskDecoder(checkpoint.model)
         if self._on_cpu:
             self._encode.to(memory_format=torch.channels_last)
 
@@ -60,9 +74,82 @@ class TorchRuntime:
         )
         return Masks(*masks), top
 
+    def point(
+        self,
+        features: Features,
+        points_1n2: Tensor,
+        labels_1n: Tensor,
+        previous_11hw: Tensor | None,
+        *,
+        multimask: bool,
+    ) -> Masks:
+        masks: Masks = self._decoder(features, points_1n2, labels_1n, previous_11hw, multimask=multimask)
+        return masks
+
     def remember(self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor) -> Tensor:
         memories: Tensor = self._remember(top_1chw, logits_b1hw, object_logit_b, prompted_b)
         return memories
+
+
+class GraphRuntime:
+    """The graphs of `steps.GRAPHS`, called by name in some other engine: `run` is all that differs between engines."""
+
+    name: str
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self._no_previous_11hw = torch.zeros(1, 1, checkpoint.size // 4, checkpoint.size // 4, device=checkpoint.device)
+
+    def run(self, graph: str, tensors: Sequence[Tensor]) -> list[Tensor]:
+        """The graph's outputs, which later calls leave alone."""
+        raise NotImplementedError
+
+    def encode(self, pixels_13hw: Tensor) -> Features:
+        return Features(*self.run("encode", [pixels_13hw]))
+
+    def follow(self, features: Features, bank: Bank) -> tuple[Masks, Tensor]:
+        config, images = self.checkpoint.model.config, (features.s0_gchw, features.s1_gchw, features.top_gchw)
+        memory_valid, pointer_valid = bank.memory_valid_bm, bank.pointer_valid_bp
+        if memory_valid is None or pointer_valid is None:
+            memory_valid = torch.ones_like(bank.memory_age_bm, dtype=torch.bool)
+            pointer_valid = torch.ones_like(bank.pointer_age_bp, dtype=torch.bool)
+        memories = [bank.memories_bmtc, bank.memory_age_bm, memory_valid]
+        pointers = [bank.pointers_bpc, bank.pointer_age_bp, pointer_valid]
+        memories = [lengthened(part, config.num_maskmem) for part in memories]
+        pointers = [lengthened(part, config.max_object_pointers_in_encoder) for part in pointers]
+        *masks, top = self.run("follow", [*images, *memories, *pointers])
+        return Masks(*masks), top
+
+    def point(
+        self,
+        features: Features,
+        points_1n2: Tensor,
+        labels_1n: Tensor,
+        previous_11hw: Tensor | None,
+        *,
+        multimask: bool,
+    ) -> Masks:
+        images = (features.s0_gchw, features.s1_gchw, features.top_gchw)
+        previous = self._no_previous_11hw if previous_11hw is None else previous_11hw
+        has_previous = torch.tensor([previous_11hw is not None], device=previous.device)
+        graph = "point_best" if multimask else "point_one"
+        return Masks(*self.run(graph, [*images, points_1n2, labels_1n, previous, has_previous]))
+
+    def remember(self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor) -> Tensor:
+        (memories,) = self.run("remember", [top_1chw, logits_b1hw, object_logit_b, prompted_b])
+        return memories
+
+
+def lengthened(part_bn: Tensor, usual: int) -> Tensor:
+    """Padded with zeros along its second axis, not valid, so that few lengths are met: engines keep something for each.
+
+    The usual length is that of an object prompted once; with more prompts it is 1, 3, 7, ... longer.
+    """
+    more = max(part_bn.shape[1] - usual, 0)
+    missing = usual + (1 << more.bit_length()) - 1 - part_bn.shape[1]
+    if not missing:
+        return part_bn
+    return torch.cat((part_bn, part_bn.new_zeros(part_bn.shape[0], missing, *part_bn.shape[2:])), dim=1)
 
 
 def choose(name: str, device: torch.device) -> str:
@@ -70,13 +157,14 @@ def choose(name: str, device: torch.device) -> str:
 
     Raises UsageError naming the remedy.
     """
-    installed = find_spec("openvino") is not None
+    missing = {runtime: [package for package in NEEDS[runtime] if find_spec(package) is None] for runtime in NEEDS}
     if name == "auto":
-        return "openvino" if device.type == "cpu" and installed else "torch"
+        return "openvino" if device.type == "cpu" and not missing["openvino"] else "torch"
     if name not in RUNTIMES:
         raise UsageError(f"runtime {name!r} is unknown; known: {', '.join(RUNTIMES)}")
-    if name == "openvino" and not installed:
-        raise UsageError("runtime openvino is not installed; install it with: pip install 'streamer[openvino]'")
+    if missing.get(name):
+        extra = "openvino" if name == "openvino" else "onnx"
+        raise UsageError(f"runtime {name} is not installed; install it with: pip install 'streamer[{extra}]'")
     if name == "openvino" and device.type != "cpu":
         raise UsageError(f"runtime openvino runs on the CPU, not on {device}; use device cpu or runtime torch")
     return name
@@ -84,11 +172,20 @@ def choose(name: str, device: torch.device) -> str:
 
 def start(name: str, checkpoint: Checkpoint) -> Runtime:
     """The runtime of that name, as `choose` gives it, ready to run a checkpoint."""
-    if name == "torch":
-        return TorchRuntime(checkpoint)
-    from streamer.edgetam.openvino import OpenVinoRuntime
+    match name:
+        case "openvino":
+            from streamer.edgetam.openvino import OpenVinoRuntime
 
-    return OpenVinoRuntime(checkpoint)
+            return OpenVinoRuntime(checkpoint)
+        case "onnx" | "tensorrt":
+            from streamer.edgetam.onnx import OnnxRuntime
+
+            return OnnxRuntime(checkpoint, name)
+        case "compile":
+            from streamer.edgetam.compiled import CompiledRuntime
+
+            return CompiledRuntime(checkpoint)
+    return TorchRuntime(checkpoint)
 
 
 def describe(runtime: Runtime, checkpoint: Checkpoint) -> dict[str, Any]:

@@ -1,16 +1,32 @@
-"""The three graphs of a tracked frame, from tensors to tensors: what every runtime runs and every export holds.
+"""The graphs of a frame, from tensors to tensors: what every runtime runs and every export holds.
 
-Shapes are fixed by the checkpoint but for three axes: `b` objects, `m` memories and `p` pointers of each.
+Shapes are fixed by the checkpoint but for four axes: `b` objects, `m` memories and `p` pointers of each, `n` points.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.export import Dim
 
-from streamer.edgetam.graphs import Bank, Features, ImageEncoder, MaskDecoder, MemoryAttention, MemoryEncoder
+from streamer.edgetam.graphs import (
+    Bank,
+    Features,
+    ImageEncoder,
+    MaskDecoder,
+    MemoryAttention,
+    MemoryEncoder,
+    memory_position,
+)
+from streamer.edgetam.weights import STRIDE, Checkpoint
+
+# only what shapes are allowed: nothing is reserved
+OBJECTS, MEMORIES, POINTERS, POINTS = (
+    Dim(name, min=1, max=most) for name, most in (("b", 1024), ("m", 256), ("p", 256), ("n", 256))
+)
 
 
 class Encode(nn.Module):
@@ -73,6 +89,49 @@ class Follow(nn.Module):
         return masks.logits_bhw, masks.predicted_iou_b, masks.object_logit_b, masks.pointer_bc, top
 
 
+class Point(nn.Module):
+    """One object's clicks and box on one image, to its mask: the best of three candidates, or the only one.
+
+    `stride_16` is what `Follow` conditioned on the object's memories; of an object without any, the image's own with
+    the model's no-memory embedding added. A box is two points, labelled 2 and 3; else a label is 1 on the object and 0
+    off it.
+    """
+
+    inputs = (
+        *Encode.outputs,
+        "points",  # 1 x n x 2, pixels of the model's square
+        "labels",  # 1 x n
+        "previous",  # 1 x 1 x S/4 x S/4, logits of the mask so far
+        "has_previous",  # 1
+    )
+    outputs = Follow.outputs[:4]
+
+    def __init__(self, model: Any, *, multimask: bool) -> None:
+        super().__init__()
+        self.decoder = MaskDecoder(model)
+        self.multimask = multimask
+
+    def forward(
+        self,
+        s0_1chw: Tensor,
+        s1_1chw: Tensor,
+        top_1chw: Tensor,
+        points_1n2: Tensor,
+        labels_1n: Tensor,
+        previous_11hw: Tensor,
+        has_previous_1: Tensor,
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        masks = self.decoder(
+            Features(s0_1chw, s1_1chw, top_1chw),
+            points_1n2,
+            labels_1n,
+            previous_11hw,
+            multimask=self.multimask,
+            has_mask=has_previous_1,
+        )
+        return masks.logits_bhw, masks.predicted_iou_b, masks.object_logit_b, masks.pointer_bc
+
+
 class Remember(nn.Module):
     """Features of one image and b masks on it, at the model's square, to b memories (b x t x c)."""
 
@@ -86,3 +145,44 @@ class Remember(nn.Module):
     def forward(self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor) -> Tensor:
         memories: Tensor = self.memory(top_1chw, logits_b1hw, object_logit_b, prompted_b)
         return memories
+
+
+Step = Encode | Follow | Point | Remember
+
+GRAPHS: Mapping[str, Callable[[Any], Step]] = {
+    "encode": Encode,
+    "follow": Follow,
+    "point_one": lambda model: Point(model, multimask=False),
+    "point_best": lambda model: Point(model, multimask=True),
+    "remember": Remember,
+}
+
+
+def examples(step: Step, checkpoint: Checkpoint) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
+    """Inputs of a step, of the right shapes, and which of their axes may vary."""
+    model, size = checkpoint.model, checkpoint.size
+    objects, memories, pointers, clicks = 3, 7, 16, 2
+    hidden: int = model.hidden_dim
+    top = torch.zeros(1, hidden, size // STRIDE, size // STRIDE)
+    skips = torch.zeros(1, hidden // 8, size // 4, size // 4), torch.zeros(1, hidden // 4, size // 8, size // 8)
+    match step:
+        case Encode():
+            return (torch.zeros(1, 3, size, size),), ({},)
+        case Remember():
+            wide, flags = torch.zeros(objects, 1, size, size), torch.zeros(objects, dtype=torch.bool)
+            return (top, wide, torch.zeros(objects), flags), ({}, *({0: OBJECTS},) * 3)
+        case Point():
+            clicked = torch.zeros(1, clicks, 2), torch.ones(1, clicks, dtype=torch.int32)
+            previous = torch.zeros(1, 1, size // 4, size // 4), torch.ones(1, dtype=torch.bool)
+            return (*skips, top, *clicked, *previous), ({}, {}, {}, {1: POINTS}, {1: POINTS}, {}, {})
+    tokens, channels = memory_position(model).shape
+    bank = (
+        torch.zeros(objects, memories, tokens, channels),
+        torch.zeros(objects, memories, dtype=torch.long),
+        torch.ones(objects, memories, dtype=torch.bool),
+        torch.zeros(objects, pointers, hidden),
+        torch.zeros(objects, pointers),
+        torch.ones(objects, pointers, dtype=torch.bool),
+    )
+    varying = ({0: OBJECTS, 1: MEMORIES},) * 3 + ({0: OBJECTS, 1: POINTERS},) * 3
+    return (*skips, top, *bank), ({}, {}, {}, *varying)

@@ -232,7 +232,7 @@ class StreamingTracker:
         points, labels = self._points(frame, prompt)
         logits = None if previous is None else previous[None, None].clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT)
         multimask = self._multimask(labels.shape[1])
-        answers.add([prompt.object_id], self._decoder(conditioned, points, labels, logits, multimask=multimask))
+        answers.add([prompt.object_id], self.runtime.point(conditioned, points, labels, logits, multimask=multimask))
 
     def _multimask(self, points: int) -> bool:
         config = self._config

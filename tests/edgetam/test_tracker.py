@@ -62,24 +62,23 @@ def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
 
 def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene):
     tracker, followed, prompted = StreamingTracker(nano, Rules()), [], []
-    follow, decode = tracker.runtime.follow, tracker._decoder.forward
+    follow, point = tracker.runtime.follow, tracker.runtime.point
 
     def spy_follow(features, bank):
         followed.append(follow(features, bank))
         return followed[-1]
 
-    def spy_decode(features, points, labels, masks, *, multimask):
-        prompted.append((features.top_gchw, masks))
-        return decode(features, points, labels, masks, multimask=multimask)
+    def spy_point(features, points, labels, previous, *, multimask):
+        prompted.append((features.top_gchw, previous))
+        return point(features, points, labels, previous, multimask=multimask)
 
-    tracker.runtime.follow, tracker._decoder.forward = spy_follow, spy_decode
+    tracker.runtime.follow, tracker.runtime.point = spy_follow, spy_point
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     followed.clear()
     prompted.clear()
     click = centre(scene.truth(3)[1])
     tracker.track(frame_of(scene, 3), [Prompt(1, points=(click,), labels=(1,))])
-    tracker._decoder.forward = decode
     ((masks, tracked_top),), ((refined_top, given_mask),) = followed, prompted
     assert torch.equal(tracked_top, refined_top)
     assert torch.equal(given_mask[0, 0], masks.logits_bhw[0].clamp(-32, 32))
