@@ -47,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     _talk(commands)
     _keys(commands)
     _bench(commands)
+    _export(commands)
     add(commands, "doctor", _doctor_command, "what works on this machine: versions, device, models, sources, sinks")
     return top
 
@@ -146,12 +147,23 @@ def _keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    below = add(commands, "bench", _bench_command, "measure: pipeline overhead, memory growth, age of results")
-    below.add_argument("what", choices=("pipeline", "memory", "age"))
+    summary = "measure: the engine beside transformers' loop, pipeline overhead, memory growth, age of results"
+    below = add(commands, "bench", _bench_command, summary)
+    below.add_argument("what", choices=("engine", "pipeline", "memory", "age"))
     below.add_argument("--model", default="nano", metavar="M")
     below.add_argument("--frames", type=int, metavar="N")
-    below.add_argument("--objects", type=int, metavar="N")
-    below.add_argument("--size", default="1280x720", metavar="WxH", help="of the picture")
+    below.add_argument("--objects", metavar="N[,N...]", help="several numbers for engine")
+    below.add_argument("--size", metavar="N|WxH", help="engine: side of the model's square; pipeline: of the picture")
+    below.add_argument("--runtime", default="auto", help="engine: auto, torch, compile, openvino, onnx, tensorrt")
+    below.add_argument("--no-reference", action="store_true", help="engine: leave transformers' loop out")
+
+
+def _export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(commands, "export", _export_command, "write the model's graphs as files for programs without torch")
+    below.add_argument("out", metavar="OUT/", help="a folder; graphs, README.md, settings.json and an example go there")
+    below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
+    below.add_argument("--format", default="onnx", metavar="F", help="onnx (default), openvino, coreml")
+    below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
 
 
 def _run_command(given: argparse.Namespace) -> int:
@@ -200,6 +212,12 @@ def _bench_command(given: argparse.Namespace) -> int:
     from streamer.cli.bench import bench
 
     return bench(given)
+
+
+def _export_command(given: argparse.Namespace) -> int:
+    from streamer.cli.export import export
+
+    return export(given)
 
 
 def _doctor_command(given: argparse.Namespace) -> int:

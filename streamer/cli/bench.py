@@ -4,28 +4,63 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
-from streamer import benchmarks
 from streamer.errors import UsageError
 from streamer.uris import Address
 
 
 def bench(given: argparse.Namespace) -> int:
-    for name in ("frames", "objects"):
-        value = getattr(given, name)
-        if value is not None and value < 1:
-            raise UsageError(f"--{name} {value}: give 1 or more")
-    width, height = Address("", "", {"size": given.size}).size("size", (1280, 720))
-    match given.what:
-        case "pipeline":
-            figures = benchmarks.pipeline(given.model, given.frames or 240, given.objects or 1, (width, height))
-        case "memory":
-            figures = benchmarks.memory(given.model, given.frames or 3000, given.objects or 3)
-        case _:
-            figures = benchmarks.age(given.model, given.frames or 120, given.objects or 1)
+    if given.frames is not None and given.frames < 1:
+        raise UsageError(f"--frames {given.frames}: give 1 or more")
+    counts = _counts(given.objects)
+    figures = _engine(given, counts or [1, 4, 8]) if given.what == "engine" else _live(given, counts)
     if given.json:
         print(json.dumps(figures))
     else:
-        for name, value in figures.items():
-            print(f"{name}: {value}")
+        _show(figures)
     return 0
+
+
+def _engine(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
+    from streamer.benchmarks.engine import engine
+
+    if given.size and not given.size.isdigit():
+        raise UsageError(f"--size {given.size}: for engine, the side of the model's square, such as 512")
+    size = int(given.size) if given.size else None
+    reference = not given.no_reference
+    return engine(given.model, size, counts, given.frames or 12, given.runtime, reference=reference)
+
+
+def _live(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
+    from streamer.benchmarks import live
+
+    if len(counts) > 1:
+        raise UsageError(f"--objects {given.objects}: one number, except for engine")
+    objects = counts[0] if counts else None
+    if given.what == "pipeline":
+        width, height = Address("", "", {"size": given.size or "1280x720"}).size("size", (1280, 720))
+        return live.pipeline(given.model, given.frames or 240, objects or 1, (width, height))
+    if given.what == "memory":
+        return live.memory(given.model, given.frames or 3000, objects or 3)
+    return live.age(given.model, given.frames or 120, objects or 1)
+
+
+def _counts(text: str | None) -> list[int]:
+    if not text:
+        return []
+    numbers = text.split(",")
+    if not all(number.isdigit() and int(number) > 0 for number in numbers):
+        raise UsageError(f"--objects {text}: give numbers of 1 or more, such as 1,4,8")
+    return [int(number) for number in numbers]
+
+
+def _show(figures: dict[str, Any]) -> None:
+    for name, value in figures.items():
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            rows = [list(value[0]), *([str(entry[key]) for key in entry] for entry in value)]
+            widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+            for row in rows:
+                print("  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)))
+        else:
+            print(f"{name}: {value}")

@@ -171,10 +171,11 @@ class MemoryAttention(nn.Module):
     def rotate_spatial(self, k_bhkd: Tensor, memories: int) -> Tensor:
         """Only a memory's 2-D latents have a place in the picture; its 1-D latents and the pointers have none."""
         tokens, spatial = self.memory_position_tc.shape[0], self.cos_k.shape[-2]
-        grouped = k_bhkd[:, :, : memories * tokens].unflatten(2, (memories, tokens))
-        placed = rotate(grouped[..., tokens - spatial :, :], self.cos_k, self.sin_k)
-        rotated = torch.cat((grouped[..., : tokens - spatial, :], placed), dim=3).flatten(2, 3)
-        return torch.cat((rotated, k_bhkd[:, :, memories * tokens :]), dim=2)
+        k_nkd = k_bhkd.flatten(0, 1)  # Core ML takes at most five axes
+        grouped = k_nkd[:, : memories * tokens].unflatten(1, (memories, tokens))
+        placed = rotate(grouped[:, :, tokens - spatial :], self.cos_k, self.sin_k)
+        rotated = torch.cat((grouped[:, :, : tokens - spatial], placed), dim=2).flatten(1, 2)
+        return torch.cat((rotated, k_nkd[:, memories * tokens :]), dim=1).unflatten(0, (-1, k_bhkd.shape[1]))
 
 
 def key_mask(bank: Bank, tokens_per_memory: int, tokens_per_pointer: int) -> Tensor | None:
@@ -265,7 +266,7 @@ class MaskDecoder(nn.Module):
         row = torch.arange(best.shape[0], device=best.device)
         seen_b11 = (object_logits > 0)[:, None, None]
         return Masks(
-            logits_bhw=torch.where(seen_b11, logits[row, best], NO_OBJECT_LOGIT),
+            logits_bhw=logits[row, best].masked_fill(~seen_b11, NO_OBJECT_LOGIT),
             predicted_iou_b=ious[row, best],
             object_logit_b=object_logits,
             pointer_bc=self.pointer(tokens[row, best if tokens.shape[1] > 1 else 0], object_logits > 0),

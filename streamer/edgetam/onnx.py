@@ -80,6 +80,8 @@ def providers(name: str, device: str, available: Sequence[str], folder: Path) ->
 def convert(step: Step, checkpoint: Checkpoint) -> bytes:
     """A step of the frame as an ONNX file with named inputs and outputs, in float32."""
     example, dynamic = examples(step, checkpoint)
+    for talkative in ("onnx_ir", "onnxscript"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # its exporter talks
         warnings.simplefilter("ignore")
         program = torch.onnx.export(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +24,7 @@ class ReferenceTrack:
 
 
 class ReferenceTracker:
-    """One object through transformers' session, as its documentation streams; memory grows with every frame."""
+    """One transformers session, streamed as its documentation does; memory grows with every frame."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         from transformers import Sam2ImageProcessor, Sam2VideoProcessor, Sam2VideoVideoProcessor
@@ -41,17 +42,34 @@ class ReferenceTracker:
         self._index = 0
 
     def track(self, frame: Frame, prompt: Prompt | None = None) -> ReferenceTrack:
-        """The next frame; a prompt on it is added first."""
+        """The only object on the next frame; a prompt on it is added first."""
+        return self.track_all(frame, () if prompt is None else (prompt,))[0]
+
+    def track_all(self, frame: Frame, prompts: Sequence[Prompt] = ()) -> list[ReferenceTrack]:
+        """All objects on the next frame, in the order in which they were added; several prompts must all be boxes."""
         inputs = self._processor(images=np.array(frame.image), return_tensors="pt")
-        if prompt is not None:
-            self._add(frame, prompt)
+        if len(prompts) > 1:
+            self._add_boxes(frame, prompts)
+        elif prompts:
+            self._add(frame, prompts[0])
         output = self._model(inference_session=self._session, frame=inputs.pixel_values[0], frame_idx=self._index)
         self._index += 1
         wide = self._processor.post_process_masks([output.pred_masks], inputs.original_sizes, binarize=False)[0]
-        return ReferenceTrack(
-            output.pred_masks[0, 0].float().numpy(),
-            (wide[0, 0] > 0).numpy(),
-            float(output.object_score_logits.flatten()[0]),
+        return [
+            ReferenceTrack(low[0].float().numpy(), (mask[0] > 0).numpy(), float(logit))
+            for low, mask, logit in zip(
+                output.pred_masks, wide, output.object_score_logits.flatten().tolist(), strict=True
+            )
+        ]
+
+    def _add_boxes(self, frame: Frame, prompts: Sequence[Prompt]) -> None:
+        """In one call: of several, the first are lost before a forward pass."""
+        self._processor.add_inputs_to_inference_session(
+            inference_session=self._session,
+            frame_idx=self._index,
+            obj_ids=[prompt.object_id for prompt in prompts],
+            input_boxes=[[list(prompt.box or ()) for prompt in prompts]],
+            original_size=(frame.height, frame.width),
         )
 
     def _add(self, frame: Frame, prompt: Prompt) -> None:

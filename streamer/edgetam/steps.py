@@ -158,10 +158,12 @@ GRAPHS: Mapping[str, Callable[[Any], Step]] = {
 }
 
 
-def examples(step: Step, checkpoint: Checkpoint) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
+def examples(
+    step: Step, checkpoint: Checkpoint, *, objects: int = 3
+) -> tuple[tuple[Tensor, ...], tuple[dict[int, Any], ...]]:
     """Inputs of a step, of the right shapes, and which of their axes may vary."""
     model, size = checkpoint.model, checkpoint.size
-    objects, memories, pointers, clicks = 3, 7, 16, 2
+    memories, pointers, clicks = model.config.num_maskmem, model.config.max_object_pointers_in_encoder, 2
     hidden: int = model.hidden_dim
     top = torch.zeros(1, hidden, size // STRIDE, size // STRIDE)
     skips = torch.zeros(1, hidden // 8, size // 4, size // 4), torch.zeros(1, hidden // 4, size // 8, size // 8)

@@ -23,6 +23,7 @@ FULL_SIZE = 1024
 STRIDE = 16  # of the features that memory works on
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RANDOM_SEED = 20240807
+ALWAYS_THERE = 5.0  # an object score's logit
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,7 +71,10 @@ def choose_device(name: str) -> torch.device:
 
 
 def full_random(size: int = FULL_SIZE) -> Any:
-    """EdgeTAM's full architecture (13.9 M parameters) with random weights: as fast as the real one, and untrained."""
+    """EdgeTAM's full architecture (13.9 M parameters) with random weights: as fast as the real one, and untrained.
+
+    Its object score says "there", so that there are masks to compare.
+    """
     from transformers import EdgeTamVideoConfig, EdgeTamVideoModel, EdgeTamVisionConfig
 
     backbone = {
@@ -90,6 +94,7 @@ def full_random(size: int = FULL_SIZE) -> Any:
         torch.manual_seed(RANDOM_SEED)
         model = EdgeTamVideoModel(config)
     model.prompt_encoder.shared_embedding.positional_embedding.copy_(model.shared_image_embedding.positional_embedding)
+    nn.init.constant_(model.mask_decoder.pred_obj_score_head.proj_out.bias, ALWAYS_THERE)
     return model
 
 

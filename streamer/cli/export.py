@@ -1,0 +1,27 @@
+"""`streamer export`: the model's graphs as files."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+
+def export(given: argparse.Namespace) -> int:
+    from streamer.edgetam.export import export as write
+
+    files = write(given.model, given.format, given.size, Path(given.out))
+    sizes = {file.name: sum(part.stat().st_size for part in _parts(file)) for file in files}
+    if given.json:
+        print(json.dumps({"out": given.out, "format": given.format, "bytes": sizes}))
+    else:
+        for name, size in sizes.items():
+            print(f"{Path(given.out) / name}: {size / 1e6:.1f} MB")
+    return 0
+
+
+def _parts(file: Path) -> list[Path]:
+    """A graph's files: a folder, or a file and the weights beside it."""
+    if file.is_dir():
+        return [part for part in file.rglob("*") if part.is_file()]
+    return [part for part in (file, file.with_suffix(".bin")) if part.exists()]
