@@ -111,10 +111,10 @@ def _onnx(step: Step, checkpoint: Checkpoint, path: Path) -> Path:
 
 
 def _openvino(step: Step, checkpoint: Checkpoint, path: Path) -> Path:
-    from streamer.edgetam.openvino import convert, openvino
+    from streamer.edgetam.openvino import convert, save
 
     file = path.with_suffix(".xml")
-    openvino.save_model(convert(step, checkpoint), file, compress_to_fp16=False)
+    save(convert(step, checkpoint), file)
     return file
 
 

@@ -49,7 +49,7 @@ class OpenVinoRuntime(GraphRuntime):
         started = time.monotonic()
         model = convert(GRAPHS[graph](self.checkpoint.model), self.checkpoint)
         log.info("%s converted for OpenVINO in %.1f s", graph, time.monotonic() - started)
-        kept.keep(file, lambda part: openvino.save_model(model, part, compress_to_fp16=False), beside=".bin")
+        kept.keep(file, lambda part: save(model, part), beside=".bin")
         return core().compile_model(model, "CPU", self._options)
 
 
@@ -73,3 +73,8 @@ def convert(step: Step, checkpoint: Checkpoint) -> openvino.Model:
     for port, name in zip((*model.inputs, *model.outputs), (*step.inputs, *step.outputs), strict=True):
         port.get_tensor().set_names({name})
     return model
+
+
+def save(model: openvino.Model, file: Path) -> None:
+    """Write a graph as FILE.xml, with its weights beside it as FILE.bin, in float32."""
+    openvino.save_model(model, file, compress_to_fp16=False)
