@@ -76,7 +76,7 @@ def engine(
                 "ratio": round(theirs_ms / milliseconds, 3),
                 "visible": round(statistics.mean(race.visible), 3),
                 "min_iou": round(race.lowest_iou, 6),
-                "max_abs_logit_diff": round(race.worst_logit, 6),
+                "max_abs_logit_diff": float(f"{race.worst_logit:.2g}"),
             }
         reached = work / milliseconds * 1000
         row |= {

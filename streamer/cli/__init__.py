@@ -48,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     _keys(commands)
     _bench(commands)
     _export(commands)
+    _evaluate(commands)
     add(commands, "doctor", _doctor_command, "what works on this machine: versions, device, models, sources, sinks")
     return top
 
@@ -166,6 +167,23 @@ def _export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
 
 
+def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(commands, "evaluate", _evaluate_command, "score a model on a data set in DAVIS layout: J, F and J&F")
+    below.add_argument("root", metavar="ROOT", help="with JPEGImages/480p, Annotations/480p and perhaps Void/480p")
+    below.add_argument(
+        "--prompt", choices=("mask", "box", "point"), default="mask", help="from an object's first frame"
+    )
+    below.add_argument("--sequences", metavar="A,B", help="only these clips")
+    below.add_argument("--live", type=float, metavar="FPS", help="score what is on the screen as the clip plays")
+    below.add_argument(
+        "--step-ms", type=float, metavar="X", help="with --live: the tracker's time, instead of measuring"
+    )
+    below.add_argument("--pictures", metavar="FOLDER", help="draw each clip's worst frame there")
+    below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
+    below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
+    below.add_argument("--runtime", default="auto", help="auto, torch, compile, openvino, onnx, tensorrt")
+
+
 def _run_command(given: argparse.Namespace) -> int:
     from streamer.cli.run import run
 
@@ -218,6 +236,12 @@ def _export_command(given: argparse.Namespace) -> int:
     from streamer.cli.export import export
 
     return export(given)
+
+
+def _evaluate_command(given: argparse.Namespace) -> int:
+    from streamer.cli.evaluate import evaluate
+
+    return evaluate(given)
 
 
 def _doctor_command(given: argparse.Namespace) -> int:

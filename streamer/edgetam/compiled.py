@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from streamer.edgetam.runtimes import GraphRuntime
-from streamer.edgetam.steps import GRAPHS
+from streamer.edgetam.steps import GRAPHS, Follow
 from streamer.edgetam.weights import Checkpoint
 
 
@@ -26,7 +26,7 @@ class CompiledRuntime(GraphRuntime):
         mode = "reduce-overhead" if self._on_cuda else None
         self._compiled = {
             graph: torch.compile(make(checkpoint.model).eval(), dynamic=graph != "encode", mode=mode)
-            for graph, make in GRAPHS.items()
+            for graph, make in ({**GRAPHS, "follow": Follow}).items()  # torch has no fused attention for late values
         }
 
     def run(self, graph: str, tensors: Sequence[Tensor]) -> list[Tensor]:

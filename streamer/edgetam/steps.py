@@ -58,9 +58,9 @@ class Follow(nn.Module):
     )
     outputs = ("mask_logits", "predicted_iou", "object_logit", "pointer", "conditioned")
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, late_values: bool = False) -> None:
         super().__init__()
-        self.attention = MemoryAttention(model)
+        self.attention = MemoryAttention(model, late_values=late_values)
         self.decoder = MaskDecoder(model)
         config = model.config
         self.multimask = bool(
@@ -151,7 +151,7 @@ Step = Encode | Follow | Point | Remember
 
 GRAPHS: Mapping[str, Callable[[Any], Step]] = {
     "encode": Encode,
-    "follow": Follow,
+    "follow": lambda model: Follow(model, late_values=True),
     "point_one": lambda model: Point(model, multimask=False),
     "point_best": lambda model: Point(model, multimask=True),
     "remember": Remember,

@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -17,12 +19,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streamer.errors import UsageError
-from streamer.evaluation.scores import boundary, region
+from streamer.evaluation.scores import Series, boundary, region
 from streamer.masks import Mask, box_of, deepest_point
 from streamer.types import Frame, Prompt
 
 PromptKind = Literal["mask", "box", "point"]
-Follow = Callable[[Frame, Sequence[Prompt]], dict[int, Mask]]  # masks by object id
+Masks = dict[int, Mask]  # by object id
+Follow = Callable[[Frame, Sequence[Prompt]], Masks]
+Watch = Callable[[int, Masks, float], None]
+EPSILON = 1e-9  # seconds: two ways to compute the same moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,27 +47,46 @@ class Clip:
         path = self.void / f"{frame.stem}.png"
         return _indices(path) == 255 if path.exists() else None
 
-    def pictures(self) -> Iterator[tuple[Path, Frame]]:
-        for index, path in enumerate(self.frames):
-            image = cv2.imread(str(path))
-            if image is None:
-                raise UsageError(f"{path}: cannot be read as a picture")
-            yield path, Frame.from_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index=index, source=self.name)
+    def frame(self, index: int) -> Frame:
+        """The picture of that place in the clip; raises UsageError naming the file."""
+        image = cv2.imread(str(self.frames[index]))
+        if image is None:
+            raise UsageError(f"{self.frames[index]}: cannot be read as a picture")
+        return Frame.from_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index=index, source=self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A clip that plays at `fps`, followed by a tracker that needs `step_ms` a frame; None: as long as it took."""
+
+    fps: float
+    step_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """Means over the frames of one object, without the frame it is prompted on and the clip's last, as DAVIS does."""
+    """One object of one clip, without the frame it is prompted on and the clip's last, as DAVIS does."""
 
     sequence: str
     object_id: int
-    j: float
-    f: float
-    frames: int
+    region: Series
+    boundary: Series
+
+    @property
+    def j(self) -> float:
+        return self.region.mean
+
+    @property
+    def f(self) -> float:
+        return self.boundary.mean
 
     @property
     def jf(self) -> float:
         return (self.j + self.f) / 2
+
+    @property
+    def frames(self) -> int:
+        return len(self.region.values)
 
 
 def sequences(root: Path, names: Sequence[str] = ()) -> list[Clip]:
@@ -86,24 +110,74 @@ def sequences(root: Path, names: Sequence[str] = ()) -> list[Clip]:
     ]
 
 
-def evaluate(clip: Clip, follow: Follow, kind: PromptKind) -> list[Score]:
-    """Scores of one clip: each object is prompted from the truth on its own first frame."""
+def evaluate(
+    clip: Clip, follow: Follow, kind: PromptKind, *, live: Live | None = None, watch: Watch | None = None
+) -> list[Score]:
+    """Scores of one clip: each object is prompted from the truth on its own first frame.
+
+    With `live`, every frame is scored against the newest result that a user would have had when the frame was shown
+    (streaming perception, Li et al., ECCV 2020, arXiv 2005.10420). `watch` gets each frame's index, masks and mean J.
+    """
+    prompts = _schedule(clip, kind)
+    shown = _played(clip, follow, prompts) if live is None else _played_live(clip, follow, prompts, live)
     scores: dict[int, list[tuple[float, float]]] = {}
-    for path, frame in clip.pictures():
-        labels, void = clip.labels(path), clip.ignored(path)
-        new = [int(n) for n in np.unique(labels) if n and n != 255 and n not in scores]
-        found = follow(frame, [prompt(number, labels == number, kind) for number in new])
+    for index, found in enumerate(shown):
+        labels, void = clip.labels(clip.frames[index]), clip.ignored(clip.frames[index])
         for number, values in scores.items():
             true = labels == number
             mask = found.get(number, np.zeros_like(true))
             values.append((region(mask, true, void), boundary(mask, true, void)))
-        scores |= {number: [] for number in new}
-    return [_mean(clip.name, number, values[:-1]) for number, values in scores.items() if len(values) > 1]
+        if watch is not None and scores:
+            watch(index, found, float(np.mean([values[-1][0] for values in scores.values()])))
+        scores |= {new.object_id: [] for new in prompts.get(index, ())}
+    return [
+        Score(clip.name, number, *(Series(tuple(column)) for column in zip(*values[:-1], strict=True)))
+        for number, values in scores.items()
+        if len(values) > 1
+    ]
 
 
-def _mean(name: str, object_id: int, values: list[tuple[float, float]]) -> Score:
-    j, f = np.mean(values, axis=0)
-    return Score(name, object_id, float(j), float(f), len(values))
+def _schedule(clip: Clip, kind: PromptKind) -> dict[int, list[Prompt]]:
+    """The prompts of each frame on which an object is seen first."""
+    known: set[int] = set()
+    prompts: dict[int, list[Prompt]] = {}
+    for index, path in enumerate(clip.frames):
+        labels = clip.labels(path)
+        new = {int(n) for n in np.unique(labels) if n and n != 255} - known
+        if new:
+            prompts[index] = [prompt(number, labels == number, kind) for number in sorted(new)]
+            known |= new
+    return prompts
+
+
+def _played(clip: Clip, follow: Follow, prompts: Mapping[int, Sequence[Prompt]]) -> Iterator[Masks]:
+    for index in range(len(clip.frames)):
+        yield follow(clip.frame(index), prompts.get(index, ()))
+
+
+def _played_live(clip: Clip, follow: Follow, prompts: Mapping[int, Sequence[Prompt]], live: Live) -> Iterator[Masks]:
+    """What is on the screen when each frame arrives: a tracker that is free takes the newest frame, on a virtual clock.
+
+    Frames with prompts are never passed over.
+    """
+    period, count = 1 / live.fps, len(clip.frames)
+    ready: deque[tuple[float, Masks]] = deque()
+    on_screen: Masks = {}
+    free, following = 0.0, 0
+    for index in range(count):
+        now = index * period
+        while following < count and (start := max(free, following * period)) < now - EPSILON:
+            newest = min(int(start / period + EPSILON), count - 1)
+            chosen = next((i for i in range(following, newest) if i in prompts), newest)
+            frame = clip.frame(chosen)
+            began = time.perf_counter()
+            found = follow(frame, prompts.get(chosen, ()))
+            seconds = time.perf_counter() - began if live.step_ms is None else live.step_ms / 1000
+            free, following = start + seconds, chosen + 1
+            ready.append((free, found))
+        while ready and ready[0][0] <= now + EPSILON:
+            on_screen = ready.popleft()[1]
+        yield on_screen
 
 
 def prompt(object_id: int, true: Mask, kind: PromptKind) -> Prompt:

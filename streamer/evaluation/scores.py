@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 
 from streamer.masks import Mask, iou
 
+RECALLED = 0.5  # a frame above this counts as found
+QUARTERS = 4
 BOUND = 0.008  # of the picture's diagonal: how far a boundary may be off and still match
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One score over the frames of one object, and the three figures that DAVIS takes of it."""
+
+    values: tuple[float, ...]
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.values))
+
+    @property
+    def recall(self) -> float:
+        """The share of frames with a score above 0.5."""
+        return float(np.mean(np.array(self.values) > RECALLED))
+
+    @property
+    def decay(self) -> float:
+        """How much the mean of the last quarter is below that of the first; the quarters share their border frames."""
+        borders = np.round(np.linspace(1, len(self.values), QUARTERS + 1) + 1e-10).astype(int) - 1
+        first = self.values[borders[0] : borders[1] + 1]
+        last = self.values[borders[-2] : borders[-1] + 1]
+        return float(np.mean(first) - np.mean(last))
 
 
 def region(found_hw: Mask, true_hw: Mask, void_hw: Mask | None = None) -> float:

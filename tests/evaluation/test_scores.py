@@ -1,10 +1,13 @@
+import json
+
 import numpy as np
 import pytest
 from PIL import Image
 
+from streamer.cli import main
 from streamer.errors import UsageError
-from streamer.evaluation.davis import evaluate, prompt, sequences
-from streamer.evaluation.scores import boundary, outline, region
+from streamer.evaluation.davis import Live, evaluate, prompt, sequences
+from streamer.evaluation.scores import Series, boundary, outline, region
 
 
 def square(at=20, side=40, size=120):
@@ -81,6 +84,81 @@ def test_each_object_is_prompted_on_its_own_first_frame_and_scored_after_it_with
     scores = evaluate(sequences(root)[0], perfect, "mask")
     assert seen == [[1], [2], [], []]
     assert [(s.object_id, s.jf, s.frames) for s in scores] == [(1, 1.0, 2), (2, 1.0, 1)]
+
+
+def test_the_figures_of_a_series_are_those_of_davis():
+    """Eight frames: the borders of the quarters are frames 0, 2, 4, 5 and 7, counted from 0."""
+    series = Series((1.0, 0.8, 0.6, 0.5, 0.5, 0.4, 0.2, 0.0))
+    assert series.mean == pytest.approx(0.5)
+    assert series.recall == pytest.approx(3 / 8)
+    assert series.decay == pytest.approx(0.8 - 0.2)
+
+
+def where(index):
+    """The object of `root` as a tracker sees it that says on which frame it saw it."""
+    return {1: square(20 + index)}
+
+
+@pytest.mark.parametrize(
+    ("step_ms", "followed", "on_screen"),
+    [
+        (50, [0, 1, 2], [None, 0, 1, 2]),  # each frame's result is there when the next one comes
+        (150, [0, 1], [None, None, 0, 1]),  # half a frame late: busy until 0.15 s, when frame 1 is the newest
+        (250, [0, 2], [None, None, None, 0]),  # frame 1 has gone by
+    ],
+)
+def test_live_scores_are_of_what_was_on_the_screen(root, step_ms, followed, on_screen):
+    for path in (root / "Annotations" / "480p" / "clip").iterdir():
+        labels = np.array(Image.open(path))
+        Image.fromarray(np.where(labels == 2, 0, labels)).save(path)
+    seen, shown = [], {}
+
+    def follow(frame, _prompts):
+        seen.append(frame.index)
+        return where(frame.index)
+
+    def watch(index, found, _j):
+        shown[index] = found
+
+    (score,) = evaluate(sequences(root)[0], follow, "mask", live=Live(10.0, step_ms), watch=watch)
+    assert seen == followed
+    for index in (1, 2, 3):
+        expected = {} if on_screen[index] is None else where(on_screen[index])
+        assert shown[index].keys() == expected.keys()
+        assert all((shown[index][n] == mask).all() for n, mask in expected.items())
+    assert score.jf < 1
+
+
+def test_a_frame_with_a_prompt_is_not_passed_over_live(root):
+    seen = []
+
+    def follow(frame, prompts):
+        seen.append((frame.index, [p.object_id for p in prompts]))
+        return {}
+
+    evaluate(sequences(root)[0], follow, "mask", live=Live(10.0, 250))
+    assert seen == [(0, [1]), (1, [2])]
+
+
+def test_the_command_scores_what_it_can_and_says_what_it_cannot(root, capsys, caplog, tmp_path):
+    broken = root / "JPEGImages" / "480p" / "zebra"
+    broken.mkdir()
+    Image.fromarray(np.zeros((120, 120, 3), np.uint8)).save(broken / "00000.jpg")
+    status = main(["evaluate", str(root), "--json", "--pictures", str(tmp_path / "worst"), "--runtime", "torch"])
+    printed = capsys.readouterr()
+    summary = json.loads(printed.out)
+    assert status == 1
+    assert summary["not_scored"] == ["zebra"]
+    assert "zebra/00000.png" in caplog.text
+    assert [(o["sequence"], o["id"], o["frames"]) for o in summary["objects"]] == [("clip", 1, 2), ("clip", 2, 1)]
+    assert summary["jf"] == pytest.approx(np.mean([o["jf"] for o in summary["objects"]]), abs=1e-3)
+    assert [path.name.startswith("clip-0000") for path in (tmp_path / "worst").iterdir()] == [True]
+
+
+def test_live_options_that_make_no_sense_are_refused(root, capsys):
+    assert main(["evaluate", str(root), "--step-ms", "5"]) == 2
+    assert main(["evaluate", str(root), "--live", "0"]) == 2
+    assert "--step-ms is for --live" in capsys.readouterr().err
 
 
 def test_an_object_that_the_tracker_does_not_name_scores_zero(root):

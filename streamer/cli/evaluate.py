@@ -1,0 +1,138 @@
+"""`streamer evaluate`: a model's scores on a data set in DAVIS layout."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from streamer.edgetam import open_tracker
+from streamer.errors import UsageError
+from streamer.evaluation import davis
+from streamer.evaluation.davis import Clip, Live, Masks, Score
+from streamer.masks import colour
+from streamer.types import Frame, Prompt, Reset
+
+log = logging.getLogger(__name__)
+OUTLINE = 2  # pixels
+WHITE = (255, 255, 255)
+
+
+def evaluate(given: argparse.Namespace) -> int:
+    """Print a line for each object and the means; 1 where a clip could not be scored, and the others are."""
+    live = _live(given)
+    clips = davis.sequences(Path(given.root), given.sequences.split(",") if given.sequences else ())
+    tracker = open_tracker(given.model, given.size, runtime=given.runtime)
+
+    def follow(frame: Frame, prompts: Sequence[Prompt]) -> Masks:
+        commands = [Reset(), *prompts] if frame.index == 0 else prompts
+        return {track.object_id: track.mask for track in tracker.track(frame, commands)}
+
+    scores: list[Score] = []
+    broken: list[str] = []
+    for clip in clips:
+        worst = Worst(clip)
+        try:
+            scores += davis.evaluate(clip, follow, given.prompt, live=live, watch=worst)
+        except UsageError as error:
+            log.warning("%s: not scored: %s", clip.name, error)
+            broken.append(clip.name)
+            continue
+        if given.pictures:
+            worst.draw(Path(given.pictures))
+        if not given.json:
+            print(_lines([score for score in scores if score.sequence == clip.name]), flush=True)
+    if given.json:
+        print(json.dumps(_summary(scores, broken, given, tracker.describe())))
+    elif scores:
+        print(f"mean over {len(scores)} objects: J&F {_mean(scores, 'jf'):.3f}  J {_mean(scores, 'j'):.3f}  ", end="")
+        print(f"F {_mean(scores, 'f'):.3f}")
+    return 1 if broken else 0
+
+
+class Worst:
+    """Remembers the frame of a clip with the lowest mean J."""
+
+    def __init__(self, clip: Clip) -> None:
+        self.clip = clip
+        self.j = 2.0
+        self.index = 0
+        self.found: Masks = {}
+
+    def __call__(self, index: int, found: Masks, j: float) -> None:
+        if j < self.j:
+            self.j, self.index, self.found = j, index, found
+
+    def draw(self, folder: Path) -> None:
+        """The masks in their colours, and the true outlines in white."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = self.clip.frames[self.index]
+        image, labels = self.clip.frame(self.index).image.copy(), self.clip.labels(path)
+        for number in np.unique(labels):
+            if number and number != 255:
+                found = self.found.get(int(number), np.zeros(labels.shape, np.bool_))
+                image[found] = image[found] // 2 + np.array(colour(int(number)), np.uint8) // 2
+                true = (labels == number).astype(np.uint8)
+                outlines, _ = cv2.findContours(true, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+                cv2.drawContours(image, outlines, -1, WHITE, OUTLINE)
+        cv2.imwrite(str(folder / f"{self.clip.name}-{path.stem}-j{100 * self.j:.0f}.jpg"), image[..., ::-1])
+
+
+def _live(given: argparse.Namespace) -> Live | None:
+    if given.live is None:
+        if given.step_ms is not None:
+            raise UsageError("--step-ms is for --live FPS")
+        return None
+    if given.live <= 0 or (given.step_ms is not None and given.step_ms <= 0):
+        raise UsageError("--live and --step-ms: give more than 0")
+    return Live(given.live, given.step_ms)
+
+
+def _mean(scores: Sequence[Score], name: str) -> float:
+    return float(np.mean([getattr(score, name) for score in scores]))
+
+
+def _lines(scores: Sequence[Score]) -> str:
+    return "\n".join(
+        f"{s.sequence:20} {s.object_id:3}  J&F {s.jf:.3f}  J {s.j:.3f} (recall {s.region.recall:.2f}, decay "
+        f"{s.region.decay:+.2f})  F {s.f:.3f} (recall {s.boundary.recall:.2f}, decay {s.boundary.decay:+.2f})"
+        for s in scores
+    )
+
+
+def _summary(
+    scores: Sequence[Score], broken: Sequence[str], given: argparse.Namespace, model: dict[str, Any]
+) -> dict[str, Any]:
+    objects = [
+        {
+            "sequence": s.sequence,
+            "id": s.object_id,
+            "frames": s.frames,
+            "jf": round(s.jf, 4),
+            **{
+                name: {figure: round(getattr(series, figure), 4) for figure in ("mean", "recall", "decay")}
+                for name, series in (("j", s.region), ("f", s.boundary))
+            },
+        }
+        for s in scores
+    ]
+    sequences = {
+        name: round(_mean([score for score in scores if score.sequence == name], "jf"), 4)
+        for name in dict.fromkeys(score.sequence for score in scores)
+    }
+    means = {name: round(_mean(scores, name), 4) if scores else None for name in ("jf", "j", "f")}
+    return means | {
+        "prompt": given.prompt,
+        "live_fps": given.live,
+        "step_ms": given.step_ms,
+        "sequences": sequences,
+        "objects": objects,
+        "not_scored": list(broken),
+        "model": model,
+    }
