@@ -17,7 +17,7 @@ from streamer.errors import UsageError
 from streamer.evaluation import davis
 from streamer.evaluation.davis import Clip, Live, Masks, Score
 from streamer.masks import colour
-from streamer.types import Frame, Prompt, Reset
+from streamer.types import Command, Frame, Prompt, Reset
 
 log = logging.getLogger(__name__)
 OUTLINE = 2  # pixels
@@ -31,7 +31,7 @@ def evaluate(given: argparse.Namespace) -> int:
     tracker = open_tracker(given.model, given.size, runtime=given.runtime)
 
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> Masks:
-        commands = [Reset(), *prompts] if frame.index == 0 else prompts
+        commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
         return {track.object_id: track.mask for track in tracker.track(frame, commands)}
 
     scores: list[Score] = []
