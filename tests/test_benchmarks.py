@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from streamer.benchmarks import engine
+from streamer.benchmarks import engine, original
 from streamer.cli import main
 from streamer.errors import StreamerError
 
@@ -33,6 +33,12 @@ def test_two_different_things_have_no_ratio(monkeypatch):
     monkeypatch.setattr(engine, "load", load)
     with pytest.raises(StreamerError, match="there is no ratio of two different things"):
         engine.engine("nano", None, [1], 1, "torch")
+
+
+def test_the_original_code_is_named_where_it_is_not_installed(monkeypatch, capsys):
+    monkeypatch.setattr(original, "find_spec", lambda _name: None)
+    assert main(["bench", "engine", "--against", "original", "--frames", "1"]) == 2
+    assert "pip install 'streamer[original]'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from streamer.benchmarks.original import OriginalTracker
 from streamer.edgetam import runtimes, workers
 from streamer.edgetam.reference import ReferenceTrack, ReferenceTracker
 from streamer.edgetam.tracker import Rules, StreamingTracker
@@ -139,6 +140,41 @@ def gflop_per_frame(checkpoint: Checkpoint, count: int) -> float:
     with counter, sdpa_kernel(SDPBackend.MATH):
         tracker.track(frame)
     return float(counter.get_total_flops()) / 1e9
+
+
+def against_original(frames: int, runtime: str) -> dict[str, Any]:
+    """One object at 1024: the original code and ours a frame each in turn, both with random weights.
+
+    Raises UsageError where it is not installed.
+    """
+    name = runtimes.choose(runtime, torch.device("cpu"))
+    threads = workers.chosen()
+    torch.set_num_threads(threads)
+    scene = _scene(1)
+    recorded = [Frame.from_image(scene.draw(index)[0], index=index) for index in range(WARM_UP + frames)]
+    (prompt,) = _boxes(scene)
+    original = OriginalTracker(recorded, prompt)
+    checkpoint = load("full-random", device="cpu")
+    tracker = StreamingTracker(checkpoint, Rules(), runtimes.start(name, checkpoint))
+    ours_s, original_s = [], []
+    for frame in recorded:
+        started = time.perf_counter()
+        original.track()
+        original_s.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        tracker.track(frame, [prompt] if frame.index == 0 else ())
+        ours_s.append(time.perf_counter() - started)
+    original.close()
+    ours_ms, original_ms = (1000 * statistics.median(values[WARM_UP:]) for values in (ours_s, original_s))
+    return {
+        "model": tracker.describe(),
+        "threads": threads,
+        "frames": frames,
+        "objects": 1,
+        "ours_ms": round(ours_ms, 2),
+        "original_ms": round(original_ms, 2),
+        "ratio": round(original_ms / ours_ms, 3),
+    }
 
 
 def _scene(count: int) -> Scene:

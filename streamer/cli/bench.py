@@ -23,8 +23,10 @@ def bench(given: argparse.Namespace) -> int:
 
 
 def _engine(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
-    from streamer.benchmarks.engine import engine
+    from streamer.benchmarks.engine import against_original, engine
 
+    if given.against == "original":
+        return against_original(given.frames or 6, given.runtime)
     if given.size and not given.size.isdigit():
         raise UsageError(f"--size {given.size}: for engine, the side of the model's square, such as 512")
     size = int(given.size) if given.size else None
