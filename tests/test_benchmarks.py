@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from streamer.benchmarks import engine, original
+from streamer.benchmarks import engine, live, original
 from streamer.cli import main
 from streamer.errors import StreamerError
 
@@ -33,6 +33,12 @@ def test_two_different_things_have_no_ratio(monkeypatch):
     monkeypatch.setattr(engine, "load", load)
     with pytest.raises(StreamerError, match="there is no ratio of two different things"):
         engine.engine("nano", None, [1], 1, "torch")
+
+
+def test_a_crowd_comes_and_goes():
+    figures = live.crowd("nano", 12, 3)
+    assert (figures["frames"], figures["most_objects"]) == (12, 3)
+    assert figures["rss_mb"]["end"] > 100
 
 
 def test_the_original_code_is_named_where_it_is_not_installed(monkeypatch, capsys):

@@ -25,6 +25,7 @@ ROUNDS = 4  # of each kind, in turn
 WARM_UP = 10
 SAMPLE_EVERY = 10
 JOIN = 10  # frames from one object's prompt to the next one's, in a memory run
+CROWD_FRAMES = 50
 SETTLED = 0.2  # of a memory run is left out: caches fill and the bank reaches its bounds
 
 
@@ -210,6 +211,44 @@ def _churn(run: Pipeline, scene: Scene, index: int, objects: int, refused: list[
 def _prompts(scene: Scene, index: int, numbers: Sequence[int]) -> tuple[Prompt, ...]:
     boxes = {number: box_of(mask) for number, mask in scene.truth(index).items() if number in numbers}
     return tuple(Prompt(number, box=box) for number, box in boxes.items() if box is not None)
+
+
+def crowd(model: str, frames: int, most: int) -> dict[str, Any]:
+    """Up to `most` objects join and leave at random: memory, and the slowest step beside others with as many objects.
+
+    First each number of objects is met once; whatever had to be compiled or reserved for it is there then.
+    """
+    tracker, rng = open_tracker(model), np.random.default_rng(0)
+    scene = Scene(Settings(frames=CROWD_FRAMES))
+    pictures = [scene.draw(index)[0] for index in range(CROWD_FRAMES)]
+    height, width = pictures[0].shape[:2]
+    there: set[int] = set()
+    samples: list[tuple[int, float]] = []
+    steps: dict[int, list[float]] = {}
+    for index in range(most + frames):
+        changed = {index} if index < most else {int(n) for n in rng.integers(0, most, rng.integers(0, 4))}
+        corners = rng.uniform(0, 0.7, (most, 2)) * (width, height)
+        commands: list[Command] = [
+            Remove(n) if n in there else Prompt(n, box=(*corners[n], *(corners[n] + (0.2 * width, 0.2 * height))))
+            for n in sorted(changed)
+        ]
+        there ^= changed
+        started = time.perf_counter()
+        tracker.track(Frame.from_image(pictures[index % CROWD_FRAMES], index=index), commands)
+        if index >= most:
+            samples.append((index, resident_mb()))
+            if not commands:
+                steps.setdefault(len(there), []).append(time.perf_counter() - started)
+    slope = float(np.polyfit([n for n, _ in samples], [mb * 1000 for _, mb in samples], 1)[0])
+    slowest = max((max(times) / float(np.median(times)) for times in steps.values() if len(times) > 2), default=0.0)
+    return {
+        "rss_slope_kb_per_frame": round(slope, 3),
+        "rss_mb": {"after_warm_up": round(samples[0][1], 1), "end": round(samples[-1][1], 1)},
+        "slowest_to_median_step": round(slowest, 2),
+        "frames": frames,
+        "most_objects": most,
+        "model": tracker.describe(),
+    }
 
 
 def age(model: str, frames: int, objects: int) -> dict[str, Any]:

@@ -148,9 +148,9 @@ def _keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "measure: the engine beside transformers' loop, pipeline overhead, memory growth, age of results"
+    summary = "measure: the engine beside transformers' loop, pipeline overhead, memory growth, many objects, age"
     below = add(commands, "bench", _bench_command, summary)
-    below.add_argument("what", choices=("engine", "pipeline", "memory", "age"))
+    below.add_argument("what", choices=("engine", "pipeline", "memory", "crowd", "age"))
     below.add_argument("--model", default="nano", metavar="M")
     below.add_argument("--frames", type=int, metavar="N")
     below.add_argument("--objects", metavar="N[,N...]", help="several numbers for engine")

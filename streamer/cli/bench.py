@@ -43,6 +43,8 @@ def _live(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
     if given.what == "pipeline":
         width, height = Address("", "", {"size": given.size or "1280x720"}).size("size", (1280, 720))
         return live.pipeline(given.model, given.frames or 240, objects or 1, (width, height))
+    if given.what == "crowd":
+        return live.crowd(given.model, given.frames or 500, objects or 64)
     if given.what == "memory":
         return live.memory(given.model, given.frames or 3000, objects or 3)
     return live.age(given.model, given.frames or 120, objects or 1)

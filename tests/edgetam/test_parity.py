@@ -14,8 +14,10 @@ FRAMES = 42
 TOLERANCE, MIN_IOU = 1e-3, 0.9999
 
 
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize("runtime", ["torch", "openvino"])
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(
+    "runtime", ["torch", "openvino", *(pytest.param(name, marks=pytest.mark.peers) for name in ("onnx", "compile"))]
+)
 def test_nano_equals_transformers_for_every_kind_of_prompt(runtime):
     """On masks of ten thousand pixels and more: a pixel on the rim may go either way by rounding."""
     scene = Scene(Settings(seed=2, objects=3, width=1280, height=720))
@@ -51,12 +53,14 @@ def test_merged_weights_change_nothing_but_rounding(make):
 
 @pytest.mark.peers
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(("size", "objects"), [(512, 5), (1024, 1)])
-def test_full_size_random_weights_equal_transformers(size, objects):
+@pytest.mark.parametrize(
+    ("size", "objects", "runtime"), [(512, 5, "torch"), (512, 5, "openvino"), (1024, 1, "openvino")]
+)
+def test_full_size_random_weights_equal_transformers(size, objects, runtime):
     scene = Scene(Settings(seed=2, objects=3))
-    checkpoint = load("full-random", size=size, merge=False)
+    plain, merged = load("full-random", size=size, merge=False), load("full-random", size=size)
     starts = dict(list(one_of_each(scene).items())[:objects])
-    seen = compare(checkpoint, checkpoint, scene, starts, FRAMES)
+    seen = compare(merged, plain, scene, starts, FRAMES, runtime=runtime)
     assert seen.logits < TOLERANCE
     assert seen.iou >= MIN_IOU
     assert seen.visible > 0.5
