@@ -34,9 +34,8 @@ def chart(figures: dict) -> str:
                 f'<text x="{middle:.1f}" y="{y - 5:.1f}" text-anchor="middle">{row[name]:,.0f}</text>'
             )
         below = f"{row['objects']} object{'s' if row['objects'] > 1 else ''}, {row['ratio']:.2f} times"
-        parts.append(
-            f'<text x="{LEFT + step * (index + 0.5):.1f}" y="{HEIGHT - BOTTOM + 22}" text-anchor="middle">{below}</text>'
-        )
+        middle = LEFT + step * (index + 0.5)
+        parts.append(f'<text x="{middle:.1f}" y="{HEIGHT - BOTTOM + 22}" text-anchor="middle">{below}</text>')
     return "\n".join([*parts, "</svg>"]) + "\n"
 
 
