@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from streamer.edgetam import kept, workers
+from streamer.edgetam.int8 import quantize
 from streamer.edgetam.runtimes import GraphRuntime
 from streamer.edgetam.steps import GRAPHS, Step, examples
 from streamer.edgetam.weights import Checkpoint
@@ -27,12 +28,11 @@ log = logging.getLogger(__name__)
 class OpenVinoRuntime(GraphRuntime):
     """Compiled graphs; any number of objects without compiling again."""
 
-    name = "openvino"
-
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, name: str = "openvino") -> None:
         super().__init__(checkpoint)
+        self.name = name
         self._options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": workers.chosen()}
-        folder = kept.folder("openvino", openvino.__version__, checkpoint.model)
+        folder = kept.folder(name, openvino.__version__, checkpoint.model)
         self._compiled = {graph: self._compile(folder / f"{graph}.xml", graph) for graph in GRAPHS}
 
     def run(self, graph: str, tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -48,6 +48,8 @@ class OpenVinoRuntime(GraphRuntime):
                 log.warning("%s: cannot be read, converted again (%s)", file, str(error).splitlines()[0])
         started = time.monotonic()
         model = convert(GRAPHS[graph](self.checkpoint.model), self.checkpoint)
+        if graph == "encode" and self.name == "openvino-int8":
+            model = quantize(model, self.checkpoint)
         log.info("%s converted for OpenVINO in %.1f s", graph, time.monotonic() - started)
         kept.keep(file, lambda part: save(model, part), beside=".bin")
         return core().compile_model(model, "CPU", self._options)

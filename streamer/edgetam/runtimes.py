@@ -14,7 +14,13 @@ from streamer.edgetam.steps import Encode, Follow, Remember
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import UsageError
 
-NEEDS = {"openvino": ("openvino",), "onnx": ("onnxruntime", "onnxscript"), "tensorrt": ("onnxruntime", "onnxscript")}
+NEEDS = {
+    "openvino": ("openvino",),
+    "openvino-int8": ("openvino", "nncf"),
+    "onnx": ("onnxruntime", "onnxscript"),
+    "tensorrt": ("onnxruntime", "onnxscript"),
+}
+EXTRAS = {"openvino-int8": "int8", "tensorrt": "onnx"}  # of the package, where they are not called as the runtime
 RUNTIMES = ("auto", "torch", "compile", *NEEDS)
 
 
@@ -163,20 +169,21 @@ def choose(name: str, device: torch.device) -> str:
     if name not in RUNTIMES:
         raise UsageError(f"runtime {name!r} is unknown; known: {', '.join(RUNTIMES)}")
     if missing.get(name):
-        extra = "openvino" if name == "openvino" else "onnx"
-        raise UsageError(f"runtime {name} is not installed; install it with: pip install 'streamer[{extra}]'")
-    if name == "openvino" and device.type != "cpu":
-        raise UsageError(f"runtime openvino runs on the CPU, not on {device}; use device cpu or runtime torch")
+        raise UsageError(
+            f"runtime {name} is not installed; install it with: pip install 'streamer[{EXTRAS.get(name, name)}]'"
+        )
+    if name.startswith("openvino") and device.type != "cpu":
+        raise UsageError(f"runtime {name} runs on the CPU, not on {device}; use device cpu or runtime torch")
     return name
 
 
 def start(name: str, checkpoint: Checkpoint) -> Runtime:
     """The runtime of that name, as `choose` gives it, ready to run a checkpoint."""
     match name:
-        case "openvino":
+        case "openvino" | "openvino-int8":
             from streamer.edgetam.openvino import OpenVinoRuntime
 
-            return OpenVinoRuntime(checkpoint)
+            return OpenVinoRuntime(checkpoint, name)
         case "onnx" | "tensorrt":
             from streamer.edgetam.onnx import OnnxRuntime
 

@@ -14,7 +14,7 @@ from streamer.edgetam import onnx, openvino, runtimes
 from streamer.edgetam.steps import GRAPHS
 from streamer.edgetam.tracker import Rules, StreamingTracker
 from streamer.errors import UsageError
-from streamer.masks import box_of
+from streamer.masks import box_of, iou
 from streamer.types import Frame, Prompt, Remove
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -40,7 +40,7 @@ def test_auto_takes_openvino_on_the_cpu_and_torch_elsewhere():
 
 
 def test_a_runtime_that_cannot_run_is_refused_with_the_remedy(monkeypatch):
-    with pytest.raises(UsageError, match="known: auto, torch, compile, openvino, onnx, tensorrt"):
+    with pytest.raises(UsageError, match="known: auto, torch, compile, openvino, openvino-int8, onnx, tensorrt"):
         runtimes.choose("tpu", CPU)
     with pytest.raises(UsageError, match="use device cpu or runtime torch"):
         runtimes.choose("openvino", CUDA)
@@ -128,6 +128,18 @@ def test_a_signal_after_two_trackers_have_gone_is_handled(kept):
     """With an OpenVINO core for each tracker this was a segmentation fault."""
     done = subprocess.run([sys.executable, "-c", SIGNAL_AFTER_TWO], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr
+
+
+@pytest.mark.timeout(300)
+def test_an_encoder_in_integers_finds_much_the_same_masks(nano, scene, kept):
+    pytest.importorskip("nncf", reason="nncf is not installed: pip install 'streamer[int8]'")
+    trackers = [StreamingTracker(nano, Rules(), runtimes.start(name, nano)) for name in ("openvino", "openvino-int8")]
+    prompt = Prompt(1, box=box_of(scene.truth(0)[1]))
+    for index in range(5):
+        frame = Frame.from_image(scene.draw(index)[0], index=index)
+        (plain,), (integers,) = (tracker.track(frame, [prompt] if index == 0 else []) for tracker in trackers)
+        assert iou(plain.mask, integers.mask) > 0.85
+        assert not np.array_equal(plain.logits, integers.logits)
 
 
 @pytest.mark.parametrize(
