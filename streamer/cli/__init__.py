@@ -7,6 +7,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 import streamer
 from streamer.errors import StreamerError
@@ -49,7 +50,7 @@ def parser() -> argparse.ArgumentParser:
     _bench(commands)
     _export(commands)
     _evaluate(commands)
-    add(commands, "doctor", _doctor_command, "what works on this machine: versions, device, models, sources, sinks")
+    add(commands, "doctor", _later("doctor"), "what works on this machine: versions, device, models, sources, sinks")
     return top
 
 
@@ -67,7 +68,7 @@ def add(
 
 
 def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    below = add(commands, "run", _run_command, "track objects of one source and send their masks to sinks")
+    below = add(commands, "run", _later("run"), "track objects of one source and send their masks to sinks")
     below.add_argument("config", nargs="?", help="a YAML file; see configs/")
     below.add_argument("--source", metavar="URI", help="FILE, FOLDER, camera:0, rtsp://..., scene:?objects=2")
     below.add_argument(
@@ -97,13 +98,13 @@ def _prompt_options(below: argparse.ArgumentParser) -> None:
 
 
 def _demo(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    below = add(commands, "demo", _demo_command, "track a synthetic live scene and show everything working together")
+    below = add(commands, "demo", _later("demo"), "track a synthetic live scene and show everything working together")
     below.add_argument("--seconds", type=float, default=15.0, metavar="S")
     below.add_argument("--out", default="out/demo.mp4", metavar="FILE.mp4")
 
 
 def _subscribe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    below = add(commands, "subscribe", _subscribe_command, "print what a publisher sends")
+    below = add(commands, "subscribe", _later("talk", "subscribe"), "print what a publisher sends")
     below.add_argument("endpoint", metavar="ENDPOINT")
     _key_options(below)
     below.add_argument("--source", help="only this source; the first one heard if unset")
@@ -115,12 +116,12 @@ def _subscribe(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 
 
 def _talk(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    prompt = add(commands, "prompt", _prompt_command, "add or refine objects of a running pipeline")
+    prompt = add(commands, "prompt", _later("talk", "prompt"), "add or refine objects of a running pipeline")
     prompt.add_argument("endpoint", metavar="ENDPOINT")
     _key_options(prompt)
     _prompt_options(prompt)
     prompt.add_argument("--replace", action="store_true", help="start the object anew instead of refining it")
-    remove = add(commands, "remove", _remove_command, "stop tracking objects of a running pipeline")
+    remove = add(commands, "remove", _later("talk", "remove"), "stop tracking objects of a running pipeline")
     remove.add_argument("endpoint", metavar="ENDPOINT")
     _key_options(remove)
     remove.add_argument("ids", type=int, nargs="+", metavar="ID")
@@ -130,7 +131,7 @@ def _talk(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         ("resume", "track again"),
         ("status", "what a running pipeline says of itself"),
     ):
-        below = add(commands, name, _verb_command, summary)
+        below = add(commands, name, _later("talk", "verb"), summary)
         below.add_argument("endpoint", metavar="ENDPOINT")
         _key_options(below)
         below.set_defaults(verb=name)
@@ -142,14 +143,14 @@ def _key_options(below: argparse.ArgumentParser) -> None:
 
 
 def _keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    below = add(commands, "keys", _keys_command, "make keys for connections between machines")
+    below = add(commands, "keys", _later("talk", "keys"), "make keys for connections between machines")
     below.add_argument("what", choices=("new",))
     below.add_argument("name", metavar="NAME", help="NAME.key is for the other side, NAME.secret stays here")
 
 
 def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     summary = "measure: the engine beside transformers' loop, pipeline overhead, memory growth, many objects, age"
-    below = add(commands, "bench", _bench_command, summary)
+    below = add(commands, "bench", _later("bench"), summary)
     below.add_argument("what", choices=("engine", "pipeline", "memory", "crowd", "age"))
     below.add_argument("--model", default="nano", metavar="M")
     below.add_argument("--frames", type=int, metavar="N")
@@ -164,7 +165,7 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 
 
 def _export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    below = add(commands, "export", _export_command, "write the model's graphs as files for programs without torch")
+    below = add(commands, "export", _later("export"), "write the model's graphs as files for programs without torch")
     below.add_argument("out", metavar="OUT/", help="a folder; graphs, README.md, settings.json and an example go there")
     below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
     below.add_argument("--format", default="onnx", metavar="F", help="onnx (default), openvino, coreml")
@@ -172,7 +173,7 @@ def _export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 
 def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    below = add(commands, "evaluate", _evaluate_command, "score a model on a data set in DAVIS layout: J, F and J&F")
+    below = add(commands, "evaluate", _later("evaluate"), "score a model on a data set in DAVIS layout: J, F and J&F")
     below.add_argument("root", metavar="ROOT", help="with JPEGImages/480p, Annotations/480p and perhaps Void/480p")
     below.add_argument(
         "--prompt", choices=("mask", "box", "point"), default="mask", help="from an object's first frame"
@@ -190,67 +191,11 @@ def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     )
 
 
-def _run_command(given: argparse.Namespace) -> int:
-    from streamer.cli.run import run
+def _later(module: str, name: str | None = None) -> Callable[[argparse.Namespace], int]:
+    """A command whose module is imported when it runs."""
 
-    return run(given)
+    def command(given: argparse.Namespace) -> int:
+        status: int = getattr(import_module(f"streamer.cli.{module}"), name or module)(given)
+        return status
 
-
-def _demo_command(given: argparse.Namespace) -> int:
-    from streamer.cli.demo import demo
-
-    return demo(given)
-
-
-def _subscribe_command(given: argparse.Namespace) -> int:
-    from streamer.cli.talk import subscribe
-
-    return subscribe(given)
-
-
-def _prompt_command(given: argparse.Namespace) -> int:
-    from streamer.cli.talk import prompt
-
-    return prompt(given)
-
-
-def _remove_command(given: argparse.Namespace) -> int:
-    from streamer.cli.talk import remove
-
-    return remove(given)
-
-
-def _verb_command(given: argparse.Namespace) -> int:
-    from streamer.cli.talk import verb
-
-    return verb(given)
-
-
-def _keys_command(given: argparse.Namespace) -> int:
-    from streamer.cli.talk import keys
-
-    return keys(given)
-
-
-def _bench_command(given: argparse.Namespace) -> int:
-    from streamer.cli.bench import bench
-
-    return bench(given)
-
-
-def _export_command(given: argparse.Namespace) -> int:
-    from streamer.cli.export import export
-
-    return export(given)
-
-
-def _evaluate_command(given: argparse.Namespace) -> int:
-    from streamer.cli.evaluate import evaluate
-
-    return evaluate(given)
-
-
-def _doctor_command(given: argparse.Namespace) -> int:
-    from streamer.cli.doctor import doctor
-
-    return doctor(given)
+    return command
