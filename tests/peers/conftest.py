@@ -8,6 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.peers import processes
+
+
+@pytest.fixture(autouse=True)
+def _no_process_is_left():
+    yield
+    processes.end_all()
+
 
 @pytest.fixture(scope="session")
 def fake_webcam(tmp_path_factory) -> dict[str, str]:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 STREAMER = [sys.executable, "-m", "streamer"]
+started: list[subprocess.Popen[str]] = []  # by the test that runs
 
 
 def streamer(*words: str, env: dict[str, str] | None = None, **options) -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [*STREAMER, *words],
         cwd=ROOT,
         text=True,
@@ -22,6 +23,19 @@ def streamer(*words: str, env: dict[str, str] | None = None, **options) -> subpr
         env=os.environ | (env or {}),
         **options,
     )
+    started.append(process)
+    return process
+
+
+def end_all() -> None:
+    """Kill what a failed test left running, and close its pipes."""
+    for process in started:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    started.clear()
 
 
 def finish(process: subprocess.Popen[str], timeout: float = 120) -> dict:
