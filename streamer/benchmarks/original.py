@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sys
 import tempfile
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -55,6 +57,7 @@ def _predictor() -> Any:
     create = backbones.create_model
     backbones.create_model = lambda name, **options: create(name, **(options | {"pretrained": False}))
     try:
-        return build_sam2_video_predictor("edgetam.yaml", None, device="cpu")
+        with contextlib.redirect_stdout(sys.stderr):  # it announces each step of its loading
+            return build_sam2_video_predictor("edgetam.yaml", None, device="cpu")
     finally:
         backbones.create_model = create
