@@ -153,9 +153,8 @@ def memory(model: str, frames: int, objects: int) -> dict[str, Any]:
     sampler.every_frame = lambda index: _churn(run, source.scene, index, objects, refused)
     run.run()
     used = [(n, mb) for n, mb in sampler.samples if n >= SETTLED * frames]
-    slope = float(np.polyfit([n for n, _ in used], [mb * 1000 for _, mb in used], 1)[0]) if len(used) > 1 else 0.0
     return {
-        "rss_slope_kb_per_frame": round(slope, 3),
+        "rss_slope_kb_per_frame": slope_kb(used),
         "rss_mb": {"after_warm_up": round(used[0][1], 1), "end": round(used[-1][1], 1)},
         "frames": run.meter.tracked,
         "objects": objects,
@@ -163,6 +162,13 @@ def memory(model: str, frames: int, objects: int) -> dict[str, Any]:
         "refused": len(refused),
         "model": tracker.describe(),
     }
+
+
+def slope_kb(samples: Sequence[tuple[int, float]]) -> float:
+    """The straight line through (frame, MB), in KB a frame."""
+    if len(samples) < 2:
+        return 0.0
+    return round(float(np.polyfit([n for n, _ in samples], [mb * 1000 for _, mb in samples], 1)[0]), 3)
 
 
 class _Sampler:
@@ -239,10 +245,9 @@ def crowd(model: str, frames: int, most: int) -> dict[str, Any]:
             samples.append((index, resident_mb()))
             if not commands:
                 steps.setdefault(len(there), []).append(time.perf_counter() - started)
-    slope = float(np.polyfit([n for n, _ in samples], [mb * 1000 for _, mb in samples], 1)[0])
     slowest = max((max(times) / float(np.median(times)) for times in steps.values() if len(times) > 2), default=0.0)
     return {
-        "rss_slope_kb_per_frame": round(slope, 3),
+        "rss_slope_kb_per_frame": slope_kb(samples),
         "rss_mb": {"after_warm_up": round(samples[0][1], 1), "end": round(samples[-1][1], 1)},
         "slowest_to_median_step": round(slowest, 2),
         "frames": frames,

@@ -14,6 +14,7 @@ from streamer.errors import StreamerError
 from streamer.uris import redact
 
 INTERRUPTED = 130
+RUNTIMES = "auto, torch, compile, openvino, openvino-int8, onnx, tensorrt"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -77,7 +78,7 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below.add_argument("--model", metavar="M", help="nano, a Hub id, a folder")
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
     below.add_argument("--device", help="auto, cpu, cuda, mps")
-    below.add_argument("--runtime", help="auto, torch, compile, openvino, openvino-int8, onnx, tensorrt")
+    below.add_argument("--runtime", help=RUNTIMES)
     _prompt_options(below)
     below.add_argument(
         "--sink", action="append", default=[], metavar="URI", help="FILE.mp4, zmq:tcp://127.0.0.1:5555, ..."
@@ -156,9 +157,7 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     below.add_argument("--frames", type=int, metavar="N")
     below.add_argument("--objects", metavar="N[,N...]", help="several numbers for engine")
     below.add_argument("--size", metavar="N|WxH", help="engine: side of the model's square; pipeline: of the picture")
-    below.add_argument(
-        "--runtime", default="auto", help="engine: auto, torch, compile, openvino, openvino-int8, onnx, tensorrt"
-    )
+    below.add_argument("--runtime", default="auto", help=f"engine: {RUNTIMES}")
     against = "engine: transformers' loop (default), or the original EdgeTAM code on one object at 1024"
     below.add_argument("--against", choices=("transformers", "original"), default="transformers", help=against)
     below.add_argument("--no-reference", action="store_true", help="engine: leave transformers' loop out")
@@ -186,9 +185,7 @@ def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     below.add_argument("--pictures", metavar="FOLDER", help="draw each clip's worst frame there")
     below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
-    below.add_argument(
-        "--runtime", default="auto", help="auto, torch, compile, openvino, openvino-int8, onnx, tensorrt"
-    )
+    below.add_argument("--runtime", default="auto", help=RUNTIMES)
 
 
 def _later(module: str, name: str | None = None) -> Callable[[argparse.Namespace], int]:

@@ -9,6 +9,7 @@ padding.
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from collections import deque
@@ -31,10 +32,16 @@ def graph(name: str, here: Path) -> Call:
         session = onnxruntime.InferenceSession(here / f"{name}.onnx", providers=["CPUExecutionProvider"])
         outputs = [output.name for output in session.get_outputs()]
         return lambda inputs: dict(zip(outputs, session.run(None, inputs), strict=True))
+    compiled = openvino_core().compile_model(here / f"{name}.xml", "CPU")
+    return lambda inputs: {key.any_name: value for key, value in compiled(inputs).to_dict().items()}
+
+
+@functools.cache
+def openvino_core() -> Any:
+    """One for all graphs: of several that are unloaded, one may put back a stack for signals that is gone."""
     import openvino
 
-    compiled = openvino.Core().compile_model(here / f"{name}.xml", "CPU")
-    return lambda inputs: {key.any_name: value for key, value in compiled(inputs).to_dict().items()}
+    return openvino.Core()
 
 
 class BoxTracker:

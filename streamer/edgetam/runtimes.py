@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -97,7 +98,7 @@ class TorchRuntime:
         return memories
 
 
-class GraphRuntime:
+class GraphRuntime(ABC):
     """The graphs of `steps.GRAPHS`, called by name in some other engine: `run` is all that differs between engines."""
 
     name: str
@@ -106,9 +107,9 @@ class GraphRuntime:
         self.checkpoint = checkpoint
         self._no_previous_11hw = torch.zeros(1, 1, checkpoint.size // 4, checkpoint.size // 4, device=checkpoint.device)
 
+    @abstractmethod
     def run(self, graph: str, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The graph's outputs, which later calls leave alone."""
-        raise NotImplementedError
 
     def encode(self, pixels_13hw: Tensor) -> Features:
         return Features(*self.run("encode", [pixels_13hw]))
