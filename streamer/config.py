@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -48,6 +49,15 @@ class TrackingSettings(Section):
     across_gap: Literal["keep", "keep_prompted", "restart"] = Field(
         "keep_prompted", description="what is remembered of objects when the source has a gap or jumps"
     )
+    robust: bool | None = Field(
+        None, description="do what follows, beyond transformers' loop; null: with a model input of 384 pixels or less"
+    )
+    zoom: float | None = Field(
+        2.5, ge=1.2, description="look for an object in a window so many times its size; null: in the whole picture"
+    )
+    remember_above: float = Field(
+        0.0, ge=0, le=1, description="predicted IoU below which a frame is not remembered, unless the object is hidden"
+    )
 
 
 class PromptSettings(Section):
@@ -86,6 +96,17 @@ def load(path: Path | None, overrides: dict[str, Any]) -> Settings:
         return Settings.model_validate(_merged(raw, overrides))
     except ValidationError as error:
         raise UsageError(f"{where}: {_first(error)}") from error
+
+
+def tracking_of(pairs: Sequence[str], *, exact: bool) -> dict[str, Any]:
+    """The tracking settings of KEY=VALUE pairs, not yet checked; raises UsageError for what is no pair."""
+    given: dict[str, Any] = {"robust": False} if exact else {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--tracking {pair!r}: write KEY=VALUE, such as zoom=3")
+        given[key] = yaml.safe_load(value)
+    return given
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -10,6 +10,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.edgetam.focus import Focus, size_after
+from streamer.masks import box_of
 from streamer.sources.scene import Scene, Settings
 
 Image = NDArray[np.uint8]
@@ -17,6 +19,7 @@ Plane = NDArray[np.float32]
 
 MIN_AREA = 30  # pixels of the model's square below which nothing can be pointed at
 ENOUGH = 320  # pixels of texture across something as wide as the picture
+FOLLOWED = 0.7  # of the clips are seen through a window that follows one object, as the tracker's does
 FIRST_SCENE_SEED = 10_000  # the demo, the tests and the evaluation stay below
 
 
@@ -412,12 +415,41 @@ def in_place(stills: Stills, rng: random.Random, nprng: np.random.Generator, ste
     return Clip(camera(frames, nprng), np.stack(visible))
 
 
+def followed(clip: Clip, rng: random.Random, size: int) -> Clip | None:
+    """What a window shows that follows one of the clip's objects by where it was a frame before."""
+    seen = [k for k in range(clip.masks.shape[1]) if clip.masks[0, k].sum() > MIN_AREA]
+    if not seen:
+        return None
+    target = rng.choice(seen)
+    height, width = clip.frames.shape[1:3]
+    box = box_of(clip.masks[0, target])
+    assert box is not None
+    focus, length = Focus.on(box, rng.uniform(1.5, 3.0)), size_after(None, box)
+    frames, visible = [], []
+    for image, masks in zip(clip.frames, clip.masks, strict=True):
+        x, y, w, h = focus.window(height, width)
+        frames.append(cv2.resize(image[y : y + h, x : x + w], (size, size), interpolation=cv2.INTER_LINEAR))
+        parts = masks[:, y : y + h, x : x + w].astype(np.uint8)
+        visible.append([cv2.resize(part, (size, size), interpolation=cv2.INTER_NEAREST) > 0 for part in parts])
+        box = box_of(masks[target])
+        if box is None:
+            focus.widen(height, width)
+        else:
+            length = size_after(length, box)
+            focus.follow(box, length)
+    return Clip(np.stack(frames), np.array(visible))
+
+
 def make(stills: Stills, seed: int, steps: int, targets: int, size: int) -> Clip:
     """The clip of this seed: `targets` objects that can be seen on the first frame, repeated where there are fewer."""
     rng, nprng = random.Random(seed), np.random.default_rng(seed)
     for _ in range(50):
-        (kind,) = rng.choices((composite, in_place, traffic, rendered), (0.38, 0.32, 0.1, 0.2))
-        clip: Clip | None = kind(stills, rng, nprng, steps, size)
+        through_window = rng.random() < FOLLOWED
+        weights = (0.36, 0.26, 0.22, 0.16) if through_window else (0.38, 0.32, 0.1, 0.2)
+        (kind,) = rng.choices((composite, in_place, traffic, rendered), weights)
+        clip: Clip | None = kind(stills, rng, nprng, steps, 2 * size if through_window else size)
+        if clip is not None and through_window:
+            clip = followed(clip, rng, size)
         if clip is None:
             continue
         seen = [k for k in range(clip.masks.shape[1]) if clip.masks[0, k].sum() > MIN_AREA]

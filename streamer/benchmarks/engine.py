@@ -16,7 +16,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from streamer.benchmarks.original import OriginalTracker
 from streamer.edgetam import runtimes, workers
 from streamer.edgetam.reference import ReferenceTrack, ReferenceTracker
-from streamer.edgetam.tracker import Rules, StreamingTracker
+from streamer.edgetam.rules import Rules
+from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint, choose_device, load
 from streamer.errors import StreamerError, UsageError
 from streamer.masks import box_of, iou
@@ -65,7 +66,7 @@ def engine(
     figures = []
     for count in counts:
         before = matrix_gflops()
-        race = _race(StreamingTracker(ours, Rules(), engine), theirs, count, frames)
+        race = _race(StreamingTracker(ours, Rules(robust=False), engine), theirs, count, frames)
         machine = max(before, matrix_gflops())
         work = gflop_per_frame(ours, count)
         milliseconds = 1000 * statistics.median(race.ours_s)
@@ -131,7 +132,7 @@ def matrix_gflops() -> float:
 
 def gflop_per_frame(checkpoint: Checkpoint, count: int) -> float:
     """What a frame needs once the memories are full, in 1e9; a multiplication and an addition count as two."""
-    tracker = StreamingTracker(checkpoint, Rules(), runtimes.TorchRuntime(checkpoint))
+    tracker = StreamingTracker(checkpoint, Rules(robust=False), runtimes.TorchRuntime(checkpoint))
     scene = _scene(count)
     frame = Frame.from_image(scene.draw(0)[0], index=0)
     for index in range(WARM_UP):
@@ -155,7 +156,7 @@ def against_original(frames: int, runtime: str) -> dict[str, Any]:
     (prompt,) = _boxes(scene)
     original = OriginalTracker(recorded, prompt)
     checkpoint = load("full-random", device="cpu")
-    tracker = StreamingTracker(checkpoint, Rules(), runtimes.start(name, checkpoint))
+    tracker = StreamingTracker(checkpoint, Rules(robust=False), runtimes.start(name, checkpoint))
     ours_s, original_s = [], []
     for frame in recorded:
         started = time.perf_counter()

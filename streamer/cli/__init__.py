@@ -79,6 +79,7 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
     below.add_argument("--device", help="auto, cpu, cuda, mps")
     below.add_argument("--runtime", help=RUNTIMES)
+    _tracking_options(below)
     _prompt_options(below)
     below.add_argument(
         "--sink", action="append", default=[], metavar="URI", help="FILE.mp4, zmq:tcp://127.0.0.1:5555, ..."
@@ -88,6 +89,13 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below.add_argument("--clients", metavar="FOLDER", help="with the .key files of those who may connect")
     below.add_argument("--seconds", type=float, metavar="S", help="end after so long")
     below.add_argument("--frames", type=int, metavar="N", help="end after so many tracked frames")
+
+
+def _tracking_options(below: argparse.ArgumentParser) -> None:
+    below.add_argument("--exact", action="store_true", help="track as transformers' documented loop does")
+    below.add_argument(
+        "--tracking", action="append", default=[], metavar="KEY=VALUE", help="a setting, such as zoom=3 or robust=true"
+    )
 
 
 def _prompt_options(below: argparse.ArgumentParser) -> None:
@@ -186,6 +194,7 @@ def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
     below.add_argument("--runtime", default="auto", help=RUNTIMES)
+    _tracking_options(below)
 
 
 def _later(module: str, name: str | None = None) -> Callable[[argparse.Namespace], int]:

@@ -6,13 +6,16 @@ import argparse
 import json
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
+from streamer import config
 from streamer.edgetam import open_tracker
+from streamer.edgetam.rules import Rules
 from streamer.errors import UsageError
 from streamer.evaluation import davis
 from streamer.evaluation.davis import Clip, Live, Masks, Score
@@ -28,7 +31,7 @@ def evaluate(given: argparse.Namespace) -> int:
     """Print a line for each object and the means; 1 where a clip could not be scored, and the others are."""
     live = _live(given)
     clips = davis.sequences(Path(given.root), given.sequences.split(",") if given.sequences else ())
-    tracker = open_tracker(given.model, given.size, runtime=given.runtime)
+    tracker = open_tracker(given.model, given.size, runtime=given.runtime, rules=_rules(given))
 
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> Masks:
         commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
@@ -84,6 +87,11 @@ class Worst:
         cv2.imwrite(str(folder / f"{self.clip.name}-{path.stem}-j{100 * self.j:.0f}.jpg"), image[..., ::-1])
 
 
+def _rules(given: argparse.Namespace) -> Rules:
+    overrides = {"source": {"uri": given.root}, "tracking": config.tracking_of(given.tracking, exact=given.exact)}
+    return Rules(**config.load(None, overrides).tracking.model_dump())
+
+
 def _live(given: argparse.Namespace) -> Live | None:
     if given.live is None:
         if given.step_ms is not None:
@@ -134,5 +142,6 @@ def _summary(
         "sequences": sequences,
         "objects": objects,
         "not_scored": list(broken),
+        "tracking": asdict(_rules(given)),
         "model": model,
     }

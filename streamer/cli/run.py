@@ -65,6 +65,8 @@ def overrides(given: argparse.Namespace) -> dict[str, Any]:
     chosen = {"id": given.model, "size": given.size, "device": given.device, "runtime": given.runtime}
     if any(value is not None for value in chosen.values()):
         changed["model"] = {key: value for key, value in chosen.items() if value is not None}
+    if tracking := config.tracking_of(given.tracking, exact=given.exact):
+        changed["tracking"] = tracking
     if wanted := prompts.parse(given.box, given.point, given.mask):
         changed["prompts"] = wanted
     keys = {"secret": given.keys, "clients": given.clients}
@@ -84,7 +86,7 @@ def source_of(settings: config.SourceSettings) -> Source:
 
 
 def tracker_of(settings: config.Settings) -> Any:
-    from streamer.edgetam.tracker import Rules
+    from streamer.edgetam.rules import Rules
 
     model, rules = settings.model, settings.tracking
     return open_tracker(

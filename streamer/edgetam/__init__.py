@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streamer.edgetam.tracker import Rules, StreamingTracker
+    from streamer.edgetam.rules import Rules
+    from streamer.edgetam.tracker import StreamingTracker
 
 
 def open_tracker(
@@ -22,7 +23,8 @@ def open_tracker(
     ModelError where the model cannot be loaded, UsageError for an unknown setting.
     """
     from streamer.edgetam import runtimes, workers
-    from streamer.edgetam.tracker import Rules, StreamingTracker
+    from streamer.edgetam.rules import Rules
+    from streamer.edgetam.tracker import StreamingTracker
     from streamer.edgetam.weights import choose_device, load
 
     chosen = runtimes.choose(runtime, choose_device(device))

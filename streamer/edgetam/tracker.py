@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.transforms.v2 import functional as pictures
 
+from streamer.edgetam.focus import Box, Focus, Window, around, extent, size_after
 from streamer.edgetam.graphs import Features, MaskDecoder, Masks
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
+from streamer.edgetam.rules import Rules
 from streamer.edgetam.runtimes import Runtime, TorchRuntime, describe
+from streamer.edgetam.views import Square, View, Views, pasted
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
 from streamer.masks import box_of
@@ -25,46 +26,39 @@ from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track
 MAX_LOGIT_AS_PROMPT = 32.0  # SAM 2 clamps the logits that it feeds back to this range
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is kept, and when an object is called occluded or lost.
-
-    An object is `tracked` where its score is above `seen_above` and its mask is not empty, else `occluded`; after
-    `lost_after` such frames in a row `lost`. A lost object is still looked for.
-
-    When the source's epoch changes, `across_gap` says what stays: `keep` everything, `keep_prompted` what users pointed
-    at (what was seen last says little of where things are now), or `restart` nothing: all objects are lost, and not
-    looked for, until they are prompted again. Memory is in the model's square, so a new size of picture is no matter.
-    """
-
-    conditioning: int = 4  # prompted frames kept for each object, 1 or more
-    seen_above: float = 0.5
-    lost_after: int = 30
-    max_objects: int = 64
-    across_gap: Literal["keep", "keep_prompted", "restart"] = "keep_prompted"
-
-
 @dataclass(slots=True, eq=False)
 class TrackedObject:
-    """One object's memory and its life."""
+    """One object's memory, its life, and where to look for it."""
 
     memory: ObjectMemory
+    focus: Focus | None  # None: in the whole picture
     unseen: int = 0
+    box: Box | None = None  # where it was seen last, in the picture
+    size: float | None = None  # its longer side there
 
 
 @dataclass(slots=True, eq=False)
 class Answers:
     """Masks by object id, gathered from calls on different groups."""
 
-    logits: dict[int, Tensor] = field(default_factory=dict)  # h x w
+    views: dict[int, View] = field(default_factory=dict)
+    logits: dict[int, Tensor] = field(default_factory=dict)  # h x w, of the view's window
     rows: dict[int, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)  # IoU, object logit, pointer
     given: dict[int, Tensor] = field(default_factory=dict)  # mask prompts at the model's square, as logits
     prompted: set[int] = field(default_factory=set)
 
-    def add(self, ids: Sequence[int], masks: Masks) -> None:
+    def add(self, view: View, ids: Sequence[int], masks: Masks) -> None:
         for row, object_id in enumerate(ids):
+            self.views[object_id] = view
             self.logits[object_id] = masks.logits_bhw[row]
             self.rows[object_id] = (masks.predicted_iou_b[row], masks.object_logit_b[row], masks.pointer_bc[row])
+
+    def by_view(self, ids: Sequence[int]) -> Iterator[tuple[View, list[int]]]:
+        """Those who were looked for in the same window."""
+        groups: dict[Window, list[int]] = {}
+        for object_id in ids:
+            groups.setdefault(self.views[object_id].window, []).append(object_id)
+        return ((self.views[group[0]], group) for group in groups.values())
 
     def masks(self, ids: Sequence[int]) -> Masks:
         ious, logits, pointers = zip(*(self.rows[i] for i in ids), strict=True)
@@ -82,8 +76,9 @@ class StreamingTracker:
 
     def __init__(self, checkpoint: Checkpoint, rules: Rules, runtime: Runtime | None = None) -> None:
         self.checkpoint = checkpoint
-        self.rules = rules
+        self.rules = rules.for_input(checkpoint.size)
         self.runtime = runtime or TorchRuntime(checkpoint)
+        self._square = Square(checkpoint, self.runtime)
         model, config = checkpoint.model, checkpoint.model.config
         self._config = config
         self._decoder = MaskDecoder(model)
@@ -92,17 +87,14 @@ class StreamingTracker:
         self._objects: dict[int, TrackedObject] = {}
         self._forgotten: list[int] = []  # ids that wait for a prompt after a gap
         self._epoch: int | None = None
-        mean, std = torch.tensor(checkpoint.mean), torch.tensor(checkpoint.std)
-        self._mean_c11 = (mean * 255)[:, None, None].to(checkpoint.device)
-        self._std_c11 = (std * 255)[:, None, None].to(checkpoint.device)
 
     @property
     def object_ids(self) -> tuple[int, ...]:
         return (*self._objects, *self._forgotten)
 
     def describe(self) -> dict[str, Any]:
-        """Model id, input size, runtime, device and dtype."""
-        return describe(self.runtime, self.checkpoint)
+        """Model id, input size, runtime, device, dtype, and whether it does more than transformers' loop."""
+        return {**describe(self.runtime, self.checkpoint), "robust": self.rules.robust}
 
     def check(self, frame: Frame, commands: Sequence[Command]) -> None:
         """Raise CommandError, and change nothing, where `commands` cannot be carried out on `frame`, in this order."""
@@ -134,7 +126,7 @@ class StreamingTracker:
         """Apply commands to this frame and find every object on it, in the order in which they were added."""
         self.check(frame, commands)
         if self._epoch not in (None, frame.epoch):
-            self._cross_gap()
+            self._cross_gap(frame)
         self._epoch = frame.epoch
         prompts = self._apply(commands)
         lost = tuple(nowhere(object_id, frame) for object_id in self._forgotten)
@@ -145,14 +137,17 @@ class StreamingTracker:
         ):
             return self._step(frame, prompts) + lost
 
-    def _cross_gap(self) -> None:
-        match self.rules.across_gap:
-            case "keep_prompted":
-                for tracked in self._objects.values():
-                    tracked.memory.forget_recent()
-            case "restart":
-                self._forgotten += self._objects
-                self._objects.clear()
+    def _cross_gap(self, frame: Frame) -> None:
+        """Things may have gone anywhere, and the picture may have another size."""
+        if self.rules.across_gap == "restart":
+            self._forgotten += self._objects
+            self._objects.clear()
+        for tracked in self._objects.values():
+            tracked.box = tracked.size = None
+            if tracked.focus is not None:
+                tracked.focus.open(frame.height, frame.width)
+            if self.rules.across_gap == "keep_prompted":
+                tracked.memory.forget_recent()
 
     def _apply(self, commands: Sequence[Command]) -> dict[int, Prompt]:
         """Removals take effect; prompts are collected by id."""
@@ -175,122 +170,149 @@ class StreamingTracker:
         return prompts
 
     def _step(self, frame: Frame, prompts: dict[int, Prompt]) -> tuple[Track, ...]:
-        features = self._encode(frame)
-        answers = Answers()
-        followed = list(self._objects)
-        if followed:
-            self._follow(frame, features, followed, prompts, answers)
+        views, answers = Views(self._square, frame), Answers()
+        for window, ids in self._windows(frame, prompts).items():
+            self._follow(views[window], ids, prompts, answers)
         for object_id, prompt in prompts.items():
             if object_id not in self._objects:
-                self._objects[object_id] = TrackedObject(ObjectMemory(self._capacity))
-                self._prompt(frame, self._unconditioned(features), features, prompt, answers, previous=None)
+                self._begin(views, prompt, answers)
         ids = list(self._objects)
-        masks = answers.masks(ids)
-        self._remember(features, ids, masks, answers, corrupt=frame.corrupt)
-        return self._tracks(frame, ids, masks)
+        for view, group in answers.by_view(ids):
+            self._remember(view, group, answers, corrupt=frame.corrupt)
+        return tuple(self._track(frame, object_id, answers) for object_id in ids)
 
-    def _encode(self, frame: Frame) -> Features:
-        """The model's own preparation: resize with antialias on bytes, then normalise."""
-        size = [self.checkpoint.size, self.checkpoint.size]
-        image = torch.from_numpy(np.array(frame.image)).permute(2, 0, 1).to(self.checkpoint.device)
-        resized = pictures.resize(image, size, interpolation=pictures.InterpolationMode.BILINEAR, antialias=True)
-        features = self.runtime.encode(((resized.float() - self._mean_c11) / self._std_c11)[None])
-        return Features(features.s0_gchw.float(), features.s1_gchw.float(), features.top_gchw.float())
+    def _windows(self, frame: Frame, prompts: Mapping[int, Prompt]) -> dict[Window, list[int]]:
+        """Where each tracked object is looked for; where a user points at one, there."""
+        windows: dict[Window, list[int]] = {}
+        for object_id, tracked in self._objects.items():
+            window = Window(0, 0, frame.width, frame.height)
+            if tracked.focus is not None:
+                if object_id in prompts and (seen := _pointed_at(prompts[object_id])) is not None:
+                    tracked.focus.cover(seen, frame.height, frame.width)
+                window = tracked.focus.window(frame.height, frame.width)
+            windows.setdefault(window, []).append(object_id)
+        return windows
 
     def _unconditioned(self, features: Features) -> Features:
         return Features(features.s0_gchw, features.s1_gchw, features.top_gchw + self._no_memory_c11)
 
-    def _follow(
-        self, frame: Frame, features: Features, ids: list[int], prompts: dict[int, Prompt], answers: Answers
-    ) -> None:
-        """All tracked objects in one pass; those with a prompt are decoded again with it and the mask just found."""
+    def _follow(self, view: View, ids: list[int], prompts: Mapping[int, Prompt], answers: Answers) -> None:
+        """All objects of a window in one pass; prompted ones are decoded again with the mask just found."""
         memories = [self._objects[object_id].memory for object_id in ids]
+        features = view.features
         masks, top = self.runtime.follow(features, bank(memories, self._config.num_maskmem - 1))
-        answers.add(ids, masks)
+        answers.add(view, ids, masks)
         for row, object_id in enumerate(ids):
             if object_id in prompts:
                 one = Features(features.s0_gchw, features.s1_gchw, top[row : row + 1])
-                self._prompt(frame, one, features, prompts[object_id], answers, previous=answers.logits[object_id])
+                self._prompt(view, one, prompts[object_id], answers, previous=answers.logits[object_id])
+
+    def _begin(self, views: Views, prompt: Prompt, answers: Answers) -> None:
+        """A new object."""
+        focus, window = None, views.whole
+        if self.rules.zoom is not None:
+            focus = self._first_focus(views, prompt, self.rules.zoom)
+            window = focus.window(views.frame.height, views.frame.width)
+        self._objects[prompt.object_id] = TrackedObject(ObjectMemory(self._capacity), focus)
+        view = views[window]
+        self._prompt(view, self._unconditioned(view.features), prompt, answers, previous=None)
+
+    def _first_focus(self, views: Views, prompt: Prompt, zoom: float) -> Focus:
+        """Around what the prompt shows; clicks alone do not say how large it is, and are tried on the whole picture."""
+        seen = _pointed_at(prompt)
+        if seen is not None and prompt.box is None and prompt.mask is None:
+            whole, found = views[views.whole], Answers()
+            self._prompt(whole, self._unconditioned(whole.features), prompt, found, previous=None)
+            box = extent(_plane(found.logits[prompt.object_id]))
+            seen = None if box is None else around(whole.on_picture(box), _clicks(prompt))
+        if seen is None:
+            seen = (0.0, 0.0, float(views.frame.width), float(views.frame.height))
+        return Focus.on(seen, zoom)
 
     def _prompt(
-        self,
-        frame: Frame,
-        conditioned: Features,
-        features: Features,
-        prompt: Prompt,
-        answers: Answers,
-        *,
-        previous: Tensor | None,
+        self, view: View, conditioned: Features, prompt: Prompt, answers: Answers, *, previous: Tensor | None
     ) -> None:
         """One object's prompt. Alone: padding to another's number of clicks would change the answer."""
         answers.prompted.add(prompt.object_id)
         if prompt.mask is not None:
-            given = self._square(prompt.mask)
+            given = self._square.mask(prompt.mask, view.window)
             answers.given[prompt.object_id] = given[0, 0] * 20 - 10
-            answers.add([prompt.object_id], self._decoder.from_mask(features, given))
+            answers.add(view, [prompt.object_id], self._decoder.from_mask(view.features, given))
             return
-        points, labels = self._points(frame, prompt)
+        pointed = self._square.points(prompt, view.window)
+        if pointed is None:
+            return
+        points, labels = pointed
         logits = None if previous is None else previous[None, None].clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT)
         multimask = self._multimask(labels.shape[1])
-        answers.add([prompt.object_id], self.runtime.point(conditioned, points, labels, logits, multimask=multimask))
+        masks = self.runtime.point(conditioned, points, labels, logits, multimask=multimask)
+        answers.add(view, [prompt.object_id], masks)
 
     def _multimask(self, points: int) -> bool:
         config = self._config
         within = config.multimask_min_pt_num <= points <= config.multimask_max_pt_num
         return bool(config.multimask_output_in_sam and within)
 
-    def _points(self, frame: Frame, prompt: Prompt) -> tuple[Tensor, Tensor]:
-        """A prompt in the model's square: a box is its two corners, labelled 2 and 3, before the clicks."""
-        corners = [prompt.box[:2], prompt.box[2:]] if prompt.box is not None else []
-        points = torch.tensor([*corners, *prompt.points], dtype=torch.float32, device=self.checkpoint.device)
-        scale = torch.tensor([self.checkpoint.size / frame.width, self.checkpoint.size / frame.height])
-        labels = [2, 3] * bool(corners) + list(prompt.labels)
-        return (points * scale.to(points.device))[None], torch.tensor([labels], dtype=torch.int32, device=points.device)
-
-    def _square(self, mask_hw: NDArray[np.bool_]) -> Tensor:
-        """A user's mask at the model's square, 1 x 1 x S x S of 0 and 1."""
-        mask = torch.from_numpy(np.array(mask_hw)).to(self.checkpoint.device, torch.float32)[None, None]
-        size = (self.checkpoint.size, self.checkpoint.size)
-        if mask.shape[-2:] == size:
-            return mask
-        resized = F.interpolate(mask, size=size, mode="bilinear", align_corners=False, antialias=True)
-        return (resized >= 0.5).float()
-
-    def _remember(self, features: Features, ids: list[int], masks: Masks, answers: Answers, *, corrupt: bool) -> None:
+    def _remember(self, view: View, ids: Sequence[int], answers: Answers, *, corrupt: bool) -> None:
         """Write each object's memory of this frame; of a damaged picture only what a user pointed at in it."""
         size = (self.checkpoint.size, self.checkpoint.size)
+        masks = answers.masks(ids)
         wide = F.interpolate(masks.logits_bhw[:, None].float(), size=size, mode="bilinear", align_corners=False)
         for row, object_id in enumerate(ids):
             if object_id in answers.given:
                 wide[row, 0] = answers.given[object_id]
         prompted = torch.tensor([object_id in answers.prompted for object_id in ids], device=wide.device)
-        memories = self.runtime.remember(features.top_gchw, wide, masks.object_logit_b, prompted).float()
+        memories = self.runtime.remember(view.features.top_gchw, wide, masks.object_logit_b, prompted).float()
         for row, object_id in enumerate(ids):
-            if corrupt and object_id not in answers.prompted:
-                self._objects[object_id].memory.skip()
+            memory = self._objects[object_id].memory
+            seen = float(masks.object_logit_b[row]) > 0  # that an object is hidden is worth remembering
+            unsure = corrupt or (seen and float(masks.predicted_iou_b[row]) < self.rules.remember_above)
+            if unsure and object_id not in answers.prompted:
+                memory.skip()
                 continue
-            self._objects[object_id].memory.write(
-                memories[row].clone(), masks.pointer_bc[row].float().clone(), prompted=object_id in answers.prompted
-            )
+            pointer = masks.pointer_bc[row].float().clone()
+            memory.write(memories[row].clone(), pointer, prompted=object_id in answers.prompted)
 
-    def _tracks(self, frame: Frame, ids: list[int], masks: Masks) -> tuple[Track, ...]:
-        low = masks.logits_bhw.float().cpu().numpy()
-        size_wh = (frame.width, frame.height)
-        found = [cv2.resize(logits, size_wh, interpolation=cv2.INTER_LINEAR) > 0 for logits in low]
-        scores = masks.object_logit_b.float().sigmoid().tolist()
-        ious = masks.predicted_iou_b.float().tolist()
-        tracks = []
-        for row, object_id in enumerate(ids):
-            box = box_of(found[row])
-            state = self._state(self._objects[object_id], seen=scores[row] > self.rules.seen_above and box is not None)
-            tracks.append(Track(object_id, found[row], box, scores[row], ious[row], state, low[row]))
-        return tuple(tracks)
+    def _track(self, frame: Frame, object_id: int, answers: Answers) -> Track:
+        """The object's answer in the picture; the next window follows it."""
+        tracked, view = self._objects[object_id], answers.views[object_id]
+        iou, object_logit, _ = answers.rows[object_id]
+        logits, score = _plane(answers.logits[object_id]), float(object_logit.float().sigmoid())
+        mask = pasted(logits, view.window, frame.height, frame.width)
+        box = box_of(mask)
+        state = self._state(tracked, seen=score > self.rules.seen_above and box is not None)
+        if (found := extent(logits) if state == "tracked" else None) is not None:
+            tracked.box = view.on_picture(found)
+            tracked.size = size_after(tracked.size, tracked.box)
+        if tracked.focus is not None:
+            if found is None or tracked.box is None or tracked.size is None:
+                tracked.focus.widen(frame.height, frame.width)
+            else:
+                tracked.focus.follow(tracked.box, tracked.size)
+        return Track(object_id, mask, box, score, float(iou), state, logits)
 
     def _state(self, tracked: TrackedObject, *, seen: bool) -> State:
         tracked.unseen = 0 if seen else tracked.unseen + 1
         if seen:
             return "tracked"
         return "lost" if tracked.unseen >= self.rules.lost_after else "occluded"
+
+
+def _plane(logits_hw: Tensor) -> NDArray[np.float32]:
+    """A copy of one object's logits."""
+    return np.array(logits_hw.float().cpu().numpy())
+
+
+def _clicks(prompt: Prompt) -> list[tuple[float, float]]:
+    """Where a user said that the object is."""
+    return [point for point, label in zip(prompt.points, prompt.labels, strict=True) if label == 1]
+
+
+def _pointed_at(prompt: Prompt) -> Box | None:
+    """The box around everything that a user called the object; None where only what it is not was shown."""
+    box = prompt.box if prompt.mask is None else box_of(prompt.mask)
+    clicks = _clicks(prompt)
+    return around(box, clicks) if box is not None or clicks else None
 
 
 def nowhere(object_id: int, frame: Frame) -> Track:

@@ -9,7 +9,8 @@ import numpy as np
 
 from streamer.edgetam import runtimes
 from streamer.edgetam.reference import ReferenceTracker
-from streamer.edgetam.tracker import Rules, StreamingTracker
+from streamer.edgetam.rules import Rules
+from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint
 from streamer.masks import box_of, iou
 from streamer.sources.scene import Scene
@@ -35,7 +36,7 @@ def compare(
     runtime: str = "torch",
 ) -> Difference:
     """Run both for `frames` frames; `starts` says on which frame each object is prompted, and how."""
-    tracker = StreamingTracker(ours, Rules(), runtimes.start(runtime, ours))
+    tracker = StreamingTracker(ours, Rules(robust=False), runtimes.start(runtime, ours))
     sessions: dict[int, ReferenceTracker] = {}
     worst, lowest, seen, compared = 0.0, 1.0, 0, 0
     for index in range(frames):

@@ -11,8 +11,9 @@ import torch
 
 from streamer.edgetam import kept as disk
 from streamer.edgetam import onnx, openvino, runtimes
+from streamer.edgetam.rules import Rules
 from streamer.edgetam.steps import GRAPHS
-from streamer.edgetam.tracker import Rules, StreamingTracker
+from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import UsageError
 from streamer.masks import box_of, iou
 from streamer.types import Frame, Prompt, Remove
@@ -54,7 +55,7 @@ def test_a_runtime_that_cannot_run_is_refused_with_the_remedy(monkeypatch):
 @pytest.mark.parametrize("name", ["openvino", pytest.param("onnx", marks=pytest.mark.peers)])
 def test_runtimes_agree_with_torch_while_objects_join_and_leave(name, nano, scene, kept):
     """No number of objects or memories is compiled in."""
-    trackers = [StreamingTracker(nano, Rules(), runtimes.start(each, nano)) for each in ("torch", name)]
+    trackers = [StreamingTracker(nano, Rules(robust=False), runtimes.start(each, nano)) for each in ("torch", name)]
     truth = scene.truth(0)
     commands = {
         0: [Prompt(1, box=box_of(truth[1]))],
@@ -133,7 +134,10 @@ def test_a_signal_after_two_trackers_have_gone_is_handled(kept):
 @pytest.mark.timeout(300)
 def test_an_encoder_in_integers_finds_much_the_same_masks(nano, scene, kept):
     pytest.importorskip("nncf", reason="nncf is not installed: pip install 'streamer[int8]'")
-    trackers = [StreamingTracker(nano, Rules(), runtimes.start(name, nano)) for name in ("openvino", "openvino-int8")]
+    trackers = [
+        StreamingTracker(nano, Rules(robust=False), runtimes.start(name, nano))
+        for name in ("openvino", "openvino-int8")
+    ]
     prompt = Prompt(1, box=box_of(scene.truth(0)[1]))
     for index in range(5):
         frame = Frame.from_image(scene.draw(index)[0], index=index)

@@ -6,7 +6,8 @@ import torch
 
 from streamer.edgetam import open_tracker
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
-from streamer.edgetam.tracker import Rules, StreamingTracker
+from streamer.edgetam.rules import Rules
+from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import CommandError, UsageError
 from streamer.masks import box_of
 from streamer.types import Frame, Pause, Prompt, Remove, Reset
@@ -27,7 +28,7 @@ def box(scene, number, index=0):
 
 
 def test_a_frame_without_objects_costs_nothing_and_yields_no_tracks(tracker, scene, monkeypatch):
-    monkeypatch.setattr(tracker, "_encode", lambda _: pytest.fail("the image was encoded"))
+    monkeypatch.setattr(tracker.runtime, "encode", lambda _: pytest.fail("the image was encoded"))
     assert tracker.track(frame_of(scene, 0)) == ()
 
 
@@ -105,7 +106,7 @@ def test_state_is_bounded_however_long_and_however_often_prompted(nano, scene):
 
 def test_an_object_that_is_not_seen_is_occluded_and_then_lost(nano, scene):
     tracker = StreamingTracker(nano, Rules(lost_after=3))
-    tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
+    tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 2))])
     with torch.no_grad():
         bias = nano.model.mask_decoder.pred_obj_score_head.proj_out.bias
         kept = bias.clone()

@@ -1,11 +1,13 @@
 """What trains the embedded checkpoint: clips, prompts, loss, and one clip through the network."""
 
+import random
+
 import cv2
 import numpy as np
 import pytest
 import torch
 from nano import prompts
-from nano.clips import Stills, make
+from nano.clips import Stills, composite, in_place, make, traffic
 from nano.losses import judge
 from nano.network import Network, Step, run
 
@@ -53,9 +55,9 @@ def test_what_is_missing_or_unreadable_is_named(stills, tmp_path):
         Stills.under(tmp_path)
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
-    for seed in range(4):
+    for kind in (composite, traffic, in_place):
         with pytest.raises(ValueError, match=r"bad\.(jpg|png): cannot be read"):
-            make(Stills((bad,), (bad,), tmp_path), seed + 40, 1, 1, SIZE)
+            kind(Stills((bad,), (bad,), tmp_path), random.Random(0), np.random.default_rng(0), 1, SIZE)
 
 
 def test_prompts_lie_on_what_they_mean():
