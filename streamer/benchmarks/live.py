@@ -14,6 +14,7 @@ import numpy as np
 
 from streamer.bus import Publisher
 from streamer.edgetam import open_tracker
+from streamer.edgetam.rules import Rules
 from streamer.masks import box_of
 from streamer.metrics import percentiles, resident_mb
 from streamer.pipeline import Limits, Pipeline
@@ -222,9 +223,10 @@ def _prompts(scene: Scene, index: int, numbers: Sequence[int]) -> tuple[Prompt, 
 def crowd(model: str, frames: int, most: int) -> dict[str, Any]:
     """Up to `most` objects join and leave at random: memory, and the slowest step beside others with as many objects.
 
-    First each number of objects is met once; whatever had to be compiled or reserved for it is there then.
+    First each number of objects is met once; whatever had to be compiled or reserved for it is there then. All are
+    looked for in the whole picture, as one batch.
     """
-    tracker, rng = open_tracker(model), np.random.default_rng(0)
+    tracker, rng = open_tracker(model, rules=Rules(robust=False)), np.random.default_rng(0)
     scene = Scene(Settings(frames=CROWD_FRAMES))
     pictures = [scene.draw(index)[0] for index in range(CROWD_FRAMES)]
     height, width = pictures[0].shape[:2]
