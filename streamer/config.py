@@ -38,7 +38,7 @@ class ModelSettings(Section):
         None, ge=64, le=2048, description="side of the square input; the checkpoint's own if unset"
     )
     device: str = Field("auto", description="auto, cpu, cuda or mps")
-    runtime: Literal["auto", "torch", "openvino"] = "auto"
+    runtime: Literal["auto", "torch", "compile", "openvino", "openvino-int8", "onnx", "tensorrt"] = "auto"
 
 
 class TrackingSettings(Section):

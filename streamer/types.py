@@ -250,6 +250,28 @@ class TrackResult:
     source_of_mask: Literal["model", "motion"] = "model"
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Something that a finder saw, and that might be tracked."""
+
+    box: Box  # in pixels of the frame
+    score: float  # 0 to 1
+    label: str = "object"
+
+
+class Finder(Protocol):
+    """Finds things to track in a picture that nobody has pointed at."""
+
+    def find(self, frame: Frame) -> Sequence[Found]: ...
+
+
+@runtime_checkable
+class Watching(Protocol):
+    """A finder that has to see the frames between, too."""
+
+    def see(self, frame: Frame) -> None: ...
+
+
 @runtime_checkable
 class Source(Protocol):
     """Frames in order, with what happened to the source between them.

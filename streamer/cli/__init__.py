@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     _talk(commands)
     _keys(commands)
     _bench(commands)
+    _segment(commands)
     _export(commands)
     _evaluate(commands)
     add(commands, "doctor", _later("doctor"), "what works on this machine: versions, device, models, sources, sinks")
@@ -169,6 +170,39 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     against = "engine: transformers' loop (default), or the original EdgeTAM code on one object at 1024"
     below.add_argument("--against", choices=("transformers", "original"), default="transformers", help=against)
     below.add_argument("--no-reference", action="store_true", help="engine: leave transformers' loop out")
+
+
+def _segment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(
+        commands, "segment", _later("segment"), "masks on still images: from prompts, a detector, or of everything"
+    )
+    below.add_argument("images", nargs="+", metavar="IMAGE", help="files, or folders of them")
+    _prompt_options(below)
+    below.add_argument("--prompts", metavar="FILE.json", help='prompts by image: {"cat.jpg": [{"object_id": 1, ...}]}')
+    _detector_options(below)
+    below.add_argument("--auto", action="store_true", help="everything, from a grid of points")
+    below.add_argument("--interactive", action="store_true", help="click by click, in a window or typed; with undo")
+    below.add_argument("--candidates", action="store_true", help="list three answers for each prompt")
+    below.add_argument("--out", default="out/segment", metavar="DIR")
+    below.add_argument("--format", default="png,coco", metavar="F[,F]", help="png, coco, jsonl (png,coco)")
+    below.add_argument("--points-per-side", type=int, default=32, metavar="N", help="--auto: of the grid (32)")
+    below.add_argument("--min-iou", type=float, default=0.88, metavar="X", help="--auto: predicted IoU (0.88)")
+    below.add_argument("--min-stability", type=float, default=0.95, metavar="X", help="--auto: stability score (0.95)")
+    below.add_argument("--crops", type=int, default=0, metavar="N", help="--auto: layers of overlapping crops (0)")
+    below.add_argument(
+        "--min-area", type=int, default=0, metavar="PX", help="--auto: drop smaller masks and specks (0)"
+    )
+    below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
+    below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
+    below.add_argument(
+        "--memory-mb", type=float, default=2048.0, metavar="MB", help="what is computed at a time (2048)"
+    )
+
+
+def _detector_options(below: argparse.ArgumentParser) -> None:
+    below.add_argument("--detect", metavar="MODEL", help="prompt with a detector's boxes: a Hub id or a folder")
+    below.add_argument("--labels", metavar="A,B", help="--detect: only these; a zero-shot detector needs them")
+    below.add_argument("--threshold", type=float, default=0.3, metavar="X", help="--detect: score (0.3)")
 
 
 def _export(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from streamer.config import PromptSettings
 from streamer.errors import UsageError
@@ -52,6 +56,52 @@ def build(settings: Sequence[PromptSettings], truth: Mapping[int, NDArray[np.boo
         if ids.count(object_id) > 1:
             raise UsageError(f"prompts: object {object_id} is there twice; give each object one prompt")
     return [_prompt(entry, truth) for entry in settings]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Prompts for several pictures: those of the options are for each, those of a file for the one that it names."""
+
+    everywhere: Sequence[PromptSettings]
+    named: Mapping[str, Sequence[PromptSettings]]
+
+    @classmethod
+    def of(cls, given: argparse.Namespace) -> Asked:
+        """Of the options --box, --point, --mask and --prompts; raises UsageError."""
+        everywhere = [PromptSettings(**entry) for entry in parse(given.box, given.point, given.mask)]
+        named = read_file(Path(given.prompts)) if given.prompts else {}
+        return cls(everywhere, named)
+
+    def __bool__(self) -> bool:
+        return bool(self.everywhere or self.named)
+
+    def names(self) -> set[str]:
+        return set(self.named) - {"*"}
+
+    def on(self, name: str) -> list[Prompt]:
+        """The prompts for one picture; raises UsageError or CommandError."""
+        return build([*self.everywhere, *self.named.get("*", ()), *self.named.get(name, ())], None)
+
+
+def read_file(path: Path) -> dict[str, list[PromptSettings]]:
+    """Prompts of a JSON file, `{"cat.jpg": [{"object_id": 1, "box": [x0, y0, x1, y1], "points": [[x, y, 1]]}]}`.
+
+    Keys are pictures (`*` is every one) or numbers of frames. Raises UsageError naming the file and the key.
+    """
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (ValueError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is not JSON: {error}") from error
+    if not isinstance(raw, dict) or not all(isinstance(entries, list) for entries in raw.values()):
+        raise UsageError(f'{path}: is an object of lists, such as {{"cat.jpg": [{{"object_id": 1, "box": [...]}}]}}')
+    try:
+        return {key: [PromptSettings.model_validate(entry) for entry in entries] for key, entries in raw.items()}
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise UsageError(f"{path}: {place or 'a prompt'}: {problem['msg']}, not {problem['input']!r}") from error
 
 
 def remote(given: Sequence[dict[str, Any]], mode: Literal["refine", "replace"]) -> list[Prompt]:

@@ -1,10 +1,11 @@
-"""EdgeTAM on a stream: `open_tracker`. The only home of torch and transformers."""
+"""EdgeTAM on a stream: `open_tracker`; on still images: `open_segmenter`. The only home of torch and transformers."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from streamer.edgetam.image import ImageSegmenter
     from streamer.edgetam.rules import Rules
     from streamer.edgetam.tracker import StreamingTracker
 
@@ -33,4 +34,17 @@ def open_tracker(
         return StreamingTracker(checkpoint, rules or Rules(), runtimes.start(chosen, checkpoint))
 
 
-__all__ = ["open_tracker"]
+def open_segmenter(
+    model: str = "nano", size: int | None = None, device: str = "auto", memory_mb: float = 2048.0
+) -> ImageSegmenter:
+    """Masks on still images, on the weights of `model`, in eager torch; `memory_mb` bounds what is computed at a time.
+
+    Raises ModelError where the model cannot be loaded, UsageError for an unknown setting.
+    """
+    from streamer.edgetam.image import ImageSegmenter
+    from streamer.edgetam.weights import load
+
+    return ImageSegmenter(load(model, size=size, device=device), memory_mb=memory_mb)
+
+
+__all__ = ["open_segmenter", "open_tracker"]

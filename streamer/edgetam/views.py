@@ -52,14 +52,18 @@ class Square:
         self._std_c11 = (torch.tensor(checkpoint.std) * 255)[:, None, None].to(checkpoint.device)
 
     def view(self, frame: Frame, window: Window) -> View:
-        """Resize with antialias on bytes, then normalise and encode."""
-        x, y, w, h = window
-        image = torch.from_numpy(np.array(frame.image[y : y + h, x : x + w])).permute(2, 0, 1).to(self._device)
-        size = [self._size, self._size]
-        resized = pictures.resize(image, size, interpolation=pictures.InterpolationMode.BILINEAR, antialias=True)
-        features = self._runtime.encode(((resized.float() - self._mean_c11) / self._std_c11)[None])
+        """What the model sees of a window."""
+        features = self._runtime.encode(self.pixels(frame.image, window)[None])
         floats = Features(features.s0_gchw.float(), features.s1_gchw.float(), features.top_gchw.float())
         return View(window, floats)
+
+    def pixels(self, image_hwc: NDArray[np.uint8], window: Window) -> Tensor:
+        """Resized with antialias on bytes, then normalised: 3 x S x S."""
+        x, y, w, h = window
+        image = torch.from_numpy(np.array(image_hwc[y : y + h, x : x + w])).permute(2, 0, 1).to(self._device)
+        size = [self._size, self._size]
+        resized = pictures.resize(image, size, interpolation=pictures.InterpolationMode.BILINEAR, antialias=True)
+        return (resized.float() - self._mean_c11) / self._std_c11
 
     def points(self, prompt: Prompt, window: Window) -> tuple[Tensor, Tensor] | None:
         """A prompt's box and clicks on the square: a box is its two corners, labelled 2 and 3, before the clicks.

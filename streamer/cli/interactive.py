@@ -1,0 +1,155 @@
+"""`streamer segment --interactive`: clicks refine an object, in a window or typed, and each can be undone."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TextIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.cli.segment import Work
+from streamer.edgetam.image import Embedded, ImageSegmenter, Segment
+from streamer.errors import CommandError
+from streamer.masks import overlay
+from streamer.types import Box, Prompt, Track
+
+HELP = "+ X Y | - X Y | box X0 Y0 X1 Y1 | new | undo | show [FILE] | next | quit"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What is known of the objects so far."""
+
+    prompts: tuple[Prompt, ...] = ()
+    segments: tuple[Segment, ...] = ()
+    current: int = 1
+
+
+@dataclass(slots=True)
+class Session:
+    """One image under refinement; the embedding is made once, and a step costs the decoder alone."""
+
+    segmenter: ImageSegmenter
+    image: Embedded
+    steps: list[Step] = field(default_factory=lambda: [Step()])
+
+    @property
+    def now(self) -> Step:
+        return self.steps[-1]
+
+    def click(self, x: float, y: float, label: int) -> None:
+        """Raises CommandError for a click outside the image."""
+        before = self._before()
+        if before is None:
+            self._decode(Prompt(self.now.current, points=((x, y),), labels=(label,)))
+        else:
+            self._decode(replace(before, points=(*before.points, (x, y)), labels=(*before.labels, label)))
+
+    def box(self, box: Box) -> None:
+        before = self._before()
+        if before is None:
+            self._decode(Prompt(self.now.current, box=box))
+        else:
+            self._decode(replace(before, box=box))
+
+    def new(self) -> None:
+        """What follows is about another object."""
+        ids = [prompt.object_id for prompt in self.now.prompts]
+        self.steps.append(replace(self.now, current=max(ids, default=0) + 1))
+
+    def undo(self) -> bool:
+        """Back by one step; false at the beginning."""
+        if len(self.steps) == 1:
+            return False
+        self.steps.pop()
+        return True
+
+    def _before(self) -> Prompt | None:
+        return next((prompt for prompt in self.now.prompts if prompt.object_id == self.now.current), None)
+
+    def _decode(self, prompt: Prompt) -> None:
+        now, current = self.now, self.now.current
+        earlier = {segment.object_id: segment for segment in now.segments}
+        (found,) = self.segmenter.segment(self.image, [prompt], previous=earlier)
+        prompts = (*(p for p in now.prompts if p.object_id != current), prompt)
+        segments = (*(s for s in now.segments if s.object_id != current), found)
+        self.steps.append(Step(prompts, segments, current))
+
+
+def sessions(
+    segmenter: ImageSegmenter, works: Iterator[Work], typed: TextIO | None = None
+) -> Iterator[tuple[Work, Sequence[Segment]]]:
+    """One session for each image: in a window where there is a display, else from typed commands."""
+    in_window = typed is None and bool(os.environ.get("DISPLAY")) and sys.stdin.isatty()
+    for work in works:
+        (embedded,) = segmenter.embed([work.image])
+        session = Session(segmenter, embedded)
+        if in_window:
+            from streamer.cli.window import refine
+
+            go_on = refine(work.path.name, work.image, session)
+        else:
+            go_on = _typed(work, session, typed or sys.stdin)
+        yield work, session.now.segments
+        if not go_on:
+            return
+
+
+def _typed(work: Work, session: Session, lines: TextIO) -> bool:
+    """Commands until `next`, `quit` or the end of input; false where no further image is wanted."""
+    print(f"{work.path.name}, {session.image.width} x {session.image.height}: {HELP}", file=sys.stderr)
+    for line in lines:
+        words = line.split()
+        if words[:1] in (["next"], ["quit"]):
+            return words[0] == "next"
+        if words:
+            try:
+                print(_obey(words, work, session), file=sys.stderr)
+            except (CommandError, ValueError) as error:
+                print(f"{error}; write {HELP}", file=sys.stderr)
+    return False
+
+
+def _obey(words: Sequence[str], work: Work, session: Session) -> str:
+    """Carry out one typed command, and say what came of it; raises ValueError for what is none."""
+    match words:
+        case ["+" | "-" as sign, x, y]:
+            session.click(float(x), float(y), int(sign == "+"))
+        case ["box", x0, y0, x1, y1]:
+            session.box((float(x0), float(y0), float(x1), float(y1)))
+        case ["new"]:
+            session.new()
+        case ["undo"]:
+            if not session.undo():
+                return "nothing to undo"
+        case ["show", *name]:
+            return f"drawn in {_draw(work, session, name)}"
+        case _:
+            raise ValueError(f"{' '.join(words)!r} is no command")
+    return _said(session)
+
+
+def _said(session: Session) -> str:
+    now = session.now
+    lines = [f"object {s.object_id}: {int(s.mask.sum())} pixels, score {s.score:.2f}" for s in now.segments]
+    return "; ".join(lines) + f" (at object {now.current})" if lines else f"nothing yet (at object {now.current})"
+
+
+def _draw(work: Work, session: Session, name: Sequence[str]) -> str:
+    file = name[0] if name else str(Path(tempfile.gettempdir()) / f"{work.path.stem}.overlay.png")
+    if not cv2.imwrite(file, drawn(work.image, session)[..., ::-1]):
+        raise ValueError(f"{file} cannot be written")
+    return file
+
+
+def drawn(image: NDArray[np.uint8], session: Session) -> NDArray[np.uint8]:
+    """The image with the masks so far."""
+    tracks = [Track(s.object_id, s.mask, s.box, s.score, s.score, "tracked") for s in session.now.segments]
+    return overlay(image, tracks)

@@ -1,0 +1,196 @@
+"""`streamer segment`: masks on still images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from streamer.annotations import FORMATS, Annotations, Format
+from streamer.cli import prompts
+from streamer.edgetam import open_segmenter
+from streamer.edgetam.automatic import AutomaticMasks, Grid
+from streamer.edgetam.image import ImageSegmenter, Segment
+from streamer.errors import CommandError, StreamerError, UsageError
+from streamer.types import Prompt
+
+log = logging.getLogger(__name__)
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Work:
+    """One image and what is known of the objects in it."""
+
+    path: Path
+    image: Image
+    prompts: Sequence[Prompt] = ()
+    labels: Mapping[int, str] = field(default_factory=dict)
+
+
+def segment(given: argparse.Namespace) -> int:
+    """Write masks and overlays; 1 where an image could not be done, and the others are."""
+    paths = found(given.images)
+    asked = prompts.Asked.of(given)
+    if not (asked or given.auto or given.detect or given.interactive):
+        raise UsageError("nothing is asked for; give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
+    segmenter = open_segmenter(given.model, given.size, memory_mb=given.memory_mb)
+    out = Annotations(Path(given.out), formats(given.format))
+    broken: list[str] = []
+    listed: list[dict[str, Any]] = []
+    if given.interactive:
+        from streamer.cli.interactive import sessions
+
+        done = sessions(segmenter, _readable(paths, broken))
+    else:
+        works = _works(paths, asked, detector_of(given), broken)
+        done = _segmented(segmenter, works, given)
+    for work, segments in tqdm(done, total=len(paths), unit="image", disable=given.interactive or None):
+        drawn = out.add(work.path.name, work.image, segments, work.labels)
+        listed.append(_entry(work, segments, drawn))
+    out.close()
+    if given.json:
+        print(json.dumps({"images": listed, "failed": broken, "out": given.out}))
+    elif listed:
+        log.info("%d objects on %d images, in %s", sum(len(e["objects"]) for e in listed), len(listed), given.out)
+    return 1 if broken else 0
+
+
+def found(names: Sequence[str]) -> list[Path]:
+    """Image files, and those in folders; raises UsageError where there is none."""
+    paths: list[Path] = []
+    for name in names:
+        path = Path(name)
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        if not inside:
+            raise UsageError(f"{name}: no images in it ({', '.join(SUFFIXES)})")
+        paths += inside
+    stems = [path.stem for path in paths]
+    for path in paths:
+        if stems.count(path.stem) > 1:
+            raise UsageError(f"{path}: another image has the name {path.stem!r}, and both would be written as it")
+    return paths
+
+
+def formats(text: str) -> list[Format]:
+    """The formats of a list with commas; raises UsageError."""
+    chosen: list[Format] = []
+    for name in text.split(","):
+        match = [known for known in FORMATS if known == name]
+        if not match:
+            raise UsageError(f"--format {name!r} is unknown; known: {', '.join(FORMATS)}")
+        chosen += match
+    return chosen
+
+
+def read(path: Path) -> Image:
+    """H x W x 3 RGB; raises UsageError."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise UsageError(f"{path}: " + ("cannot be read as an image" if path.exists() else "no such file"))
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+def detector_of(given: argparse.Namespace) -> Callable[[Image], list[Any]] | None:
+    if given.detect is None:
+        return None
+    from streamer.edgetam.finders import Detector
+
+    labels = given.labels.split(",") if given.labels else ()
+    return Detector(given.detect, labels, threshold=given.threshold).detect
+
+
+def _readable(paths: Sequence[Path], broken: list[str]) -> Iterator[Work]:
+    for path in paths:
+        try:
+            yield Work(path, read(path))
+        except UsageError as error:
+            _fail(path, error, broken)
+
+
+def _works(
+    paths: Sequence[Path], asked: prompts.Asked, detect: Callable[[Image], list[Any]] | None, broken: list[str]
+) -> Iterator[Work]:
+    """Images with their prompts; those that cannot be read, or prompted so, are named and left out."""
+    names = {path.name for path in paths}
+    for name in asked.names() - names:
+        log.warning("%s: prompted, and not among the images", name)
+        broken.append(name)
+    for work in _readable(paths, broken):
+        try:
+            given = asked.on(work.path.name)
+            for prompt in given:
+                prompt.check_inside(*work.image.shape[:2])
+        except (UsageError, CommandError) as error:
+            _fail(work.path, error, broken)
+            continue
+        boxes = detect(work.image) if detect else []
+        after = max((prompt.object_id for prompt in given), default=0)
+        detected = {after + n: box for n, box in enumerate(boxes, 1)}
+        given += [Prompt(n, box=box.box) for n, box in detected.items()]
+        yield Work(work.path, work.image, given, {n: box.label for n, box in detected.items()})
+
+
+def _segmented(
+    segmenter: ImageSegmenter, works: Iterator[Work], given: argparse.Namespace
+) -> Iterator[tuple[Work, Sequence[Segment]]]:
+    if given.auto:
+        automatic = AutomaticMasks(segmenter, grid_of(given))
+        for work in works:
+            yield work, automatic.find(work.image)
+        return
+    waiting: list[Work] = []
+
+    def pairs() -> Iterator[tuple[Image, Sequence[Prompt]]]:
+        for work in works:
+            waiting.append(work)
+            yield work.image, work.prompts
+
+    for segments in segmenter.batch(pairs(), candidates=given.candidates):
+        yield waiting.pop(0), segments
+
+
+def grid_of(given: argparse.Namespace) -> Grid:
+    """The grid of the options; raises UsageError."""
+    if given.points_per_side < 1 or given.crops < 0 or given.min_area < 0:
+        raise UsageError("--points-per-side is 1 or more; --crops and --min-area are 0 or more")
+    return Grid(
+        points_per_side=given.points_per_side,
+        predicted_iou=given.min_iou,
+        stability=given.min_stability,
+        crop_layers=given.crops,
+        min_area=given.min_area,
+    )
+
+
+def _entry(work: Work, segments: Sequence[Segment], drawn: Path) -> dict[str, Any]:
+    objects = [
+        {
+            "id": segment.object_id,
+            "label": work.labels.get(segment.object_id, "object"),
+            "score": round(segment.score, 4),
+            "box": segment.box,
+            "area": int(segment.mask.sum()),
+            "candidates": [round(candidate.score, 4) for candidate in segment.candidates],
+        }
+        for segment in segments
+    ]
+    return {"image": str(work.path), "objects": objects, "overlay": str(drawn)}
+
+
+def _fail(path: Path, error: StreamerError, broken: list[str]) -> None:
+    with tqdm.external_write_mode(file=sys.stderr):
+        text = str(error)
+        log.warning("%s", text if text.startswith(str(path)) else f"{path}: {text}")
+    broken.append(str(path))

@@ -1,0 +1,132 @@
+"""Masks of everything in an image: a grid of clicks, of whose answers the good and distinct are kept."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.ops import nms
+
+from streamer.edgetam.focus import Window
+from streamer.edgetam.image import ImageSegmenter, Segment
+from streamer.masks import Mask, box_of
+
+CUT_OFF_PX = 20  # a mask that ends so near a crop's edge goes on beyond it
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Where is clicked, and which answers are kept; the defaults are those of transformers' `mask-generation`."""
+
+    points_per_side: int = 32
+    points_at_a_time: int = 64
+    predicted_iou: float = 0.88  # the model's own estimate of a mask's IoU, above which it is kept
+    stability: float = 0.95  # IoU of the masks at thresholds `stability_offset` above and below 0, likewise
+    stability_offset: float = 1.0
+    box_nms: float = 0.7  # of two masks whose boxes overlap more, the better is kept
+    crop_layers: int = 0  # layer n looks again at 4^n overlapping crops of the image
+    crop_overlap: float = 512 / 1500  # of the first layer's crops, in the image's shorter side
+    crop_points_downscale: int = 1  # layer n has so many times fewer points a side, to the power of n
+    min_area: int = 0  # pixels below which masks, and islands and holes of masks, are dropped
+
+
+class AutomaticMasks:
+    """Everything in an image, the surest first."""
+
+    def __init__(self, segmenter: ImageSegmenter, grid: Grid | None = None) -> None:
+        self.segmenter = segmenter
+        self.grid = grid or Grid()
+
+    @torch.inference_mode()
+    def find(self, image_hwc_rgb: NDArray[np.uint8]) -> tuple[Segment, ...]:
+        """Segments with ids from 1, by falling predicted IoU."""
+        found = [segment for crop in self._crops(image_hwc_rgb) for segment in self._in_crop(image_hwc_rgb, *crop)]
+        if self.grid.min_area:
+            found = [cleaned for segment in found if (cleaned := self._clean(segment)) is not None]
+        if not found:
+            return ()
+        boxes = torch.tensor([segment.box for segment in found], dtype=torch.float32)
+        boxes[:, 2:] -= 1  # as transformers measures boxes
+        kept = nms(boxes, torch.tensor([segment.score for segment in found]), self.grid.box_nms)
+        return tuple(_numbered(found[int(row)], number) for number, row in enumerate(kept, 1))
+
+    def _crops(self, image: NDArray[np.uint8]) -> Iterator[tuple[Window, int]]:
+        """The image and its overlapping crops, and how many points a side each gets."""
+        height, width = image.shape[:2]
+        yield Window(0, 0, width, height), self.grid.points_per_side
+        for layer in range(1, self.grid.crop_layers + 1):
+            side = 2**layer
+            overlap = int(self.grid.crop_overlap * min(height, width) * 2 / side)
+            w, h = (math.ceil((overlap * (side - 1) + length) / side) for length in (width, height))
+            points = int(self.grid.points_per_side / self.grid.crop_points_downscale**layer)
+            for column in range(side):
+                for row in range(side):
+                    x, y = (w - overlap) * column, (h - overlap) * row
+                    yield Window(x, y, min(w, width - x), min(h, height - y)), points
+
+    def _in_crop(self, image: NDArray[np.uint8], window: Window, points: int) -> Iterator[Segment]:
+        x, y, w, h = window
+        (embedded,) = self.segmenter.embed([image[y : y + h, x : x + w]])
+        grid = _point_grid(points) * np.array([w, h], np.float32)
+        for start in range(0, len(grid), self.grid.points_at_a_time):
+            logits_bnhw, ious_bn = self.segmenter.at_points(embedded, grid[start : start + self.grid.points_at_a_time])
+            sure = ious_bn > self.grid.predicted_iou
+            for logits_hw, score in zip(logits_bnhw[sure], ious_bn[sure], strict=True):
+                part = self._stable(logits_hw, h, w)
+                if part is not None and not _cut_off(part, window, image.shape[0], image.shape[1]):
+                    mask = np.zeros(image.shape[:2], np.bool_)
+                    mask[y : y + h, x : x + w] = part
+                    yield Segment(0, mask, box_of(mask), float(score), np.array(logits_hw.cpu().numpy()))
+
+    def _stable(self, logits_hw: Tensor, height: int, width: int) -> Mask | None:
+        """The mask at the crop's size, if it would not change much with the threshold; None too where it is empty."""
+        wide = F.interpolate(logits_hw[None, None], (height, width), mode="bilinear", align_corners=False)[0, 0]
+        outer = int((wide > -self.grid.stability_offset).sum())
+        if not outer or int((wide > self.grid.stability_offset).sum()) / outer <= self.grid.stability:
+            return None
+        mask: Mask = (wide > 0).cpu().numpy()
+        return mask if mask.any() else None
+
+    def _clean(self, segment: Segment) -> Segment | None:
+        mask = without_specks(segment.mask, self.grid.min_area)
+        box = box_of(mask)
+        return None if box is None else Segment(0, mask, box, segment.score, segment.logits)
+
+
+def without_specks(mask_hw: Mask, min_area: int) -> Mask:
+    """A mask without holes and without islands of fewer than `min_area` pixels; empty where nothing larger is there."""
+    holes, islands = (_small_pieces(part, min_area) for part in (~mask_hw, mask_hw))
+    return (mask_hw | holes) & ~islands
+
+
+def _small_pieces(mask_hw: Mask, min_area: int) -> Mask:
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask_hw.view(np.uint8), connectivity=8)
+    small = [n for n in range(1, count) if stats[n, cv2.CC_STAT_AREA] < min_area]
+    return np.isin(labels, small)
+
+
+def _point_grid(points: int) -> NDArray[np.float32]:
+    """The centres of so many cells a side, row by row, 0 to 1."""
+    line = (np.arange(points, dtype=np.float32) + 0.5) / points
+    return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2).astype(np.float32)
+
+
+def _cut_off(part_hw: Mask, window: Window, height: int, width: int) -> bool:
+    """Whether a mask ends where its crop does, though the image goes on."""
+    box = box_of(part_hw)
+    assert box is not None
+    x0, y0, x1, y1 = box[0] + window.x, box[1] + window.y, box[2] - 1 + window.x, box[3] - 1 + window.y
+    before = ((x0, window.x, 0), (y0, window.y, 0))
+    sides = (*before, (x1, window.x + window.width, width), (y1, window.y + window.height, height))
+    return any(abs(at - edge) <= CUT_OFF_PX < abs(at - end) for at, edge, end in sides)
+
+
+def _numbered(segment: Segment, number: int) -> Segment:
+    return Segment(number, segment.mask, segment.box, segment.score, segment.logits)

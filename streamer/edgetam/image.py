@@ -1,0 +1,234 @@
+"""Masks on still images: one or many prompts, refined click by click, and many images at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from streamer.edgetam.focus import Window
+from streamer.edgetam.graphs import Features, ImageEncoder, MaskDecoder
+from streamer.edgetam.runtimes import TorchRuntime
+from streamer.edgetam.views import Square, pasted
+from streamer.edgetam.weights import Checkpoint
+from streamer.errors import CommandError
+from streamer.masks import Mask, PixelBox, box_of
+from streamer.types import Prompt
+
+MAX_LOGIT_AS_PROMPT = 32.0  # SAM 2 clamps the logits that it feeds back to this range
+MASK_AS_LOGIT = 10.0  # a mask given by a user, fed back as such
+PAD = (0.0, 0.0)
+# what a square of one pixel takes at most while it is computed, measured as growth of resident memory on `full-random`
+ENCODER_BYTES, DECODER_BYTES = 200, 60
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Candidate:
+    """One of the decoder's answers."""
+
+    mask: Mask  # H x W of the image
+    score: float  # the model's own estimate of the mask's IoU, 0 to 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """One object on a still image."""
+
+    object_id: int
+    mask: Mask  # H x W of the image
+    box: PixelBox | None  # of the mask, the last two exclusive; None if it is empty
+    score: float  # the model's own estimate of the mask's IoU, 0 to 1
+    logits: NDArray[np.float32]  # at a quarter of the model's square: what a refinement starts from
+    candidates: tuple[Candidate, ...] = ()  # on request: three, the best first
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedded:
+    """What the image encoder made of an image: prompts on it cost the decoder alone."""
+
+    height: int
+    width: int
+    features: Features  # of batch 1, conditioned on no memory
+
+    @property
+    def window(self) -> Window:
+        return Window(0, 0, self.width, self.height)
+
+
+class ImageSegmenter:
+    """Prompts on still images; as transformers' EdgeTamModel answers them, on the same weights.
+
+    `memory_mb` bounds what is computed at a time, by chunks of images and of objects. Eager torch on any device: there
+    is nothing to convert, so the first image does not wait.
+    """
+
+    def __init__(self, checkpoint: Checkpoint, *, memory_mb: float = 2048.0) -> None:
+        self.checkpoint = checkpoint
+        self._square = Square(checkpoint, TorchRuntime(checkpoint))
+        self._encoder = ImageEncoder(checkpoint.model)
+        self._decoder = MaskDecoder(checkpoint.model)
+        self._no_memory_c11 = checkpoint.model.no_memory_embedding[0, 0, :, None, None]
+        chunk = memory_mb * 2**20 / checkpoint.size**2
+        self.images_at_a_time = max(1, int(chunk / ENCODER_BYTES))
+        self.objects_at_a_time = max(1, int(chunk / DECODER_BYTES))
+
+    @torch.inference_mode()
+    def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
+        """Encode H x W x 3 RGB uint8 images, which may differ in size."""
+        found: list[Embedded] = []
+        for start in range(0, len(images), self.images_at_a_time):
+            chunk = images[start : start + self.images_at_a_time]
+            pixels = [self._square.pixels(image, Window(0, 0, image.shape[1], image.shape[0])) for image in chunk]
+            features = self._encode(torch.stack(pixels))
+            for row, image in enumerate(chunk):
+                one = slice(row, row + 1)
+                parts = Features(features.s0_gchw[one], features.s1_gchw[one], features.top_gchw[one])
+                found.append(Embedded(image.shape[0], image.shape[1], parts))
+        return found
+
+    @torch.inference_mode()
+    def segment(
+        self,
+        image: Embedded,
+        prompts: Sequence[Prompt],
+        *,
+        previous: Mapping[int, Segment] | None = None,
+        candidates: bool = False,
+    ) -> tuple[Segment, ...]:
+        """One segment for each prompt, in their order; those with a `previous` segment of their id start from it.
+
+        A prompt is everything that is known of its object: a further click comes with the earlier ones. Of a single
+        click, which may mean a thing or its part, the best of three answers is taken; `candidates` asks for three of
+        any prompt. Raises CommandError for a prompt that does not lie in the image.
+        """
+        for prompt in prompts:
+            prompt.check_inside(image.height, image.width)
+        if len({prompt.object_id for prompt in prompts}) < len(prompts):
+            raise CommandError("an object is prompted twice on one image; give each object one prompt")
+        answers: dict[int, Segment] = {}
+        asked = [self._ask(image, prompt, previous or {}) for prompt in prompts]
+        for group in grouped(asked, self.objects_at_a_time):
+            for ask, logits_nhw, scores_n in zip(group, *self._decode(image, group, candidates), strict=True):
+                answers[ask.object_id] = _segment(image, ask.object_id, logits_nhw, scores_n, candidates)
+        return tuple(answers[prompt.object_id] for prompt in prompts)
+
+    def batch(
+        self, images: Iterable[tuple[NDArray[np.uint8], Sequence[Prompt]]], *, candidates: bool = False
+    ) -> Iterator[tuple[Segment, ...]]:
+        """The segments of each image, read as memory allows."""
+        waiting: list[tuple[NDArray[np.uint8], Sequence[Prompt]]] = []
+        for pair in images:
+            waiting.append(pair)
+            if len(waiting) == self.images_at_a_time:
+                yield from self._batch(waiting, candidates)
+                waiting = []
+        if waiting:
+            yield from self._batch(waiting, candidates)
+
+    def _batch(
+        self, pairs: Sequence[tuple[NDArray[np.uint8], Sequence[Prompt]]], candidates: bool
+    ) -> Iterator[tuple[Segment, ...]]:
+        embedded = self.embed([image for image, _ in pairs])
+        for one, (_, prompts) in zip(embedded, pairs, strict=True):
+            yield self.segment(one, prompts, candidates=candidates)
+
+    @torch.inference_mode()
+    def at_points(self, image: Embedded, points_b2: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+        """Three candidates for each point alone: logits b x 3 x h x w and predicted IoU b x 3.
+
+        Points are in pixels of the image.
+        """
+        scale = torch.tensor([self.checkpoint.size / image.width, self.checkpoint.size / image.height])
+        points = (torch.from_numpy(points_b2) * scale).to(self.checkpoint.device)[:, None]
+        labels = torch.ones(points.shape[:2], dtype=torch.int32, device=points.device)
+        with self._cast():
+            logits, ious, _, _ = self._decoder.candidates(image.features, points, labels, None, multimask=True)
+        return logits.float(), ious.float()
+
+    def _encode(self, pixels_g3hw: Tensor) -> Features:
+        if self.checkpoint.device.type == "cpu":
+            pixels_g3hw = pixels_g3hw.contiguous(memory_format=torch.channels_last)
+        with self._cast():
+            features = self._encoder(pixels_g3hw)
+        top = features.top_gchw.float() + self._no_memory_c11
+        return Features(features.s0_gchw.float(), features.s1_gchw.float(), top)
+
+    def _ask(self, image: Embedded, prompt: Prompt, previous: Mapping[int, Segment]) -> Ask:
+        size = self.checkpoint.size // 4
+        if prompt.mask is not None:
+            given = self._square.mask(prompt.mask, image.window)
+            logits = F.interpolate(given, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+            return Ask(prompt.object_id, None, None, (logits * 2 - 1) * MASK_AS_LOGIT)
+        pointed = self._square.points(prompt, image.window)
+        assert pointed is not None  # a prompt without a mask has points or a box, and they lie in the image
+        earlier = previous.get(prompt.object_id)
+        if earlier is None:
+            return Ask(prompt.object_id, *pointed, None)
+        logits = torch.from_numpy(earlier.logits).to(self.checkpoint.device)[None, None]
+        return Ask(prompt.object_id, *pointed, logits.clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT))
+
+    def _decode(self, image: Embedded, group: Sequence[Ask], candidates: bool) -> tuple[Tensor, Tensor]:
+        device, one = self.checkpoint.device, group[0]
+        points = torch.cat([ask.points_1n2 for ask in group if ask.points_1n2 is not None] or [torch.tensor([[PAD]])])
+        none = torch.tensor([[-1]], dtype=torch.int32)
+        labels = torch.cat([ask.labels_1n for ask in group if ask.labels_1n is not None] or [none])
+        if one.points_1n2 is None:
+            points, labels = points.expand(len(group), -1, -1), labels.expand(len(group), -1)
+        given = [ask.previous_11hw for ask in group if ask.previous_11hw is not None]
+        alone = one.labels_1n is not None and one.labels_1n.shape[1] == 1 and not given
+        with self._cast():
+            logits, ious, _, _ = self._decoder.candidates(
+                image.features,
+                points.to(device),
+                labels.to(device),
+                torch.cat(given) if given else None,
+                multimask=candidates or alone,
+            )
+        return logits.float().cpu(), ious.float().cpu()
+
+    def _cast(self) -> torch.autocast:
+        checkpoint = self.checkpoint
+        return torch.autocast(checkpoint.device.type, checkpoint.dtype, enabled=checkpoint.dtype != torch.float32)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ask:
+    """One object's prompt on the model's square."""
+
+    object_id: int
+    points_1n2: Tensor | None
+    labels_1n: Tensor | None
+    previous_11hw: Tensor | None
+
+    @property
+    def kind(self) -> tuple[int, bool]:
+        """Prompts of one kind are decoded together; padding to another's number of points would change the answer."""
+        return (0 if self.labels_1n is None else self.labels_1n.shape[1], self.previous_11hw is not None)
+
+
+def grouped(asked: Sequence[Ask], most: int) -> Iterator[list[Ask]]:
+    """Prompts of one kind, at most so many together."""
+    kinds: dict[tuple[int, bool], list[Ask]] = {}
+    for ask in asked:
+        kinds.setdefault(ask.kind, []).append(ask)
+    for group in kinds.values():
+        for start in range(0, len(group), most):
+            yield group[start : start + most]
+
+
+def _segment(image: Embedded, object_id: int, logits_nhw: Tensor, scores_n: Tensor, candidates: bool) -> Segment:
+    order = [int(n) for n in scores_n.argsort(descending=True, stable=True)]
+    masks = {n: _mask(image, logits_nhw[n]) for n in (order if candidates else order[:1])}
+    best = order[0]
+    listed = tuple(Candidate(masks[n], float(scores_n[n])) for n in order) if candidates else ()
+    logits = np.array(logits_nhw[best].numpy())
+    return Segment(object_id, masks[best], box_of(masks[best]), float(scores_n[best]), logits, listed)
+
+
+def _mask(image: Embedded, logits_hw: Tensor) -> Mask:
+    return pasted(np.array(logits_hw.numpy()), image.window, image.height, image.width)

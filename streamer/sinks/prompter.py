@@ -1,0 +1,113 @@
+"""A sink that points: what a finder sees and no object covers is tracked from then on."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from streamer.channel import Channel, Closed
+from streamer.types import Ack, Box, Finder, Found, Frame, Prompt, Request, Track, TrackResult, Watching
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What of all that is found is tracked, and how often it is looked for."""
+
+    every_s: float = 2.0
+    min_score: float = 0.3
+    min_area: float = 0.0005  # share of the picture, of the box
+    max_area: float = 0.5
+    region: Box | None = None  # in pixels; the centre of a box must lie in it
+    covered: float = 0.3  # share of a box in the boxes of tracked objects above which it is theirs
+    most: int = 16  # objects in all
+
+
+class AutoPrompter:
+    """Looks every so often, or when it is told to; its own thread's time, never the tracker's.
+
+    What is found on one frame is prompted on a later one, by its box. Ids are counted on from the highest seen.
+    """
+
+    def __init__(
+        self,
+        finder: Finder,
+        commands: Channel[Request],
+        choice: Choice | None = None,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._finder = finder
+        self._commands = commands
+        self._choice = choice or Choice()
+        self._clock_s = clock_s
+        self._due_s: float | None = None
+        self._highest = 0
+
+    def now(self) -> None:
+        """Look at the next frame."""
+        self._due_s = None
+
+    def write(self, result: TrackResult) -> None:
+        if isinstance(self._finder, Watching):
+            self._finder.see(result.frame)
+        self._highest = max([self._highest, *(track.object_id for track in result.tracks)])
+        now_s = self._clock_s()
+        if self._due_s is not None and now_s < self._due_s:
+            return
+        self._due_s = now_s + self._choice.every_s
+        chosen = choose(self._finder.find(result.frame), result.frame, result.tracks, self._choice)
+        if not chosen:
+            return
+        prompts = tuple(Prompt(self._highest + n, box=found.box) for n, found in enumerate(chosen, 1))
+        self._highest += len(prompts)
+        for prompt, found in zip(prompts, chosen, strict=True):
+            log.info("object %d: %s found, score %.2f", prompt.object_id, found.label, found.score)
+        with contextlib.suppress(Closed):
+            if not self._commands.offer(Request(prompts, _tell)):
+                log.warning("what was found is not tracked: too many commands wait")
+
+    def close(self) -> None:
+        pass
+
+
+def choose(found: Sequence[Found], frame: Frame, tracks: Sequence[Track], choice: Choice) -> list[Found]:
+    """The surest of what was found that is large enough, in the region, and not covered by a tracked object."""
+    taken: list[Box] = [track.box for track in tracks if track.box is not None and track.state == "tracked"]
+    kept: list[Found] = []
+    for one in sorted(found, key=lambda each: -each.score):
+        if len(tracks) + len(kept) >= choice.most:
+            break
+        if one.score >= choice.min_score and _fits(one.box, frame, choice) and not _covered(one.box, taken, choice):
+            kept.append(one)
+            taken.append(one.box)
+    return kept
+
+
+def _fits(box: Box, frame: Frame, choice: Choice) -> bool:
+    share = _area(box) / (frame.width * frame.height)
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    region = choice.region
+    inside = region is None or (region[0] <= x <= region[2] and region[1] <= y <= region[3])
+    return inside and choice.min_area <= share <= choice.max_area
+
+
+def _covered(box: Box, taken: Sequence[Box], choice: Choice) -> bool:
+    """One box inside another is the same thing, whichever is the larger."""
+    return any(_overlap(box, other) > choice.covered * min(_area(box), _area(other)) for other in taken)
+
+
+def _area(box: Box) -> float:
+    return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def _overlap(a: Box, b: Box) -> float:
+    return _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+
+
+def _tell(ack: Ack) -> None:
+    if ack.error is not None:
+        log.warning("what was found is not tracked: %s", ack.error)
