@@ -50,6 +50,7 @@ def parser() -> argparse.ArgumentParser:
     _keys(commands)
     _bench(commands)
     _segment(commands)
+    _track(commands)
     _export(commands)
     _evaluate(commands)
     add(commands, "doctor", _later("doctor"), "what works on this machine: versions, device, models, sources, sinks")
@@ -197,6 +198,21 @@ def _segment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     below.add_argument(
         "--memory-mb", type=float, default=2048.0, metavar="MB", help="what is computed at a time (2048)"
     )
+
+
+def _track(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(commands, "track", _later("track"), "track objects through a recording, forwards and backwards")
+    below.add_argument("video", metavar="VIDEO", help="a file, or a folder of pictures")
+    below.add_argument(
+        "--prompts", required=True, metavar="FILE.json", help='by frame: {"0": [{"object_id": 1, "box": [...]}]}'
+    )
+    below.add_argument("--out", required=True, metavar="DIR", help="run again with the same one to correct or go on")
+    below.add_argument("--format", default="png,jsonl,mp4", metavar="F[,F]", help="png, jsonl, mp4 (all)")
+    below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
+    below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
+    below.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    below.add_argument("--runtime", default="auto", help=RUNTIMES)
+    _tracking_options(below)
 
 
 def _detector_options(below: argparse.ArgumentParser) -> None:

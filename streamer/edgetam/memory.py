@@ -65,15 +65,17 @@ class ObjectMemory:
         self.recent.clear()
         self.pointers.clear()
 
-    def readable(self, oldest_row: int) -> tuple[list[tuple[int, Tensor]], list[tuple[int, Tensor]]]:
+    def readable(self, oldest_row: int) -> tuple[list[tuple[float, Tensor]], list[tuple[float, Tensor]]]:
         """Memories with their row of the temporal table, and pointers with their age in steps."""
-        memories = [(oldest_row, entry.memory_tc) for entry in self.conditioning]
+        memories: list[tuple[float, Tensor]] = [(oldest_row, entry.memory_tc) for entry in self.conditioning]
         memories += [
             (self.step - entry.step - 1, entry.memory_tc)
             for entry in self.recent
             if self.step - entry.step <= self.capacity.recent
         ]
-        pointers = [(self.step - entry.step, entry.pointer_c) for entry in self.conditioning]
+        pointers: list[tuple[float, Tensor]] = [
+            (self.step - entry.step, entry.pointer_c) for entry in self.conditioning
+        ]
         pointers += [
             (self.step - step, pointer)
             for step, pointer in reversed(self.pointers)
@@ -85,18 +87,23 @@ class ObjectMemory:
 def bank(objects: Sequence[ObjectMemory], oldest_row: int) -> Bank:
     """The memories of several objects side by side, padded where one has fewer than another."""
     read = [memory.readable(oldest_row) for memory in objects]
-    memories, rows, memory_valid = _stack([memories for memories, _ in read])
-    pointers, ages, pointer_valid = _stack([pointers for _, pointers in read])
+    some = objects[0].conditioning[0]
+    memories, rows, memory_valid = _stack([memories for memories, _ in read], torch.zeros_like(some.memory_tc))
+    pointers, ages, pointer_valid = _stack([pointers for _, pointers in read], torch.zeros_like(some.pointer_c))
     padded = not (bool(memory_valid.all()) and bool(pointer_valid.all()))
     return Bank(
-        memories, rows, pointers, ages.float(), memory_valid if padded else None, pointer_valid if padded else None
+        memories,
+        rows.long(),
+        pointers,
+        ages.float(),
+        memory_valid if padded else None,
+        pointer_valid if padded else None,
     )
 
 
-def _stack(lists: list[list[tuple[int, Tensor]]]) -> tuple[Tensor, Tensor, Tensor]:
-    """Values b x n x ..., their numbers b x n, and which are not padding."""
-    longest = max(len(entries) for entries in lists)
-    blank = torch.zeros_like(lists[0][0][1])
+def _stack(lists: list[list[tuple[float, Tensor]]], blank: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Values b x n x ..., their numbers b x n, and which are not padding; n is 1 or more."""
+    longest = max(1, *(len(entries) for entries in lists))
     values = torch.stack(
         [torch.stack([value for _, value in entries] + [blank] * (longest - len(entries))) for entries in lists]
     )

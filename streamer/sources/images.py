@@ -25,7 +25,7 @@ class ImageSource:
         self.live = address.flag("realtime")
         self._loop = address.flag("loop")
         self._fps = address.number("fps", DEFAULT_FPS)
-        self._paths = _pictures(path)
+        self._paths = pictures(path)
         self._closed = False
 
     def __iter__(self) -> Iterator[Frame]:
@@ -46,7 +46,7 @@ class ImageSource:
         self._closed = True
 
 
-def _pictures(path: Path) -> list[Path]:
+def pictures(path: Path) -> list[Path]:
     if path.is_dir():
         found = [entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
     elif path.exists():
