@@ -45,21 +45,23 @@ class Propagation:
         before = self.store.prompts()
         for number in before.keys() - prompts.keys():
             self.store.forget(number)
-            self.store.ask(number, {})
+            self.store.ask(number, {}, {})
         for number, asked in prompts.items():
             now = {frame: described(prompt) for frame, prompt in sorted(asked.items())}
-            self._reconsider(number, before.get(number, {}), now)
-            self.store.ask(number, now)
+            self.store.ask(number, now, self._reconsidered(number, before.get(number, {}), now))
         self.store.commit()
 
-    def _reconsider(self, number: int, before: Mapping[int, str], now: Mapping[int, str]) -> None:
+    def _reconsidered(self, number: int, before: Mapping[int, str], now: Mapping[int, str]) -> dict[int, int]:
+        """Forget what is wrong of one object; returns the first frame that may know of each prompt."""
         changed = [frame for frame in {*before, *now} if before.get(frame) != now.get(frame)]
+        known = self.store.since(number)
         if not changed:
-            return
-        if before and min(changed) > min(before):
-            self.store.forget(number, after=min(changed))
-        else:
+            return known
+        if not before or min(changed) <= min(before):
             self.store.forget(number)
+            return dict.fromkeys(now, -1)
+        self.store.forget(number, after=min(changed))
+        return {frame: min(changed) if frame in changed else known[frame] for frame in now}
 
     def run(self, prompts: Prompts) -> bool:
         """All passes; false where it was stopped."""
@@ -102,7 +104,8 @@ class Propagation:
             there += [number for number, (first, _) in begins.items() if first == frame.index]
             tracks = tracker.track(frame, () if self.exact else asked)
             first_again = [n for n in there if direction == "backwards" and not self.exact and frame.index == start[n]]
-            self.store.put(frame.index, [track for track in tracks if track.object_id not in first_again])
+            found = [track for track in tracks if track.object_id not in first_again]
+            self.store.put(frame.index, found, again=direction == "backwards")
             at = frame.index + step
             self.progress()
         self._keep(tracker, there, direction, at)
@@ -145,11 +148,13 @@ class Propagation:
     def _condition(self, prompts: Prompts) -> None:
         tracker = self._tracker("forwards")
         assert isinstance(tracker, PropagatingTracker)
+        since = {number: self.store.since(number) for number in prompts}
         for index in sorted({frame for asked in prompts.values() for frame in asked}):
             for frame in self.recording.frames(index, index):
                 for number, asked in prompts.items():
                     if index in asked:
-                        self._conditioned.setdefault(number, {})[index] = tracker.condition(frame, asked[index])
+                        conditioned = tracker.condition(frame, asked[index], since[number][index])
+                        self._conditioned.setdefault(number, {})[index] = conditioned
 
     def _marks(self, first: int) -> tuple[int, int]:
         """Where the way forwards leaves what the way backwards begins with."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +16,9 @@ Direction = Literal["forwards", "backwards"]
 FORMAT = 1  # raise it when the tables change
 TABLES = """
 create table if not exists about (name text primary key, value text not null);
-create table if not exists prompts (object integer, frame integer, prompt text not null, primary key (object, frame));
+create table if not exists prompts (
+    object integer, frame integer, prompt text not null, since integer, primary key (object, frame)
+);
 create table if not exists tracks (
     frame integer, object integer, box text, score real, predicted_iou real, state text, rle blob,
     primary key (frame, object)
@@ -67,17 +69,24 @@ class Store:
             found.setdefault(number, {})[frame] = text
         return found
 
-    def ask(self, number: int, prompts: Mapping[int, str]) -> None:
+    def since(self, number: int) -> dict[int, int]:
+        """The first frame that knows of each prompt of an object; -1 for those that were there from the beginning."""
+        return dict(self._db.execute("select frame, since from prompts where object = ?", (number,)).fetchall())
+
+    def ask(self, number: int, prompts: Mapping[int, str], since: Mapping[int, int]) -> None:
         """These are an object's prompts now."""
         self._db.execute("delete from prompts where object = ?", (number,))
-        self._db.executemany("insert into prompts values (?, ?, ?)", [(number, f, text) for f, text in prompts.items()])
+        rows = [(number, frame, text, since[frame]) for frame, text in prompts.items()]
+        self._db.executemany("insert into prompts values (?, ?, ?, ?)", rows)
 
-    def put(self, frame: int, tracks: Sequence[Track]) -> None:
+    def put(self, frame: int, tracks: Sequence[Track], *, again: bool = False) -> None:
+        """Add what was found on a frame; what is there already stays, unless it was found `again`."""
         rows = [
             (frame, t.object_id, json.dumps(t.box), t.score, t.predicted_iou, t.state, encode(t.mask, t.box, "rle"))
             for t in tracks
         ]
-        self._db.executemany("insert or replace into tracks values (?, ?, ?, ?, ?, ?, ?)", rows)
+        verb = "replace" if again else "ignore"
+        self._db.executemany(f"insert or {verb} into tracks values (?, ?, ?, ?, ?, ?, ?)", rows)
 
     def tracks(self, frame: int, size_wh: tuple[int, int]) -> tuple[Track, ...]:
         """What was found on a frame, by id."""
@@ -116,6 +125,3 @@ class Store:
             return
         self._db.execute("delete from tracks where object = ? and frame >= ?", (number, after))
         self._db.execute("delete from kept where object = ? and direction = 'forwards' and frame > ?", (number, after))
-
-    def objects(self) -> Iterator[int]:
-        yield from (row[0] for row in self._db.execute("select distinct object from prompts"))

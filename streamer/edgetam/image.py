@@ -22,7 +22,6 @@ from streamer.types import Prompt
 
 MAX_LOGIT_AS_PROMPT = 32.0  # SAM 2 clamps the logits that it feeds back to this range
 MASK_AS_LOGIT = 10.0  # a mask given by a user, fed back as such
-PAD = (0.0, 0.0)
 # what a square of one pixel takes at most while it is computed, measured as growth of resident memory on `full-random`
 ENCODER_BYTES, DECODER_BYTES = 200, 60
 
@@ -159,35 +158,26 @@ class ImageSegmenter:
         return Features(features.s0_gchw.float(), features.s1_gchw.float(), top)
 
     def _ask(self, image: Embedded, prompt: Prompt, previous: Mapping[int, Segment]) -> Ask:
-        size = self.checkpoint.size // 4
-        if prompt.mask is not None:
+        logits, size = None, self.checkpoint.size // 4
+        if prompt.mask is not None:  # with its own box: a mask alone says little to a decoder
             given = self._square.mask(prompt.mask, image.window)
-            logits = F.interpolate(given, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
-            return Ask(prompt.object_id, None, None, (logits * 2 - 1) * MASK_AS_LOGIT)
+            small = F.interpolate(given, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+            logits, prompt = (small * 2 - 1) * MASK_AS_LOGIT, Prompt(prompt.object_id, box=box_of(prompt.mask))
+        elif (earlier := previous.get(prompt.object_id)) is not None:
+            logits = torch.from_numpy(earlier.logits).to(self.checkpoint.device)[None, None]
+            logits = logits.clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT)
         pointed = self._square.points(prompt, image.window)
-        assert pointed is not None  # a prompt without a mask has points or a box, and they lie in the image
-        earlier = previous.get(prompt.object_id)
-        if earlier is None:
-            return Ask(prompt.object_id, *pointed, None)
-        logits = torch.from_numpy(earlier.logits).to(self.checkpoint.device)[None, None]
-        return Ask(prompt.object_id, *pointed, logits.clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT))
+        assert pointed is not None  # it has points or a box, and they lie in the image
+        return Ask(prompt.object_id, *pointed, logits)
 
     def _decode(self, image: Embedded, group: Sequence[Ask], candidates: bool) -> tuple[Tensor, Tensor]:
-        device, one = self.checkpoint.device, group[0]
-        points = torch.cat([ask.points_1n2 for ask in group if ask.points_1n2 is not None] or [torch.tensor([[PAD]])])
-        none = torch.tensor([[-1]], dtype=torch.int32)
-        labels = torch.cat([ask.labels_1n for ask in group if ask.labels_1n is not None] or [none])
-        if one.points_1n2 is None:
-            points, labels = points.expand(len(group), -1, -1), labels.expand(len(group), -1)
+        points, labels = torch.cat([ask.points_1n2 for ask in group]), torch.cat([ask.labels_1n for ask in group])
         given = [ask.previous_11hw for ask in group if ask.previous_11hw is not None]
-        alone = one.labels_1n is not None and one.labels_1n.shape[1] == 1 and not given
+        previous = torch.cat(given) if given else None
+        ambiguous = labels.shape[1] == 1 and not given
         with self._cast():
             logits, ious, _, _ = self._decoder.candidates(
-                image.features,
-                points.to(device),
-                labels.to(device),
-                torch.cat(given) if given else None,
-                multimask=candidates or alone,
+                image.features, points, labels, previous, multimask=candidates or ambiguous
             )
         return logits.float().cpu(), ious.float().cpu()
 
@@ -201,14 +191,14 @@ class Ask:
     """One object's prompt on the model's square."""
 
     object_id: int
-    points_1n2: Tensor | None
-    labels_1n: Tensor | None
+    points_1n2: Tensor
+    labels_1n: Tensor
     previous_11hw: Tensor | None
 
     @property
     def kind(self) -> tuple[int, bool]:
         """Prompts of one kind are decoded together; padding to another's number of points would change the answer."""
-        return (0 if self.labels_1n is None else self.labels_1n.shape[1], self.previous_11hw is not None)
+        return self.labels_1n.shape[1], self.previous_11hw is not None
 
 
 def grouped(asked: Sequence[Ask], most: int) -> Iterator[list[Ask]]:

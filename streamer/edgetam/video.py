@@ -43,6 +43,7 @@ class Conditioned:
 
     track: Track
     entry: Entry  # its step is the frame's number
+    since: int  # the first frame that knows of it, forwards; -1: all do, both ways
 
 
 @dataclass(slots=True, eq=False)
@@ -97,12 +98,12 @@ class PropagatingTracker(PassTracker):
         self._pointer_scale = (most - 1) / max(1, min(count, most) - 1)
         self._conditioned: dict[int, Mapping[int, Conditioned]] = {}
 
-    def condition(self, frame: Frame, prompt: Prompt) -> Conditioned:
+    def condition(self, frame: Frame, prompt: Prompt, since: int = -1) -> Conditioned:
         """A prompt by itself, without any memory."""
         alone = StreamingTracker(self.checkpoint, self.rules, self.runtime)
         (track,) = alone.track(frame, [prompt])
         entry = alone._objects[prompt.object_id].memory.conditioning[0]
-        return Conditioned(track, Entry(frame.index, entry.memory_tc, entry.pointer_c))
+        return Conditioned(track, Entry(frame.index, entry.memory_tc, entry.pointer_c), since)
 
     def begin(self, object_id: int, conditioned: Mapping[int, Conditioned], seeds: Sequence[bytes] = ()) -> None:
         """Track an object that is conditioned on these frames.
@@ -113,8 +114,6 @@ class PropagatingTracker(PassTracker):
         self._objects.setdefault(object_id, TrackedObject(self._empty_memory(), None))
         self._conditioned[object_id] = conditioned
         memory = self._objects[object_id].memory
-        entries = [Entry(self._step_of(i), c.entry.memory_tc, c.entry.pointer_c) for i, c in conditioned.items()]
-        memory.conditioning[:] = entries
         if not seeds:
             return
         near, far = (
@@ -133,14 +132,22 @@ class PropagatingTracker(PassTracker):
             for number in everybody
             if frame.index in self._conditioned[number]
         }
-        for tracked in everybody.values():
+        for number, tracked in everybody.items():
             tracked.memory.step = self._step_of(frame.index)
+            tracked.memory.conditioning[:] = self._known(number, frame.index)
         self._objects = {number: tracked for number, tracked in everybody.items() if number not in settled}
         try:
             found = {track.object_id: track for track in super().track(frame)}
         finally:
             self._objects = everybody
         return tuple((settled | found)[number] for number in everybody)
+
+    def _known(self, number: int, index: int) -> list[Entry]:
+        """The conditioning frames that a frame may know of."""
+        known = [
+            c for c in self._conditioned[number].values() if c.since < 0 or (c.since <= index and not self._backwards)
+        ]
+        return [Entry(self._step_of(c.entry.step), c.entry.memory_tc, c.entry.pointer_c) for c in known]
 
     def _step_of(self, index: int) -> int:
         return self._last - index if self._backwards else index
