@@ -3,6 +3,7 @@
 from streamer.errors import CommandError, StreamerError, UsageError
 from streamer.types import (
     Command,
+    Find,
     Frame,
     Pause,
     Prompt,
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Command",
     "CommandError",
+    "Find",
     "Frame",
     "Pause",
     "Prompt",

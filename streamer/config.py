@@ -69,6 +69,26 @@ class PromptSettings(Section):
     mask: Path | None = Field(None, description="a picture of the frame's size; what is not black is the object")
 
 
+class FindSettings(Section):
+    """What is tracked without anybody pointing at it."""
+
+    by: str = Field(
+        description="automatic (EdgeTAM's own masks), motion (a fixed camera), or a detector's id or folder"
+    )
+    labels: tuple[str, ...] = Field((), description="of a detector: only these; a zero-shot detector needs them")
+    every_s: float = Field(2.0, ge=0, description="seconds between looks")
+    min_score: float | None = Field(
+        None, ge=0, le=1, description="unset: 0.7 predicted IoU, 0.3 of a detector, 0.2 of a box that moves"
+    )
+    min_area: float = Field(0.0005, ge=0, le=1, description="share of the picture, of the box")
+    max_area: float = Field(0.5, gt=0, le=1)
+    region: tuple[float, float, float, float] | None = Field(
+        None, description="x0, y0, x1, y1 in pixels; a box counts whose centre lies in it"
+    )
+    covered: float = Field(0.3, ge=0, le=1, description="share of a box in a tracked object's above which it is that")
+    most: int = Field(16, ge=1, le=1024, description="objects in all")
+
+
 class KeySettings(Section):
     secret: Path = Field(description="this side's secret key, from `streamer keys new NAME`")
     clients: Path = Field(description="the folder with the .key files of those who may connect")
@@ -81,6 +101,7 @@ class Settings(Section):
     model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
     tracking: TrackingSettings = Field(default_factory=lambda: TrackingSettings.model_validate({}))
     prompts: tuple[PromptSettings, ...] = ()
+    find: FindSettings | None = None
     sinks: tuple[str, ...] = ()
     control: str | None = Field(None, description="where commands are taken, such as tcp://127.0.0.1:5556")
     keys: KeySettings | None = Field(None, description="needed where other machines may connect")
@@ -152,6 +173,7 @@ def _known(parents: list[str]) -> list[str]:
         "model": ModelSettings,
         "tracking": TrackingSettings,
         "prompts": PromptSettings,
+        "find": FindSettings,
     }
     section = sections.get(parents[0], Settings) if parents else Settings
     return list(section.model_fields)

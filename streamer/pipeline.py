@@ -19,9 +19,11 @@ from streamer.metrics import Meter
 from streamer.types import (
     Ack,
     Command,
+    Find,
     Frame,
     Notified,
     Pause,
+    Prompting,
     Request,
     Resume,
     Sink,
@@ -53,7 +55,8 @@ class Limits:
 class Pipeline:
     """One source through one tracker to any number of sinks.
 
-    `first` takes effect on the first frame; what arrives in `commands` on the frame that is tracked next.
+    `first` takes effect on the first frame; what arrives in `commands`, a channel that sinks may share, on the frame
+    that is tracked next.
     """
 
     def __init__(
@@ -64,15 +67,17 @@ class Pipeline:
         *,
         first: Sequence[Command] = (),
         limits: Limits = Limits(),
+        commands: Channel[Request] | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.source = source
         self.tracker = tracker
         self.sinks = dict(sinks)
+        self._finders = [sink for sink in self.sinks.values() if isinstance(sink, Prompting)]
         self.limits = limits
         self.meter = Meter()
         self.captured = 0
-        self.commands: Channel[Request] = Channel(COMMAND_DEPTH)
+        self.commands: Channel[Request] = Channel(COMMAND_DEPTH) if commands is None else commands
         self._first = tuple(first)
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
@@ -204,7 +209,10 @@ class Pipeline:
         commands = (*first, *(command for request in accepted for command in request.commands))
         self._paused = paused(self._paused, commands)
         started_ns = self._clock_ns()
-        tracks = () if self._paused else self.tracker.track(frame, [c for c in commands if not _switches(c)])
+        if any(isinstance(command, Find) for command in commands):
+            for finder in self._finders:
+                finder.now()
+        tracks = () if self._paused else self.tracker.track(frame, _tracking(commands))
         tracked_ns = self._clock_ns()
         for request in accepted:
             request.reply(Ack(index=frame.index, epoch=frame.epoch))
@@ -237,7 +245,9 @@ class Pipeline:
             try:
                 if paused(self._paused, (*before, *request.commands)) and not all(map(_switches, request.commands)):
                     raise CommandError("tracking is paused; send resume first")
-                self.tracker.check(frame, [c for c in (*before, *request.commands) if not _switches(c)])
+                if not self._finders and any(isinstance(command, Find) for command in request.commands):
+                    raise CommandError("this run has nothing that finds objects; start it with --find")
+                self.tracker.check(frame, _tracking((*before, *request.commands)))
             except CommandError as error:
                 request.reply(Ack(error=str(error)))
                 continue
@@ -257,6 +267,11 @@ def _join(threads: Sequence[threading.Thread], grace_s: float) -> None:
     for thread in threads:
         while thread.is_alive() and time.monotonic() < deadline:
             thread.join(SLICE_S)
+
+
+def _tracking(commands: Sequence[Command]) -> list[Command]:
+    """Those that are for the tracker."""
+    return [command for command in commands if not isinstance(command, Pause | Resume | Find)]
 
 
 def _switches(command: Command) -> bool:

@@ -188,7 +188,12 @@ class Resume:
     """Track again after Pause."""
 
 
-Command = Prompt | Remove | Reset | Pause | Resume
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Look for new objects now, where the run has a finder."""
+
+
+Command = Prompt | Remove | Reset | Pause | Resume | Find
 
 
 def check_id(object_id: int) -> None:
@@ -307,6 +312,13 @@ class Sink(Protocol):
     def write(self, result: TrackResult) -> None: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class Prompting(Protocol):
+    """A sink that looks for new objects, and may be told to do so now. `now` may be called from any thread."""
+
+    def now(self) -> None: ...
 
 
 @runtime_checkable

@@ -12,7 +12,7 @@ import numpy as np
 
 from streamer.errors import CommandError, WireError
 from streamer.masks import CODECS, Codec, Mask, PixelBox, decode, encode
-from streamer.types import Ack, Command, Pause, Prompt, Remove, Reset, Resume, SourceEvent, State, TrackResult
+from streamer.types import Ack, Command, Find, Pause, Prompt, Remove, Reset, Resume, SourceEvent, State, TrackResult
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20
@@ -20,7 +20,12 @@ MAX_COMMAND = 4 << 20  # a full-HD mask is some kilobytes; nothing honest comes 
 MAX_COMMANDS = 64
 MAX_SIDE = 16384
 
-PLAIN_VERBS: dict[str, type[Reset | Pause | Resume]] = {"reset": Reset, "pause": Pause, "resume": Resume}
+PLAIN_VERBS: dict[str, type[Reset | Pause | Resume | Find]] = {
+    "reset": Reset,
+    "pause": Pause,
+    "resume": Resume,
+    "find": Find,
+}
 PROMPT_FIELDS = {"verb", "object_id", "points", "labels", "box", "mask", "mode"}
 
 
@@ -228,6 +233,8 @@ def _command_fields(command: Command) -> dict[str, Any]:
             return {"verb": "pause"}
         case Resume():
             return {"verb": "resume"}
+        case Find():
+            return {"verb": "find"}
 
 
 def unpack_request(data: bytes) -> tuple[Command, ...] | None:
@@ -261,11 +268,11 @@ def _command(entry: object) -> Command:
         case "remove":
             _only(entry, {"verb", "object_id"})
             return Remove(entry.get("object_id"))  # type: ignore[arg-type] # Remove checks it
-        case "reset" | "pause" | "resume":
+        case "reset" | "pause" | "resume" | "find":
             _only(entry, {"verb"})
             return PLAIN_VERBS[verb]()
         case _:
-            raise CommandError(f"unknown verb {verb!r:.40}; known: prompt, remove, reset, pause, resume, status")
+            raise CommandError(f"unknown verb {verb!r:.40}; known: prompt, remove, reset, pause, resume, find, status")
 
 
 def _only(entry: Mapping[str, Any], known: set[str]) -> None:

@@ -86,6 +86,11 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below.add_argument(
         "--sink", action="append", default=[], metavar="URI", help="FILE.mp4, zmq:tcp://127.0.0.1:5555, ..."
     )
+    below.add_argument(
+        "--find", "--detect", metavar="HOW", help="track what is found: automatic, motion, or a detector's id or folder"
+    )
+    below.add_argument("--labels", metavar="A,B", help="--find: only these; a zero-shot detector needs them")
+    below.add_argument("--every", type=float, metavar="S", help="--find: seconds between looks (2)")
     below.add_argument("--control", metavar="ENDPOINT", help="take commands here, such as tcp://127.0.0.1:5556")
     below.add_argument("--keys", metavar="NAME.secret", help="this side's secret key, for connections from elsewhere")
     below.add_argument("--clients", metavar="FOLDER", help="with the .key files of those who may connect")
@@ -140,6 +145,7 @@ def _talk(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
         ("reset", "stop tracking all objects"),
         ("pause", "let frames pass untracked"),
         ("resume", "track again"),
+        ("find", "look for new objects now, in a run with --find"),
         ("status", "what a running pipeline says of itself"),
     ):
         below = add(commands, name, _later("talk", "verb"), summary)

@@ -19,11 +19,12 @@ from streamer.control import controlled
 from streamer.edgetam import open_tracker
 from streamer.keys import ServerKeys, server_keys
 from streamer.metrics import resident_mb
-from streamer.pipeline import Limits, Pipeline, stopped_by_signals
+from streamer.pipeline import COMMAND_DEPTH, Limits, Pipeline, stopped_by_signals
 from streamer.sinks import open_sink
+from streamer.sinks.prompter import AutoPrompter, Choice
 from streamer.sources import open_watched
 from streamer.sources.watch import Watch
-from streamer.types import Sink, Source
+from streamer.types import Finder, Request, Sink, Source
 from streamer.uris import redact
 
 log = logging.getLogger("streamer")
@@ -39,7 +40,11 @@ def run(given: argparse.Namespace) -> int:
         keys = None if settings.keys is None else server_keys(settings.keys.secret, settings.keys.clients)
         sinks = open_sinks(settings.sinks, opened, keys)
         tracker = tracker_of(settings)
-        pipeline = Pipeline(source, tracker, sinks, first=first, limits=Limits(settings.frames, settings.seconds))
+        commands: Channel[Request] = Channel(COMMAND_DEPTH)
+        if settings.find is not None:
+            sinks["find"] = prompter(settings.find, settings.model, commands)
+        limits = Limits(settings.frames, settings.seconds)
+        pipeline = Pipeline(source, tracker, sinks, first=first, limits=limits, commands=commands)
         model = tracker.describe()
         log.info(
             "model %s, %d x %d, %s on %s, %s", *(model[k] for k in ("id", "size", "size", "runtime", "device", "dtype"))
@@ -72,6 +77,9 @@ def overrides(given: argparse.Namespace) -> dict[str, Any]:
     keys = {"secret": given.keys, "clients": given.clients}
     if any(value is not None for value in keys.values()):
         changed["keys"] = {key: value for key, value in keys.items() if value is not None}
+    found = {"by": given.find, "labels": given.labels and given.labels.split(","), "every_s": given.every}
+    if any(value is not None for value in found.values()):
+        changed["find"] = {key: value for key, value in found.items() if value is not None}
     if given.sink:
         changed["sinks"] = given.sink
     for name in ("control", "seconds", "frames"):
@@ -92,6 +100,35 @@ def tracker_of(settings: config.Settings) -> Any:
     return open_tracker(
         model.id, size=model.size, device=model.device, runtime=model.runtime, rules=Rules(**rules.model_dump())
     )
+
+
+def prompter(settings: config.FindSettings, model: config.ModelSettings, commands: Channel[Request]) -> AutoPrompter:
+    """What finds objects by itself; raises ModelError or UsageError."""
+    min_score = {"automatic": 0.7, "motion": 0.2}.get(settings.by, 0.3)
+    if settings.min_score is None:
+        settings = settings.model_copy(update={"min_score": min_score})
+    names = ("every_s", "min_score", "min_area", "max_area", "region", "covered", "most")
+    choice = Choice(**{name: getattr(settings, name) for name in names})
+    return AutoPrompter(finder_of(settings, model), commands, choice)
+
+
+def finder_of(settings: config.FindSettings, model: config.ModelSettings) -> Finder:
+    match settings.by:
+        case "motion":
+            from streamer.motion import Motion
+
+            return Motion()
+        case "automatic":
+            from streamer.edgetam import open_segmenter
+            from streamer.edgetam.automatic import AutomaticMasks, Grid
+            from streamer.edgetam.finders import AutomaticFinder
+
+            grid = Grid(points_per_side=16, predicted_iou=settings.min_score or 0.0, stability=0.8)
+            return AutomaticFinder(AutomaticMasks(open_segmenter(model.id, model.size, model.device), grid))
+        case detector:
+            from streamer.edgetam.finders import Detector
+
+            return Detector(detector, settings.labels, threshold=settings.min_score or 0.0)
 
 
 def truth_of(source: Source) -> Any:

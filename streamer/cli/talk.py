@@ -12,7 +12,7 @@ from streamer.bus import CommandClient, NothingFresh, Subscriber
 from streamer.cli import prompts
 from streamer.errors import UsageError
 from streamer.keys import ClientKeys, client_keys, create
-from streamer.types import Ack, Command, Pause, Remove, Reset, Resume
+from streamer.types import Ack, Command, Find, Pause, Remove, Reset, Resume
 from streamer.wire import Message
 
 
@@ -91,12 +91,12 @@ def remove(given: argparse.Namespace) -> int:
 
 
 def verb(given: argparse.Namespace) -> int:
-    """Reset, pause, resume and status."""
+    """Reset, pause, resume, find and status."""
     if given.verb == "status":
         with CommandClient(given.endpoint, keys=keys_of(given)) as client:
             _show(given, client.status())
         return 0
-    verbs: dict[str, Command] = {"reset": Reset(), "pause": Pause(), "resume": Resume()}
+    verbs: dict[str, Command] = {"reset": Reset(), "pause": Pause(), "resume": Resume(), "find": Find()}
     return _send(given, verbs[given.verb])
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.edgetam.automatic import AutomaticMasks
+from streamer.edgetam.weights import quiet
 from streamer.errors import ModelError, UsageError
 from streamer.types import Found, Frame
 
@@ -46,7 +47,8 @@ class Detector:
                 raise ModelError(f"detector {model!r}: a {config.model_type} model detects no objects")
             self._asks = config.model_type in ZERO_SHOT
             task = "zero-shot-object-detection" if self._asks else "object-detection"
-            self._pipeline: Any = pipeline(task, model=model, device=device)
+            with quiet():
+                self._pipeline: Any = pipeline(task, model=model, device=device)
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(f"detector {model!r} cannot be loaded: {str(error).splitlines()[0]}") from error
         known = sorted(set(config.id2label.values()))

@@ -45,7 +45,7 @@ def load(name: str, *, size: int | None = None, device: str = "auto", merge: boo
     Raises ModelError naming the model and the remedy.
     """
     chosen = choose_device(device)
-    with _quiet():
+    with quiet():
         if name == FULL_RANDOM:
             model, mean, std = full_random(size or FULL_SIZE), IMAGENET_MEAN, IMAGENET_STD
         else:
@@ -168,7 +168,7 @@ def _explain(name: str, folder: Path, error: Exception) -> str:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """transformers announces every load with bars and warnings; errors still come as exceptions."""
     from transformers.utils import logging
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamer.channel import Channel, Closed
@@ -30,40 +29,39 @@ class Choice:
 class AutoPrompter:
     """Looks every so often, or when it is told to; its own thread's time, never the tracker's.
 
-    What is found on one frame is prompted on a later one, by its box. Ids are counted on from the highest seen.
+    What is found on one frame is prompted on a later one, by its box. Ids are counted on from the highest seen. Seconds
+    are those of the stream.
     """
 
-    def __init__(
-        self,
-        finder: Finder,
-        commands: Channel[Request],
-        choice: Choice | None = None,
-        clock_s: Callable[[], float] = time.monotonic,
-    ) -> None:
+    def __init__(self, finder: Finder, commands: Channel[Request], choice: Choice | None = None) -> None:
         self._finder = finder
         self._commands = commands
         self._choice = choice or Choice()
-        self._clock_s = clock_s
-        self._due_s: float | None = None
+        self._looked_s: float | None = None
         self._highest = 0
+        self._waiting: dict[int, Box] = {}  # prompted, and not among the tracks yet
 
     def now(self) -> None:
         """Look at the next frame."""
-        self._due_s = None
+        self._looked_s = None
 
     def write(self, result: TrackResult) -> None:
         if isinstance(self._finder, Watching):
             self._finder.see(result.frame)
-        self._highest = max([self._highest, *(track.object_id for track in result.tracks)])
-        now_s = self._clock_s()
-        if self._due_s is not None and now_s < self._due_s:
+        there = {track.object_id for track in result.tracks}
+        self._highest = max(self._highest, *there, 0)
+        self._waiting = {number: box for number, box in self._waiting.items() if number not in there}
+        frame = result.frame
+        now_s = frame.captured_ns / 1e9 if frame.pts_s is None else frame.pts_s
+        if self._looked_s is not None and 0 <= now_s - self._looked_s < self._choice.every_s:
             return
-        self._due_s = now_s + self._choice.every_s
-        chosen = choose(self._finder.find(result.frame), result.frame, result.tracks, self._choice)
+        self._looked_s = now_s
+        chosen = choose(self._finder.find(frame), frame, result.tracks, self._choice, list(self._waiting.values()))
         if not chosen:
             return
         prompts = tuple(Prompt(self._highest + n, box=found.box) for n, found in enumerate(chosen, 1))
         self._highest += len(prompts)
+        self._waiting |= {n: found.box for n, found in enumerate(chosen, self._highest - len(prompts) + 1)}
         for prompt, found in zip(prompts, chosen, strict=True):
             log.info("object %d: %s found, score %.2f", prompt.object_id, found.label, found.score)
         with contextlib.suppress(Closed):
@@ -74,12 +72,18 @@ class AutoPrompter:
         pass
 
 
-def choose(found: Sequence[Found], frame: Frame, tracks: Sequence[Track], choice: Choice) -> list[Found]:
-    """The surest of what was found that is large enough, in the region, and not covered by a tracked object."""
-    taken: list[Box] = [track.box for track in tracks if track.box is not None and track.state == "tracked"]
+def choose(
+    found: Sequence[Found], frame: Frame, tracks: Sequence[Track], choice: Choice, waiting: Sequence[Box] = ()
+) -> list[Found]:
+    """The surest of what was found that is large enough, in the region, and not covered by a tracked object.
+
+    Nor by one in `waiting`, which will be tracked soon.
+    """
+    boxes = [track.box for track in tracks if track.box is not None and track.state == "tracked"]
+    taken: list[Box] = [*boxes, *waiting]
     kept: list[Found] = []
     for one in sorted(found, key=lambda each: -each.score):
-        if len(tracks) + len(kept) >= choice.most:
+        if len(tracks) + len(waiting) + len(kept) >= choice.most:
             break
         if one.score >= choice.min_score and _fits(one.box, frame, choice) and not _covered(one.box, taken, choice):
             kept.append(one)
