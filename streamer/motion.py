@@ -11,7 +11,7 @@ from streamer.types import Found, Frame
 
 WIDTH = 320  # pixels that are looked at: motion needs no more, and this keeps up with any camera
 HISTORY_FRAMES = 300  # after so many a thing that stands still is background
-WARM_UP_FRAMES = 15  # until the background is known
+WARM_UP_FRAMES = 60  # until the background is known, and what moved at first is no part of it
 SHADOW = 127  # OpenCV's mark for a shadow, which is no thing
 
 

@@ -12,7 +12,7 @@ from streamer.motion import WARM_UP_FRAMES, Motion
 from streamer.pipeline import Pipeline
 from streamer.sinks import NullSink
 from streamer.sinks.prompter import AutoPrompter, Choice, choose
-from streamer.types import Find, Found, Frame, Request, Track, TrackResult
+from streamer.types import Ack, Find, Found, Frame, Request, Track, TrackResult
 from tests.fakes import FakeSource, FakeTracker
 
 
@@ -74,6 +74,15 @@ def test_what_was_prompted_and_is_not_tracked_yet_is_not_prompted_again():
     for tracks in ((), (), (tracked(1, (60, 10, 90, 40)),)):  # at last it is tracked, and has gone elsewhere
         prompter.write(TrackResult(blank(), tracks))
     assert [request.commands[0].object_id for request in commands.drain()] == [1, 2]
+
+
+def test_what_was_refused_may_be_found_again():
+    commands = Channel(4)
+    prompter = AutoPrompter(Planted(Found((10, 10, 40, 40), 0.9)), commands, Choice(every_s=0))
+    for _ in range(2):
+        prompter.write(TrackResult(blank(), ()))
+        (request,) = commands.drain()
+        request.reply(Ack(error="too many objects"))
 
 
 @pytest.mark.parametrize(

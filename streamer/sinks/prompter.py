@@ -38,6 +38,7 @@ class AutoPrompter:
         self._commands = commands
         self._choice = choice or Choice()
         self._looked_s: float | None = None
+        self._answers: Channel[Ack] = Channel(16, lossy=True)
         self._highest = 0
         self._waiting: dict[int, Box] = {}  # prompted, and not among the tracks yet
 
@@ -50,6 +51,10 @@ class AutoPrompter:
             self._finder.see(result.frame)
         there = {track.object_id for track in result.tracks}
         self._highest = max(self._highest, *there, 0)
+        for ack in self._answers.drain():
+            if ack.error is not None:
+                log.warning("what was found is not tracked: %s", ack.error)
+                self._waiting.clear()
         self._waiting = {number: box for number, box in self._waiting.items() if number not in there}
         frame = result.frame
         now_s = frame.captured_ns / 1e9 if frame.pts_s is None else frame.pts_s
@@ -65,8 +70,9 @@ class AutoPrompter:
         for prompt, found in zip(prompts, chosen, strict=True):
             log.info("object %d: %s found, score %.2f", prompt.object_id, found.label, found.score)
         with contextlib.suppress(Closed):
-            if not self._commands.offer(Request(prompts, _tell)):
+            if not self._commands.offer(Request(prompts, self._answers.put)):
                 log.warning("what was found is not tracked: too many commands wait")
+                self._waiting.clear()
 
     def close(self) -> None:
         pass
@@ -110,8 +116,3 @@ def _area(box: Box) -> float:
 
 def _overlap(a: Box, b: Box) -> float:
     return _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
-
-
-def _tell(ack: Ack) -> None:
-    if ack.error is not None:
-        log.warning("what was found is not tracked: %s", ack.error)
