@@ -112,11 +112,11 @@ def test_of_two_finds_of_one_thing_the_surer_is_taken_and_never_too_many():
 def test_motion_finds_what_moves_and_not_what_stands():
     motion = Motion()
     for index in range(WARM_UP_FRAMES + 20):
-        frame = drawn(index, 10 + 3 * index)
+        frame = drawn(index, 10 + index)
         motion.see(frame)
     found = motion.find(frame)
     (x0, _, x1, _) = found[0].box
-    assert x0 - 12 <= 10 + 3 * index <= x1
+    assert x0 - 12 <= 10 + index <= x1
     for index in range(400):
         motion.see(drawn(index, 100))
     assert motion.find(drawn(0, 100)) == []
