@@ -115,8 +115,9 @@ def test_motion_finds_what_moves_and_not_what_stands():
         frame = drawn(index, 10 + index)
         motion.see(frame)
     found = motion.find(frame)
-    (x0, _, x1, _) = found[0].box
-    assert x0 - 12 <= 10 + index <= x1
+    (x0, y0, x1, y1) = found[0].box
+    assert 10 + index - 12 <= x0 < x1 <= 10 + index + 42
+    assert 40 - 12 <= y0 < y1 <= 60 + 12
     for index in range(400):
         motion.see(drawn(index, 100))
     assert motion.find(drawn(0, 100)) == []
