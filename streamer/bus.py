@@ -37,6 +37,7 @@ SEND_HIGH_WATER = 8  # messages kept for a slow subscriber: a burst fits, and it
 POLL_MS = 10  # how late an acknowledgement may be noticed
 IDLE_POLL_MS = 100
 DOMAIN = "streamer"  # of authentication
+RATE, BURST = 100.0, 200.0  # requests a second that are looked at, and how many at once; a person sends ten
 UNANSWERED_S = 10.0  # a request that no frame has answered for so long gets an interim answer
 
 PICTURES: dict[str, Literal["plain", "drawn"]] = {"frames": "plain", "overlay": "drawn"}
@@ -280,6 +281,23 @@ class Subscriber:
         self.close()
 
 
+class Allowance:
+    """So much a second on average, so much at once; who is over it waits. Time is in seconds."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._left, self._at_s = burst, 0.0
+
+    def take(self, now_s: float) -> bool:
+        """One more, if there is one left."""
+        self._left = min(self._burst, self._left + (now_s - self._at_s) * self._rate)
+        self._at_s = now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
 class CommandServer:
     """Takes requests for one pipeline and answers each when a frame has taken them. `serve` runs in one thread."""
 
@@ -290,6 +308,7 @@ class CommandServer:
         self.endpoint = self._server.endpoint
         self._answers: Channel[tuple[tuple[bytes, ...], bytes]] = Channel(1024, lossy=True)
         self._waiting: dict[tuple[bytes, ...], float] = {}
+        self._allowance = Allowance(RATE, BURST)
 
     def serve(self, commands: Channel[Request], status: Callable[[], Mapping[str, Any]], stop: Channel[None]) -> None:
         """Pass requests on until `stop` is closed."""
@@ -308,6 +327,9 @@ class CommandServer:
     ) -> None:
         *envelope, body = parts
         route = tuple(envelope)
+        if not self._allowance.take(time.monotonic()):
+            self._reply(route, pack_ack(Ack(error=f"more than {RATE:g} requests a second; send fewer")))
+            return
         try:
             asked = unpack_request(body)
             if asked is None:

@@ -49,6 +49,8 @@ class TrackingSettings(Section):
     across_gap: Literal["keep", "keep_prompted", "restart"] = Field(
         "keep_prompted", description="what is remembered of objects when the source has a gap or jumps"
     )
+    exact: bool = Field(False, description="transformers' documented loop and nothing else; also --exact")
+    previous_logits: bool = Field(True, description="a refinement starts from the mask just found on the same frame")
     robust: bool | None = Field(
         None, description="do what follows, beyond transformers' loop; null: with a model input of 384 pixels or less"
     )
@@ -58,6 +60,8 @@ class TrackingSettings(Section):
     remember_above: float = Field(
         0.0, ge=0, le=1, description="predicted IoU below which a frame is not remembered, unless the object is hidden"
     )
+    remember_hidden: bool = Field(True, description="remember frames on which an object is not seen")
+    anchors: int = Field(0, ge=0, le=16, description="sure frames of usual size that stay remembered (DAM4SAM)")
 
 
 class PromptSettings(Section):
@@ -105,6 +109,7 @@ class Settings(Section):
     sinks: tuple[str, ...] = ()
     control: str | None = Field(None, description="where commands are taken, such as tcp://127.0.0.1:5556")
     keys: KeySettings | None = Field(None, description="needed where other machines may connect")
+    state: Path | None = Field(None, description="a file that objects survive a restart in")
     seconds: float | None = Field(None, gt=0)
     frames: int | None = Field(None, gt=0)
 
@@ -121,7 +126,7 @@ def load(path: Path | None, overrides: dict[str, Any]) -> Settings:
 
 def tracking_of(pairs: Sequence[str], *, exact: bool) -> dict[str, Any]:
     """The tracking settings of KEY=VALUE pairs, not yet checked; raises UsageError for what is no pair."""
-    given: dict[str, Any] = {"robust": False} if exact else {}
+    given: dict[str, Any] = {"exact": True} if exact else {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:

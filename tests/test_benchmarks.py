@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from streamer.benchmarks import engine, live, original
+from streamer.benchmarks import engine, live, original, recorded
 from streamer.cli import main
 from streamer.errors import StreamerError
 
@@ -39,6 +39,14 @@ def test_a_crowd_comes_and_goes():
     figures = live.crowd("nano", 12, 3)
     assert (figures["frames"], figures["most_objects"]) == (12, 3)
     assert figures["rss_mb"]["end"] > 100
+
+
+def test_stills_and_recordings_are_measured():
+    stills, film = recorded.image("nano", 2), recorded.video("nano", 60)
+    assert stills["batch_to_single_lowest_iou"] >= 0.999
+    assert 0 < stills["further_to_first"] < 1
+    assert (film["frames"], film["objects"]) == (60, 2)
+    assert film["rss_mb"]["end"] > 100
 
 
 def test_the_original_code_is_named_where_it_is_not_installed(monkeypatch, capsys):

@@ -12,8 +12,8 @@ from streamer.errors import SinkError, UsageError
 from streamer.sinks import PUSH_FORMATS, open_sink
 from streamer.sinks.push import PushSink
 from streamer.sinks.retried import RetriedSink
-from streamer.types import Sink
-from tests.fakes import ListSink, result
+from streamer.types import Sink, TrackResult
+from tests.fakes import ListSink, picture, result
 
 
 def timed(index, **options):
@@ -224,3 +224,59 @@ def play_until_broken(path):
     except av.error.FFmpegError:
         pass
     return count
+
+
+def playable(path):
+    with av.open(str(path)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+def shown(index, fps=10.0):
+    at_ns = int(index / fps * 1e9)
+    return TrackResult(replace(picture(index), captured_ns=at_ns, wall_ns=1_700_000_000_000_000_000 + at_ns), ())
+
+
+def test_a_recording_in_parts_loses_no_frame_and_keeps_the_newest(tmp_path):
+    sink = open_sink(f"{tmp_path}/run.mp4?every=2&keep=3")
+    for index in range(95):
+        sink.write(shown(index))
+    sink.close()
+    parts = sorted(tmp_path.iterdir())
+    assert [playable(part) for part in parts] == [20, 20, 15]
+    assert all(part.name.startswith("run-20231114-") or part.name.startswith("run-20231115-") for part in parts)
+
+
+def test_a_part_ends_when_it_is_large(tmp_path):
+    sink = open_sink(f"{tmp_path}/run.jsonl?mb=0.002")
+    for index in range(120):
+        sink.write(shown(index))
+    sink.close()
+    lines = [line for part in sorted(tmp_path.iterdir()) for line in part.read_text().splitlines()]
+    assert len(list(tmp_path.iterdir())) > 2
+    assert sorted(json.loads(line)["index"] for line in lines) == list(range(120))
+
+
+def test_a_sink_that_is_not_required_goes_on_in_a_new_file(tmp_path, caplog):
+    sink = open_sink(f"{tmp_path}/run.jsonl?required=0")
+    now = [0.0]
+    sink._clock = lambda: now[0]
+    sink.write(shown(0))
+    sink._sink._file.close()
+    sink._sink._file = open("/dev/full", "wb", buffering=0)  # noqa: PTH123, SIM115
+    sink.write(shown(1))
+    sink.write(shown(2))
+    now[0] = 2.0
+    sink.write(shown(3))
+    sink.close()
+    assert "No space left" in caplog.text
+    assert [len(path.read_text().splitlines()) for path in sorted(tmp_path.iterdir())] == [1, 1]
+    assert sink.left_out == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [("evry=2", "unknown option 'evry'"), ("every=0", "every=0 is more than 0"), ("keep=3", "give every=SECONDS")],
+)
+def test_an_option_of_a_recording_that_makes_no_sense_is_refused(tmp_path, options, message):
+    with pytest.raises(UsageError, match=message):
+        open_sink(f"{tmp_path}/run.mp4?{options}")

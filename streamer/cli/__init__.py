@@ -94,6 +94,7 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below.add_argument("--control", metavar="ENDPOINT", help="take commands here, such as tcp://127.0.0.1:5556")
     below.add_argument("--keys", metavar="NAME.secret", help="this side's secret key, for connections from elsewhere")
     below.add_argument("--clients", metavar="FOLDER", help="with the .key files of those who may connect")
+    below.add_argument("--state", metavar="FILE", help="write objects there, and go on with those that are in it")
     below.add_argument("--seconds", type=float, metavar="S", help="end after so long")
     below.add_argument("--frames", type=int, metavar="N", help="end after so many tracked frames")
 
@@ -166,9 +167,9 @@ def _keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 
 
 def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    summary = "measure: the engine beside transformers' loop, pipeline overhead, memory growth, many objects, age"
+    summary = "measure: the engine beside transformers' loop, the live path, stills and recordings"
     below = add(commands, "bench", _later("bench"), summary)
-    below.add_argument("what", choices=("engine", "pipeline", "memory", "crowd", "age"))
+    below.add_argument("what", choices=("engine", "pipeline", "memory", "crowd", "age", "image", "video"))
     below.add_argument("--model", default="nano", metavar="M")
     below.add_argument("--frames", type=int, metavar="N")
     below.add_argument("--objects", metavar="N[,N...]", help="several numbers for engine")

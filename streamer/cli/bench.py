@@ -14,7 +14,13 @@ def bench(given: argparse.Namespace) -> int:
     if given.frames is not None and given.frames < 1:
         raise UsageError(f"--frames {given.frames}: give 1 or more")
     counts = _counts(given.objects)
-    figures = _engine(given, counts or [1, 4, 8]) if given.what == "engine" else _live(given, counts)
+    match given.what:
+        case "engine":
+            figures = _engine(given, counts or [1, 4, 8])
+        case "image" | "video":
+            figures = _recorded(given)
+        case _:
+            figures = _live(given, counts)
     if given.json:
         print(json.dumps(figures))
     else:
@@ -48,6 +54,14 @@ def _live(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
     if given.what == "memory":
         return live.memory(given.model, given.frames or 3000, objects or 3)
     return live.age(given.model, given.frames or 120, objects or 1)
+
+
+def _recorded(given: argparse.Namespace) -> dict[str, Any]:
+    from streamer.benchmarks import recorded
+
+    if given.what == "image":
+        return recorded.image(given.model, given.frames or 20)
+    return recorded.video(given.model, given.frames or 5000)
 
 
 def _counts(text: str | None) -> list[int]:

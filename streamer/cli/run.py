@@ -10,7 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamer import config
 from streamer.channel import Channel, Closed
@@ -27,6 +27,9 @@ from streamer.sources.watch import Watch
 from streamer.types import Finder, Request, Sink, Source
 from streamer.uris import redact
 
+if TYPE_CHECKING:
+    from streamer.edgetam.snapshot import Snapshot
+
 log = logging.getLogger("streamer")
 TERMINAL_LINE_S, LOG_LINE_S = 0.5, 5.0
 
@@ -40,6 +43,9 @@ def run(given: argparse.Namespace) -> int:
         keys = None if settings.keys is None else server_keys(settings.keys.secret, settings.keys.clients)
         sinks = open_sinks(settings.sinks, opened, keys)
         tracker = tracker_of(settings)
+        state = None if settings.state is None else snapshot_of(tracker, settings.state)
+        if state is not None:
+            tracker, first = state, state.unprompted(first)
         commands: Channel[Request] = Channel(COMMAND_DEPTH)
         if settings.find is not None:
             sinks["find"] = prompter(settings.find, settings.model, commands)
@@ -56,6 +62,8 @@ def run(given: argparse.Namespace) -> int:
             log.info("taking commands on %s", bound)
         with progress(pipeline):
             pipeline.run()
+        if state is not None:
+            state.write()
         summary = summarise(pipeline, model, start_mb)
     report(summary, as_json=given.json)
     return 0
@@ -82,7 +90,7 @@ def overrides(given: argparse.Namespace) -> dict[str, Any]:
         changed["find"] = {key: value for key, value in found.items() if value is not None}
     if given.sink:
         changed["sinks"] = given.sink
-    for name in ("control", "seconds", "frames"):
+    for name in ("control", "state", "seconds", "frames"):
         if getattr(given, name) is not None:
             changed[name] = getattr(given, name)
     return changed
@@ -100,6 +108,12 @@ def tracker_of(settings: config.Settings) -> Any:
     return open_tracker(
         model.id, size=model.size, device=model.device, runtime=model.runtime, rules=Rules(**rules.model_dump())
     )
+
+
+def snapshot_of(tracker: Any, file: Path) -> Snapshot:
+    from streamer.edgetam.snapshot import Snapshot
+
+    return Snapshot(tracker, file)
 
 
 def prompter(settings: config.FindSettings, model: config.ModelSettings, commands: Channel[Request]) -> AutoPrompter:

@@ -17,6 +17,7 @@ class Capacity:
     """How much is kept of one object. The model's config says how many recent memories and pointers it reads."""
 
     conditioning: int = 4  # prompted frames: the first, and the latest others
+    anchors: int = 0  # frames that nobody prompted and that stay
     recent: int = 6
     pointers: int = 15
 
@@ -37,10 +38,12 @@ class ObjectMemory:
     capacity: Capacity
     step: int = 0
     conditioning: list[Entry] = field(default_factory=list)
+    anchors: deque[Entry] = field(init=False)
     recent: deque[Entry] = field(init=False)
     pointers: deque[tuple[int, Tensor]] = field(init=False)
 
     def __post_init__(self) -> None:
+        self.anchors = deque(maxlen=self.capacity.anchors)
         self.recent = deque(maxlen=self.capacity.recent)
         self.pointers = deque(maxlen=self.capacity.pointers)
 
@@ -56,6 +59,11 @@ class ObjectMemory:
             self.pointers.append((self.step, pointer_c))
         self.step += 1
 
+    def anchor(self) -> None:
+        """Keep what was just written beside what was prompted."""
+        if self.recent:
+            self.anchors.append(self.recent[-1])
+
     def skip(self) -> None:
         """A step of which nothing is remembered."""
         self.step += 1
@@ -68,11 +76,9 @@ class ObjectMemory:
     def readable(self, oldest_row: int) -> tuple[list[tuple[float, Tensor]], list[tuple[float, Tensor]]]:
         """Memories with their row of the temporal table, and pointers with their age in steps."""
         memories: list[tuple[float, Tensor]] = [(oldest_row, entry.memory_tc) for entry in self.conditioning]
-        memories += [
-            (self.step - entry.step - 1, entry.memory_tc)
-            for entry in self.recent
-            if self.step - entry.step <= self.capacity.recent
-        ]
+        recent = [entry for entry in self.recent if self.step - entry.step <= self.capacity.recent]
+        memories += [(oldest_row, entry.memory_tc) for entry in self.anchors if entry not in recent]
+        memories += [(self.step - entry.step - 1, entry.memory_tc) for entry in recent]
         pointers: list[tuple[float, Tensor]] = [
             (self.step - entry.step, entry.pointer_c) for entry in self.conditioning
         ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,9 @@ from streamer.errors import CommandError
 from streamer.masks import box_of
 from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track
 
+# DAM4SAM (arXiv 2509.13864), without its test of the candidates that were not chosen: they do not leave the graphs
+ANCHOR_IOU, ANCHOR_AREAS, ANCHOR_GROWTH, ANCHOR_APART = 0.8, 10, 1.2, 5
+BEFORE = -1  # the epoch of another run
 MAX_LOGIT_AS_PROMPT = 32.0  # SAM 2 clamps the logits that it feeds back to this range
 
 
@@ -35,6 +40,17 @@ class TrackedObject:
     unseen: int = 0
     box: Box | None = None  # where it was seen last, in the picture
     size: float | None = None  # its longer side there
+    areas: deque[float] = field(default_factory=lambda: deque(maxlen=ANCHOR_AREAS))  # of its latest masks, in pixels
+    anchored: int = 0  # the step of its latest anchor
+
+    def is_usual(self, step: int) -> bool:
+        """Whether the latest mask is as large as those before, and no anchor is near; it becomes one if so."""
+        if len(self.areas) < ANCHOR_AREAS or step - self.anchored < ANCHOR_APART:
+            return False
+        if not 1 / ANCHOR_GROWTH <= self.areas[-1] / median(self.areas) <= ANCHOR_GROWTH:
+            return False
+        self.anchored = step
+        return True
 
 
 @dataclass(slots=True, eq=False)
@@ -83,7 +99,12 @@ class StreamingTracker:
         self._config = config
         self._decoder = MaskDecoder(model)
         self._no_memory_c11 = model.no_memory_embedding[0, 0, :, None, None]
-        self._capacity = Capacity(rules.conditioning, config.num_maskmem - 1, config.max_object_pointers_in_encoder - 1)
+        self._capacity = Capacity(
+            conditioning=self.rules.conditioning,
+            anchors=self.rules.anchors,
+            recent=config.num_maskmem - 1,
+            pointers=config.max_object_pointers_in_encoder - 1,
+        )
         self._objects: dict[int, TrackedObject] = {}
         self._forgotten: list[int] = []  # ids that wait for a prompt after a gap
         self._epoch: int | None = None
@@ -91,6 +112,20 @@ class StreamingTracker:
     @property
     def object_ids(self) -> tuple[int, ...]:
         return (*self._objects, *self._forgotten)
+
+    @property
+    def objects(self) -> Mapping[int, TrackedObject]:
+        """What is known of each object."""
+        return self._objects
+
+    def empty_memory(self) -> ObjectMemory:
+        """For an object that is to be adopted."""
+        return ObjectMemory(self._capacity)
+
+    def adopt(self, object_id: int, tracked: TrackedObject) -> None:
+        """Go on with an object that another run knew; the next frame is after a gap."""
+        self._objects[object_id] = tracked
+        self._epoch = BEFORE
 
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device, dtype, and whether it does more than transformers' loop."""
@@ -203,9 +238,12 @@ class StreamingTracker:
         masks, top = self.runtime.follow(features, bank(memories, self._config.num_maskmem - 1))
         answers.add(view, ids, masks)
         for row, object_id in enumerate(ids):
-            if object_id in prompts:
+            if object_id in prompts and self.rules.exact:
+                self._prompt(view, self._unconditioned(features), prompts[object_id], answers, previous=None)
+            elif object_id in prompts:
                 one = Features(features.s0_gchw, features.s1_gchw, top[row : row + 1])
-                self._prompt(view, one, prompts[object_id], answers, previous=answers.logits[object_id])
+                previous = answers.logits[object_id] if self.rules.previous_logits else None
+                self._prompt(view, one, prompts[object_id], answers, previous=previous)
 
     def _begin(self, views: Views, prompt: Prompt, answers: Answers) -> None:
         """A new object."""
@@ -213,7 +251,7 @@ class StreamingTracker:
         if self.rules.zoom is not None:
             focus = self._first_focus(views, prompt, self.rules.zoom)
             window = focus.window(views.frame.height, views.frame.width)
-        self._objects[prompt.object_id] = TrackedObject(ObjectMemory(self._capacity), focus)
+        self._objects[prompt.object_id] = TrackedObject(self.empty_memory(), focus)
         view = views[window]
         self._prompt(view, self._unconditioned(view.features), prompt, answers, previous=None)
 
@@ -265,13 +303,15 @@ class StreamingTracker:
         memories = self.runtime.remember(view.features.top_gchw, wide, masks.object_logit_b, prompted).float()
         for row, object_id in enumerate(ids):
             memory = self._objects[object_id].memory
-            seen = float(masks.object_logit_b[row]) > 0  # that an object is hidden is worth remembering
-            unsure = corrupt or (seen and float(masks.predicted_iou_b[row]) < self.rules.remember_above)
-            if unsure and object_id not in answers.prompted:
+            seen, sure = float(masks.object_logit_b[row]) > 0, float(masks.predicted_iou_b[row])
+            kept = sure >= self.rules.remember_above if seen else self.rules.remember_hidden
+            if (corrupt or not kept) and object_id not in answers.prompted:
                 memory.skip()
                 continue
             pointer = masks.pointer_bc[row].float().clone()
             memory.write(memories[row].clone(), pointer, prompted=object_id in answers.prompted)
+            if self.rules.anchors and seen and sure > ANCHOR_IOU and self._objects[object_id].is_usual(memory.step):
+                memory.anchor()
 
     def _track(self, frame: Frame, object_id: int, answers: Answers) -> Track:
         """The object's answer in the picture; the next window follows it."""
@@ -284,6 +324,7 @@ class StreamingTracker:
         if (found := extent(logits) if state == "tracked" else None) is not None:
             tracked.box = view.on_picture(found)
             tracked.size = size_after(tracked.size, tracked.box)
+            tracked.areas.append(float(np.count_nonzero(mask)))
         if tracked.focus is not None:
             if found is None or tracked.box is None or tracked.size is None:
                 tracked.focus.widen(frame.height, frame.width)

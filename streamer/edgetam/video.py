@@ -31,10 +31,7 @@ class PassTracker(StreamingTracker):
 
     def give_back(self, object_id: int, data: bytes) -> None:
         """Go on with an object where it was kept; raises ModelError for what was kept by something else."""
-        self._objects[object_id] = snapshot.unpack(data, self._empty_memory(), self.checkpoint.device)
-
-    def _empty_memory(self) -> ObjectMemory:
-        return ObjectMemory(self._capacity)
+        self._objects[object_id] = snapshot.unpack(data, self.empty_memory(), self.checkpoint.device)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -111,7 +108,7 @@ class PropagatingTracker(PassTracker):
         Backwards it also reads what the way forwards saw after its first frame: `seeds` were kept there, the first
         when `recent` frames had passed, the last when `pointers` had.
         """
-        self._objects.setdefault(object_id, TrackedObject(self._empty_memory(), None))
+        self._objects.setdefault(object_id, TrackedObject(self.empty_memory(), None))
         self._conditioned[object_id] = conditioned
         memory = self._objects[object_id].memory
         if not seeds:
@@ -152,5 +149,6 @@ class PropagatingTracker(PassTracker):
     def _step_of(self, index: int) -> int:
         return self._last - index if self._backwards else index
 
-    def _empty_memory(self) -> ObjectMemory:
+    def empty_memory(self) -> ObjectMemory:
+        """One that is read as transformers reads a session."""
         return PropagatedMemory(self._capacity, most=self._config.max_cond_frame_num, pointer_scale=self._pointer_scale)

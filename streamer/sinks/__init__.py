@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streamer.errors import SinkError, UsageError
 from streamer.keys import ServerKeys
 from streamer.masks import CODECS, Codec
 from streamer.types import Sink, TrackResult
-from streamer.uris import parse, redact
+from streamer.uris import Address, parse, redact
+
+if TYPE_CHECKING:
+    from streamer.sinks.rotated import Rotation
 
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi")
 PUSH_FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "udp": "mpegts"}
@@ -55,7 +60,7 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
             address.allow()
             return MaskFolderSink(_made(Path(address.target)))
         case "" | "file":
-            return _open_path(Path(address.target.removeprefix("//")), uri)
+            return _open_path(Path(address.target.removeprefix("//")), address)
         case scheme:
             raise UsageError(
                 f"sink {redact(uri)!r}: unknown scheme {scheme!r}; use FILE.mp4, FILE.jsonl, masks:FOLDER, "
@@ -63,21 +68,52 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
             )
 
 
-def _open_path(path: Path, uri: str) -> Sink:
-    suffix = path.suffix.lower()
-    if suffix in VIDEO_SUFFIXES:
+def _open_path(path: Path, address: Address) -> Sink:
+    """One file; in parts, where a part has a limit; and where it may fail, in a new file after each failure."""
+    from streamer.sinks.rotated import RotatedSink, unused
+
+    opener = _file_opener(path)
+    address.allow("every", "mb", "keep", "required")
+    rotation = _rotation(address)
+    _made(path.parent)
+    if not address.flag("required") and "required" in address.options:
+        from streamer.sinks.retried import RetriedSink
+
+        if rotation is None:
+            return RetriedSink(lambda: opener(unused(path)))
+        return RetriedSink(lambda: RotatedSink(path, rotation, opener))
+    return opener(path) if rotation is None else RotatedSink(path, rotation, opener)
+
+
+def _file_opener(path: Path) -> Callable[[Path], Sink]:
+    if path.suffix.lower() in VIDEO_SUFFIXES:
         from streamer.sinks.video import VideoFileSink
 
-        _made(path.parent)
-        return VideoFileSink(path)
-    if suffix in (".jsonl", ".ndjson"):
+        return VideoFileSink
+    if path.suffix.lower() in (".jsonl", ".ndjson"):
         from streamer.sinks.files import JsonLinesSink
 
-        _made(path.parent)
-        return JsonLinesSink(path)
+        return JsonLinesSink
     raise UsageError(
-        f"sink {uri!r}: a file ends in {', '.join(VIDEO_SUFFIXES)} or .jsonl; a folder of masks is masks:{uri}"
+        f"sink {str(path)!r}: a file ends in {', '.join(VIDEO_SUFFIXES)} or .jsonl; a folder of masks is masks:{path}"
     )
+
+
+def _rotation(address: Address) -> Rotation | None:
+    """What the options say of parts; raises UsageError."""
+    from streamer.sinks.rotated import Rotation
+
+    numbers = {name: address.number(name, 0) for name in ("every", "mb", "keep") if name in address.options}
+    for name, value in numbers.items():
+        if value <= 0:
+            raise UsageError(f"{address.shown}: option {name}={value:g} is more than 0")
+    if "keep" in numbers and len(numbers) == 1:
+        raise UsageError(f"{address.shown}: option keep is of parts; give every=SECONDS or mb=MEGABYTES too")
+    if not numbers:
+        return None
+    most = numbers.get("mb")
+    keep = numbers.get("keep")
+    return Rotation(numbers.get("every"), None if most is None else most * 1e6, None if keep is None else int(keep))
 
 
 def _made(folder: Path) -> Path:

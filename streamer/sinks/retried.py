@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -51,5 +52,8 @@ class RetriedSink:
         self._attempt += 1
         self._next = self._clock() + wait_s
         self.left_out += 1
-        self._sink = None
+        failed, self._sink = self._sink, None
+        if failed is not None:
+            with contextlib.suppress(SinkError):
+                failed.close()
         log.warning("%s; trying again in %.0f s", error, wait_s)

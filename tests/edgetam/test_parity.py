@@ -16,7 +16,7 @@ TOLERANCE, MIN_IOU = 1e-3, 0.9999
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "runtime", ["torch", "openvino", *(pytest.param(name, marks=pytest.mark.peers) for name in ("onnx", "compile"))]
+    "runtime", ["torch", *(pytest.param(name, marks=pytest.mark.peers) for name in ("openvino", "onnx", "compile"))]
 )
 def test_nano_equals_transformers_for_every_kind_of_prompt(runtime):
     """On masks of ten thousand pixels and more: a pixel on the rim may go either way by rounding."""

@@ -58,6 +58,10 @@ def test_transformers_forgets_memory_when_it_refines_and_we_do_not(plain, nano, 
     np.testing.assert_allclose(refined.logits, anew.logits, atol=1e-5)
     mine = ours.track(frame_of(scene, 3), [click])[0]
     assert np.abs(mine.logits - anew.logits).max() > 1e-2
+    exact = StreamingTracker(nano, Rules(exact=True))
+    for index in range(3):
+        exact.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
+    np.testing.assert_allclose(exact.track(frame_of(scene, 3), [click])[0].logits, refined.logits, atol=1e-3)
 
 
 def test_transformers_loses_objects_of_a_first_add_inputs_call_and_we_take_both(plain, nano, scene):

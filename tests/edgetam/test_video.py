@@ -48,7 +48,7 @@ def propagate(nano, recording, tmp_path):
     def propagate(prompts, name="work", **options):
         store = Store(tmp_path / f"{name}.sqlite")
         exact = options.pop("exact", False)
-        rules = Rules(robust=not exact)
+        rules = Rules(exact=exact)
         run = Propagation(recording, store, nano, rules, TorchRuntime(nano), exact=exact, **options)
         run.plan(prompts)
         done = run.run(prompts)
