@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import SinkError
-from streamer.masks import Mask, PixelBox, encode, overlay
+from streamer.masks import Mask, PixelBox, encode, labelled, overlay
 from streamer.types import Track
 
 Format = Literal["png", "coco", "jsonl"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-PALETTE_LIMIT = 255  # ids above do not fit an 8-bit picture and are written at 16 bits
 
 
 class Segment(Protocol):
@@ -52,10 +51,10 @@ class Annotations:
         labels: Mapping[int, str] | None = None,
     ) -> Path:
         """Write one image's segments, and its overlay, whose path is returned. Raises SinkError."""
-        stem = Path(name).stem
+        stem, size = Path(name).stem, (image_hwc_rgb.shape[0], image_hwc_rgb.shape[1])
         if "png" in self.formats:
-            self._write(f"{stem}.png", _labelled(image_hwc_rgb.shape[:2], segments))
-        self._list(name, image_hwc_rgb.shape[:2], segments, labels or {})
+            self._write(f"{stem}.png", labelled(size, ((s.object_id, s.mask) for s in segments)))
+        self._list(name, size, segments, labels or {})
         drawn = [Track(s.object_id, s.mask, s.box, s.score, s.score, "tracked") for s in segments]
         return self._write(f"{stem}.overlay.jpg", overlay(image_hwc_rgb, drawn)[..., ::-1])
 
@@ -72,7 +71,7 @@ class Annotations:
     def _of(self, image_id: int) -> list[dict[str, Any]]:
         return [instance for instance in self._instances if instance["image_id"] == image_id]
 
-    def _list(self, name: str, shape: tuple[int, ...], segments: Sequence[Segment], labels: Mapping[int, str]) -> None:
+    def _list(self, name: str, shape: tuple[int, int], segments: Sequence[Segment], labels: Mapping[int, str]) -> None:
         image_id = len(self._images) + 1
         self._images.append({"id": image_id, "file_name": name, "width": shape[1], "height": shape[0]})
         for segment in segments:
@@ -104,12 +103,3 @@ class Annotations:
         except OSError as error:
             raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
         return path
-
-
-def _labelled(shape: tuple[int, ...], segments: Sequence[Segment]) -> NDArray[Any]:
-    """The pixel is the object's id, 0 is nothing; the last object wins."""
-    highest = max((segment.object_id for segment in segments), default=0)
-    labels = np.zeros(shape, np.uint8 if highest <= PALETTE_LIMIT else np.uint16)
-    for segment in segments:
-        labels[segment.mask] = segment.object_id
-    return labels

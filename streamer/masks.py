@@ -5,9 +5,9 @@ from __future__ import annotations
 import colorsys
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import cv2
 import numpy as np
@@ -22,6 +22,7 @@ Codec = Literal["rle", "bits", "png", "polygon"]
 CODECS: tuple[Codec, ...] = get_args(Codec)
 POLYGON_TOLERANCE_PX = 1.5
 OPACITY = 0.45
+PALETTE_LIMIT = 255  # ids above do not fit an 8-bit picture
 
 
 def box_of(mask_hw: Mask) -> PixelBox | None:
@@ -123,6 +124,16 @@ def _decode_polygons(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
         outlines.append(np.frombuffer(data, "<u2", points * 2, at + 2).reshape(-1, 2).astype(np.int32))
         at += 2 + points * 4
     return cv2.fillPoly(part, outlines, 1) if outlines else part  # even-odd: an outline in an outline is a hole
+
+
+def labelled(shape: tuple[int, int], masks: Iterable[tuple[int, Mask]]) -> NDArray[Any]:
+    """H x W, the pixel is the object's id, 0 is nothing; the last object wins. 16 bits for ids that 8 cannot hold."""
+    found = list(masks)
+    highest = max((object_id for object_id, _ in found), default=0)
+    labels = np.zeros(shape, np.uint8 if highest <= PALETTE_LIMIT else np.uint16)
+    for object_id, mask in found:
+        labels[mask] = object_id
+    return labels
 
 
 @lru_cache(maxsize=1024)

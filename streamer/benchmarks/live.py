@@ -79,13 +79,16 @@ class Timed:
         return [(b + a) / 1e6 for b, a in zip(before, after, strict=False)]
 
 
-def pipeline(model: str, frames: int, objects: int, size_wh: tuple[int, int]) -> dict[str, Any]:
-    """The bare tracker loop against the whole pipeline with ZeroMQ out, in alternating rounds on the same frames."""
+def pipeline(model: str, frames: int, objects: int, size_wh: tuple[int, int], *, exact: bool = False) -> dict[str, Any]:
+    """The bare tracker loop against the whole pipeline with ZeroMQ out, in alternating rounds on the same frames.
+
+    `exact`: without windows, as transformers' loop.
+    """
     scene = Scene(Settings(objects=max(objects, 2), width=size_wh[0], height=size_wh[1], frames=frames))
     each = max(frames // ROUNDS, WARM_UP + 5)
     recorded = [Frame.from_image(scene.draw(i)[0], index=i) for i in range(each)]
     prompts = [Prompt(number, box=box_of(scene.truth(0)[number])) for number in range(1, objects + 1)]
-    tracker = open_tracker(model)
+    tracker = open_tracker(model, rules=Rules(exact=exact))
     publisher = Publisher("tcp://127.0.0.1:*")
     command = [sys.executable, "-m", "streamer", "subscribe", publisher.endpoint, "--json", "--timeout", "5"]
     reader = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -177,6 +177,7 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     below.add_argument("--runtime", default="auto", help=f"engine: {RUNTIMES}")
     against = "engine: transformers' loop (default), or the original EdgeTAM code on one object at 1024"
     below.add_argument("--against", choices=("transformers", "original"), default="transformers", help=against)
+    below.add_argument("--exact", action="store_true", help="pipeline: without windows, as transformers' loop")
     below.add_argument("--no-reference", action="store_true", help="engine: leave transformers' loop out")
 
 

@@ -48,7 +48,7 @@ def _live(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
     objects = counts[0] if counts else None
     if given.what == "pipeline":
         width, height = Address("", "", {"size": given.size or "1280x720"}).size("size", (1280, 720))
-        return live.pipeline(given.model, given.frames or 240, objects or 1, (width, height))
+        return live.pipeline(given.model, given.frames or 240, objects or 1, (width, height), exact=given.exact)
     if given.what == "crowd":
         return live.crowd(given.model, given.frames or 500, objects or 64)
     if given.what == "memory":

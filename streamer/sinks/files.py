@@ -7,13 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 
 from streamer.errors import SinkError
-from streamer.masks import encode
+from streamer.masks import encode, labelled
 from streamer.types import SourceEvent, Track, TrackResult
-
-PALETTE_LIMIT = 255  # ids above do not fit an 8-bit picture and are written at 16 bits
 
 
 class MaskFolderSink:
@@ -23,10 +20,8 @@ class MaskFolderSink:
         self._folder = folder
 
     def write(self, result: TrackResult) -> None:
-        highest = max((track.object_id for track in result.tracks), default=0)
-        labels = np.zeros(result.frame.image.shape[:2], np.uint8 if highest <= PALETTE_LIMIT else np.uint16)
-        for track in result.tracks:
-            labels[track.mask] = track.object_id
+        size = (result.frame.height, result.frame.width)
+        labels = labelled(size, ((track.object_id, track.mask) for track in result.tracks))
         path = self._folder / f"{result.frame.index:08d}.png"
         try:
             path.write_bytes(cv2.imencode(".png", labels)[1].tobytes())
