@@ -32,5 +32,6 @@ def chosen() -> int:
     """
     if "OMP_NUM_THREADS" in os.environ:
         return torch.get_num_threads()
-    cores = os.cpu_count() or 1
+    allowed = getattr(os, "sched_getaffinity", None)  # a container or taskset may give fewer than there are
+    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
     return cores - 1 if cores > 2 else cores
