@@ -1,5 +1,6 @@
 import json
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -183,3 +184,18 @@ def test_prompts_from_the_truth():
     (point,) = prompt(1, square(), "point").points
     assert square()[int(point[1]), int(point[0])]
     assert prompt(1, square(), "mask").mask.sum() == 1600
+
+
+def test_scores_are_those_of_an_independent_implementation():
+    """vos-benchmark, whose F is davis2017-evaluation's; it wants opencv-python, so it is installed without that."""
+    evaluator = pytest.importorskip(
+        "vos_benchmark.evaluator", reason="pip install --no-deps vos-benchmark scikit-image lazy-loader"
+    )
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        masks = [cv2.GaussianBlur(rng.normal(size=(120, 160)), (0, 0), rng.uniform(2, 9)) > 0.02 for _ in range(2)]
+        masks[1] = np.roll(masks[0], rng.integers(0, 6, 2), (0, 1)) if rng.random() < 0.5 else masks[1]
+        theirs = evaluator.Evaluator()
+        theirs.feed_frame(masks[0].astype(np.uint8), masks[1].astype(np.uint8))
+        assert region(masks[0], masks[1]) == pytest.approx(theirs.object_iou[1][0])
+        assert boundary(masks[0], masks[1]) == pytest.approx(theirs.boundary_f[1][0])
