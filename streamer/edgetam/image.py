@@ -22,7 +22,7 @@ from streamer.types import Prompt
 
 MAX_LOGIT_AS_PROMPT = 32.0  # SAM 2 clamps the logits that it feeds back to this range
 MASK_AS_LOGIT = 10.0  # a mask given by a user, fed back as such
-# for each pixel of the model's square: one more image or object made `full-random` at 1024 grow by 113 and 27 at its peak
+# bytes for each pixel of the model's square: at its peak `full-random` took 113 for an image more, 27 for an object
 ENCODER_BYTES, DECODER_BYTES = 130, 32
 
 
