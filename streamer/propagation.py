@@ -67,20 +67,21 @@ class Propagation:
         """All passes; false where it was stopped."""
         if self.exact:
             self._condition(prompts)
-        start = {number: min(asked) for number, asked in prompts.items()}
-        if self.exact:
-            start = dict.fromkeys(prompts, min(start.values()))
+        start = self._starts(prompts)
         forwards = self._pass("forwards", prompts, start, self.recording.count - 1)
         return forwards and self._pass("backwards", prompts, start, 0)
 
     def left(self, prompts: Prompts) -> int:
         """Frames that the passes will see."""
-        start = {number: min(asked) for number, asked in prompts.items()}
-        if self.exact:
-            start = dict.fromkeys(prompts, min(start.values()))
+        start = self._starts(prompts)
         ahead = [self._from("forwards", number, first)[0] for number, first in start.items()]
         back = [self._from("backwards", number, first)[0] for number, first in start.items() if first > 0]
         return self.recording.count - min(ahead) + max(back, default=-1) + 1
+
+    def _starts(self, prompts: Prompts) -> dict[int, int]:
+        """Where each object begins: at its first prompt, or as transformers has it all at the first of any."""
+        start = {number: min(asked) for number, asked in prompts.items()}
+        return dict.fromkeys(prompts, min(start.values())) if self.exact else start
 
     def _from(self, direction: Direction, number: int, first: int) -> tuple[int, bytes | None]:
         return self.store.latest(number, direction) or (first, None)
@@ -126,7 +127,9 @@ class Propagation:
                 if data is not None:
                     tracker.give_back(number, data)
                 if isinstance(tracker, PropagatingTracker):
-                    seeds = self._seeds(number, start[number]) if direction == "backwards" and data is None else ()
+                    seeds = (
+                        self._seeds(tracker, number, start[number]) if direction == "backwards" and data is None else ()
+                    )
                     tracker.begin(number, self._conditioned[number], seeds)
         here = {number for number in begins if frame.index in prompts[number]}
         if direction == "backwards":
@@ -156,21 +159,20 @@ class Propagation:
                         conditioned = tracker.condition(frame, asked[index], since[number][index])
                         self._conditioned.setdefault(number, {})[index] = conditioned
 
-    def _marks(self, first: int) -> tuple[int, int]:
+    def _marks(self, tracker: PassTracker, first: int) -> tuple[int, int]:
         """Where the way forwards leaves what the way backwards begins with."""
-        capacity = self._tracker("forwards").capacity
-        end = self.recording.count
+        capacity, end = tracker.capacity, self.recording.count
         return min(first + capacity.recent + 1, end), min(first + capacity.pointers + 1, end)
 
-    def _seeds(self, number: int, first: int) -> Sequence[bytes]:
-        found = [self.store.kept(number, "forwards", mark) for mark in self._marks(first)]
+    def _seeds(self, tracker: PassTracker, number: int, first: int) -> Sequence[bytes]:
+        found = [self.store.kept(number, "forwards", mark) for mark in self._marks(tracker, first)]
         return [data for data in found if data is not None]
 
     def _keep_now_and_then(
         self, tracker: PassTracker, there: Sequence[int], direction: Direction, frame: int, start: Mapping[int, int]
     ) -> None:
         due = frame % KEEP_EVERY == 0
-        marked = self.exact and any(frame in self._marks(first) for first in set(start.values()))
+        marked = self.exact and any(frame in self._marks(tracker, first) for first in set(start.values()))
         if due or marked:
             self._keep(tracker, there, direction, frame)
 
