@@ -68,7 +68,7 @@ def test_a_file_is_tracked_into_a_video(clip, box, tmp_path):
         "model",
     }
     assert set(summary["latency_ms"]) == {"p50", "p95", "p99"}
-    assert set(summary["model"]) == {"id", "size", "runtime", "device", "dtype"}
+    assert set(summary["model"]) == {"id", "size", "runtime", "device", "dtype", "robust"}
 
 
 @pytest.mark.skipif(not CARS.exists(), reason="the team's clips are not on this machine")
