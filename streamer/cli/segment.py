@@ -22,10 +22,10 @@ from streamer.edgetam import open_segmenter
 from streamer.edgetam.automatic import AutomaticMasks, Grid
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.errors import CommandError, StreamerError, UsageError
+from streamer.sources import IMAGE_SUFFIXES
 from streamer.types import Prompt
 
 log = logging.getLogger(__name__)
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 Image = NDArray[np.uint8]
 
 
@@ -72,9 +72,9 @@ def found(names: Sequence[str]) -> list[Path]:
     paths: list[Path] = []
     for name in names:
         path = Path(name)
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in SUFFIXES) if path.is_dir() else [path]
+        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if path.is_dir() else [path]
         if not inside:
-            raise UsageError(f"{name}: no images in it ({', '.join(SUFFIXES)})")
+            raise UsageError(f"{name}: no images in it ({', '.join(IMAGE_SUFFIXES)})")
         paths += inside
     stems = [path.stem for path in paths]
     for path in paths:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 NO_OBJECT_LOGIT = -1024.0  # transformers' NO_OBJ_SCORE: the mask logit of an object that is not in the picture
+MAX_LOGIT_AS_PROMPT = 32.0  # SAM 2 clamps the logits that it feeds back to this range
 MASK_LOGIT_SCALE, MASK_LOGIT_BIAS = 20.0, -10.0  # a given mask as logits: sigmoid(-10) is 4.5e-5
 
 

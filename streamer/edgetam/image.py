@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamer.edgetam.focus import Window
-from streamer.edgetam.graphs import Features, ImageEncoder, MaskDecoder
+from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, ImageEncoder, MaskDecoder
 from streamer.edgetam.runtimes import TorchRuntime
 from streamer.edgetam.views import Square, pasted
 from streamer.edgetam.weights import Checkpoint
@@ -20,7 +20,6 @@ from streamer.errors import CommandError
 from streamer.masks import Mask, PixelBox, box_of
 from streamer.types import Prompt
 
-MAX_LOGIT_AS_PROMPT = 32.0  # SAM 2 clamps the logits that it feeds back to this range
 MASK_AS_LOGIT = 10.0  # a mask given by a user, fed back as such
 # bytes for each pixel of the model's square: at its peak `full-random` took 113 for an image more, 27 for an object
 ENCODER_BYTES, DECODER_BYTES = 130, 32

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamer.edgetam.focus import Box, Focus, Window, around, extent, size_after
-from streamer.edgetam.graphs import Features, MaskDecoder, Masks
+from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, MaskDecoder, Masks
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
 from streamer.edgetam.rules import Rules
 from streamer.edgetam.runtimes import Runtime, TorchRuntime, describe
@@ -28,7 +28,6 @@ from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track
 # DAM4SAM (arXiv 2509.13864), without its test of the candidates that were not chosen: they do not leave the graphs
 ANCHOR_IOU, ANCHOR_AREAS, ANCHOR_GROWTH, ANCHOR_APART = 0.8, 10, 1.2, 5
 BEFORE = -1  # the epoch of another run
-MAX_LOGIT_AS_PROMPT = 32.0  # SAM 2 clamps the logits that it feeds back to this range
 
 
 @dataclass(slots=True, eq=False)
