@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from streamer.edgetam import kept, workers
-from streamer.edgetam.int8 import quantize
+from streamer.edgetam.int8 import CALIBRATION, quantize
 from streamer.edgetam.runtimes import GraphRuntime
 from streamer.edgetam.steps import GRAPHS, Step, examples
 from streamer.edgetam.weights import Checkpoint
@@ -32,7 +32,8 @@ class OpenVinoRuntime(GraphRuntime):
         super().__init__(checkpoint)
         self.name = name
         self._options = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": workers.chosen()}
-        folder = kept.folder(name, openvino.__version__, checkpoint.model)
+        version = openvino.__version__ + (CALIBRATION if name == "openvino-int8" else "")
+        folder = kept.folder(name, version, checkpoint.model)
         self._options["CACHE_DIR"] = str(folder / "compiled")  # a second start takes 0.6 s of it, not 1.5
         self._compiled = {graph: self._compile(folder / f"{graph}.xml", graph) for graph in GRAPHS}
 
