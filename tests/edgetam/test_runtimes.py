@@ -126,6 +126,7 @@ signal.raise_signal(signal.SIGUSR1)
 """
 
 
+@pytest.mark.peers
 def test_a_signal_after_two_trackers_have_gone_is_handled(kept):
     """With an OpenVINO core for each tracker this was a segmentation fault."""
     done = subprocess.run([sys.executable, "-c", SIGNAL_AFTER_TWO], capture_output=True, text=True, check=False)
