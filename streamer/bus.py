@@ -14,7 +14,7 @@ from streamer.channel import Channel, Closed
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError, WireError
 from streamer.keys import ClientKeys, ServerKeys
 from streamer.masks import CODECS, Codec, overlay
-from streamer.types import Ack, Command, Request, SourceEvent, TrackResult
+from streamer.types import Ack, Command, Event, Request, TrackResult
 from streamer.uris import host_of, is_loopback
 from streamer.wire import (
     MAX_COMMAND,
@@ -160,7 +160,7 @@ class Publisher:
             if self._is_wanted(topic, by_prefix=False):
                 self._send(pack_picture(topic, _jpeg(result, kind), self._header(topic, result)))
 
-    def notify(self, event: SourceEvent) -> None:
+    def notify(self, event: Event) -> None:
         self._read_subscriptions()
         topic = f"{event.source}/events"
         if self._is_wanted(topic, by_prefix=False):

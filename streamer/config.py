@@ -27,6 +27,9 @@ class SourceSettings(Section):
         description="a camera or stream that fails: end the run, or connect again (always: also at start)",
     )
     stall_s: float = Field(5.0, gt=0, description="seconds without a picture after which a live source has failed")
+    stale_s: float | None = Field(
+        1.0, gt=0, description="pictures that come so much later than they were taken are left out; null: never"
+    )
     frozen_s: float | None = Field(
         30.0, gt=0, description="seconds of one and the same picture after which it has failed; null: never"
     )

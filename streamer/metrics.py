@@ -12,6 +12,8 @@ import numpy as np
 from streamer.types import SourceEvent, State, TrackResult
 
 WINDOW = 4096  # results that percentiles are taken over: two minutes at 30 fps
+CAPTURED = 4096  # moments that are kept: more than a source gives in five seconds, or fails in an hour
+CAPTURED_NS, HOUR_NS = 5_000_000_000, 3_600_000_000_000
 RATE_WINDOW = 30  # results that the momentary rate is taken over
 
 
@@ -29,6 +31,34 @@ def resident_mb() -> float:
     if not status.exists():
         return 0.0
     return int(status.read_text().split()[1]) * 4096 / 1e6
+
+
+@dataclass(slots=True)
+class Quality:
+    """How well a source does: what it gives beside what it says it gives, and how often it failed of late."""
+
+    nominal_fps: float | None = None
+    captured_ns: deque[int] = field(default_factory=lambda: deque(maxlen=CAPTURED))
+    stalls_ns: deque[int] = field(default_factory=lambda: deque(maxlen=CAPTURED))
+    reconnects_ns: deque[int] = field(default_factory=lambda: deque(maxlen=CAPTURED))
+
+    def count(self, event: SourceEvent) -> None:
+        if event.kind == "lost" and event.cause in ("stalled", "frozen"):
+            self.stalls_ns.append(event.monotonic_ns)
+        if event.kind == "restored":
+            self.reconnects_ns.append(event.monotonic_ns)
+
+    def summary(self, now_ns: int) -> dict[str, Any]:
+        """Rates a second over the last five, counts over the last hour."""
+        recent = [at for at in list(self.captured_ns) if now_ns - at <= CAPTURED_NS]
+        since_ns = min(CAPTURED_NS, now_ns - recent[0]) if recent else 0
+        return {
+            "fps": round(len(recent) * 1e9 / since_ns, 1) if since_ns else 0.0,
+            "nominal_fps": self.nominal_fps,
+            "age_s": round((now_ns - self.captured_ns[-1]) / 1e9, 2) if self.captured_ns else None,
+            "stalls_last_hour": sum(now_ns - at <= HOUR_NS for at in list(self.stalls_ns)),
+            "reconnects_last_hour": sum(now_ns - at <= HOUR_NS for at in list(self.reconnects_ns)),
+        }
 
 
 @dataclass(slots=True)
@@ -52,11 +82,13 @@ class Meter:
     objects: dict[int, ObjectHistory] = field(default_factory=dict)
     events: Counter[str] = field(default_factory=Counter)  # of the source, by kind and cause: `lost stalled`
     last_event: str | None = None
+    quality: Quality = field(default_factory=Quality)
 
     def count(self, event: SourceEvent) -> None:
         """Count what happened to the source."""
         self.events[f"{event.kind} {event.cause}"] += 1
         self.last_event = event.message
+        self.quality.count(event)
 
     def update(self, result: TrackResult, handed_ns: int) -> None:
         """Count one result that was handed to the sinks at `handed_ns`."""

@@ -15,10 +15,13 @@ from typing import Any
 
 from streamer.channel import Channel, Closed
 from streamer.errors import CommandError
+from streamer.lifecycle import Lifecycle
 from streamer.metrics import Meter
 from streamer.types import (
     Ack,
     Command,
+    Described,
+    Event,
     Find,
     Frame,
     Notified,
@@ -41,6 +44,7 @@ SINK_DEPTH = 8
 COMMAND_DEPTH = 64
 SLICE_S = 0.05  # the main thread waits in slices: a bare join misses Ctrl-C now and then
 GRACE_S = 2.5  # for a stage to end after it was told to
+LEVELS = {"lost": logging.WARNING, "jumped": logging.WARNING, "occluded": logging.DEBUG}  # of events; others: INFO
 FINISH_S = 60.0  # for sinks to write what is left after a source has ended
 
 
@@ -76,12 +80,13 @@ class Pipeline:
         self._finders = [sink for sink in self.sinks.values() if isinstance(sink, Prompting)]
         self.limits = limits
         self.meter = Meter()
+        self._lifecycle = Lifecycle()
         self.captured = 0
         self.commands: Channel[Request] = Channel(COMMAND_DEPTH) if commands is None else commands
         self._first = tuple(first)
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
-        self._results: dict[str, Channel[TrackResult | SourceEvent]] = {
+        self._results: dict[str, Channel[TrackResult | Event]] = {
             name: Channel(SINK_DEPTH, lossy=source.live) for name in self.sinks
         }
         self._errors: list[BaseException] = []
@@ -126,6 +131,9 @@ class Pipeline:
 
     def status(self) -> dict[str, Any]:
         """What a user may ask a running pipeline."""
+        quality = self.meter.quality
+        if isinstance(self.source, Described):
+            quality.nominal_fps = self.source.nominal_fps
         return {
             "source": self.source.name,
             "frames_captured": self.captured,
@@ -135,6 +143,7 @@ class Pipeline:
             "paused": self._paused,
             "events": dict(self.meter.events),
             "last_event": self.meter.last_event,
+            "quality": quality.summary(self._clock_ns()),
             **self.meter.summary(),
         }
 
@@ -158,15 +167,17 @@ class Pipeline:
                     self._announce(item)
                     continue
                 self.captured += 1
+                self.meter.quality.captured_ns.append(item.captured_ns)
                 self._frames.put(item)
         finally:
             self._frames.close()
             self.source.close()
 
-    def _announce(self, event: SourceEvent) -> None:
+    def _announce(self, event: Event) -> None:
         """Say it, count it, and tell the sinks that want to know."""
-        log.log(logging.INFO if event.kind == "restored" else logging.WARNING, "%s: %s", event.source, event.message)
-        self.meter.count(event)
+        log.log(LEVELS.get(event.kind, logging.INFO), "%s: %s", event.source, event.message)
+        if isinstance(event, SourceEvent):
+            self.meter.count(event)
         for name, channel in self._results.items():
             if isinstance(self.sinks[name], Notified):
                 with contextlib.suppress(Closed):
@@ -181,6 +192,8 @@ class Pipeline:
                 for channel in self._results.values():
                     channel.put(result)
                 self.meter.update(result, self._clock_ns())
+                for event in self._lifecycle.update(result):
+                    self._announce(event)
                 if self.meter.tracked == self.limits.frames:
                     break
         finally:

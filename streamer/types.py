@@ -24,6 +24,7 @@ Cause = Literal[
     "ended",  # the peer closed a live stream
     "corrupt",  # what comes is no video, or broken beyond decoding
     "frozen",  # the same picture for longer than the limit
+    "codec",  # another codec than before, or one that cannot be decoded here
     "unplugged",  # the camera is gone
     "resized",  # the pictures have another size now
     "clock",  # the stream's own time jumped
@@ -88,6 +89,41 @@ class SourceEvent:
     monotonic_ns: int
     wall_ns: int
     gap_s: float = 0.0  # `restored`: seconds without a picture
+
+
+ObjectChange = Literal[
+    "started",  # first result with it
+    "occluded",  # not seen any more
+    "lost",  # not seen for longer than the rules allow, or forgotten across a gap
+    "reacquired",  # seen again
+    "removed",  # no longer looked for
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectEvent:
+    """What became of an object on one frame."""
+
+    source: str
+    object_id: int
+    kind: ObjectChange
+    index: int  # of the frame
+    epoch: int
+    monotonic_ns: int  # when the frame was captured
+    wall_ns: int
+    score: float  # the model's belief that it is in the picture, 0 to 1
+    predicted_iou: float  # 0 to 1
+    box: tuple[int, int, int, int] | None
+    unseen_s: float = 0.0  # since it was last seen
+
+    @property
+    def message(self) -> str:
+        """One line for a person."""
+        unseen = f" after {self.unseen_s:.1f} s" if self.kind == "reacquired" else ""
+        return f"object {self.object_id}: {self.kind}{unseen}, score {self.score:.2f}"
+
+
+Event = SourceEvent | ObjectEvent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -296,6 +332,17 @@ class Source(Protocol):
 
 
 @runtime_checkable
+class Described(Protocol):
+    """A source that knows what it is sent: pictures a second (None while it does not), and in which codec."""
+
+    @property
+    def nominal_fps(self) -> float | None: ...
+
+    @property
+    def codec(self) -> str: ...
+
+
+@runtime_checkable
 class Tracker(Protocol):
     """One call is "these commands, on this frame", so a log of (index, commands) replays exactly."""
 
@@ -323,6 +370,6 @@ class Prompting(Protocol):
 
 @runtime_checkable
 class Notified(Protocol):
-    """A sink that also wants to hear what happens to the source."""
+    """A sink that also wants to hear what happens to the source and to the objects."""
 
-    def notify(self, event: SourceEvent) -> None: ...
+    def notify(self, event: Event) -> None: ...

@@ -12,7 +12,20 @@ import numpy as np
 
 from streamer.errors import CommandError, WireError
 from streamer.masks import CODECS, Codec, Mask, PixelBox, decode, encode
-from streamer.types import Ack, Command, Find, Pause, Prompt, Remove, Reset, Resume, SourceEvent, State, TrackResult
+from streamer.types import (
+    Ack,
+    Command,
+    Event,
+    Find,
+    Pause,
+    Prompt,
+    Remove,
+    Reset,
+    Resume,
+    SourceEvent,
+    State,
+    TrackResult,
+)
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20
@@ -126,11 +139,19 @@ def pack_picture(topic: str, jpeg: bytes, header: dict[str, Any]) -> bytes:
     return _pack(topic, header | {"kind": "jpeg", "at": [0, len(jpeg)]}, jpeg)
 
 
-def pack_event(topic: str, event: SourceEvent, sequence: int) -> bytes:
-    """What happened to a source as one ZeroMQ frame."""
-    header = {"v": VERSION, "kind": "event", "sequence": sequence, "event": event.kind}
-    names = ("source", "cause", "message", "epoch", "wall_ns", "gap_s")
-    return _pack(topic, header | {name: getattr(event, name) for name in names}, b"")
+def pack_event(topic: str, event: Event, sequence: int) -> bytes:
+    """What happened to a source or to an object as one ZeroMQ frame."""
+    header = {"v": VERSION, "kind": "event", "sequence": sequence}
+    return _pack(topic, header | event_fields(event), b"")
+
+
+def event_fields(event: Event) -> dict[str, Any]:
+    """An event as it is published and written; those of an object have its `object_id`."""
+    of_source = ("cause", "gap_s")
+    of_object = ("object_id", "index", "score", "predicted_iou", "box", "unseen_s")
+    own = of_source if isinstance(event, SourceEvent) else of_object
+    names = ("source", "epoch", "wall_ns", "message", *own)
+    return {"event": event.kind} | {name: getattr(event, name) for name in names}
 
 
 def _pack(topic: str, header: Mapping[str, Any], blob: bytes) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from streamer.pipeline import Limits, Pipeline
 from streamer.sources import is_camera
 from streamer.sources.watch import MAX_STUCK, Watch, WatchedSource
 from streamer.types import Frame, SourceEvent
-from tests.fakes import FakeTracker, ListSink
+from tests.fakes import FakeTracker, ListSink, picture
 
 QUICK = Watch(stall_s=0.3, frozen_s=None, open_s=0.6, waits_s=(0.02, 0.05), jitter=0)
 
@@ -155,6 +156,45 @@ def test_another_size_and_a_clock_that_jumps_raise_the_epoch_without_a_gap():
     assert "32 x 24 now, not 64 x 48" in events[0].message
     assert [frame.epoch for frame in frames] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
     assert len(made) == 1
+
+
+def timed(*moments: tuple[float, float]) -> Callable[[threading.Event], Iterator[Frame]]:
+    """Pictures with these times of their own and of their arrival, in seconds."""
+
+    def script(_closed: threading.Event) -> Iterator[Frame]:
+        for index, (pts_s, arrived_s) in enumerate(moments):
+            yield replace(picture(index, source="camera"), pts_s=pts_s, captured_ns=int(arrived_s * 1e9))
+            time.sleep(0.005)
+
+    return script
+
+
+def test_what_a_pause_of_the_network_held_up_is_left_out_until_pictures_are_of_now(caplog):
+    held = [(0.1 * n, max(0.1 * n, 3.05) if n > 5 else 0.1 * n) for n in range(40)]
+    source, _ = watched(timed(*held))
+    frames, events = take(source, 25)
+    lateness = [frame.captured_ns / 1e9 - frame.pts_s for frame in frames]
+    assert max(lateness) <= 1.0
+    assert [frame.index for frame in frames] == [*range(6), *range(21, 40)]
+    assert (source.stale, events) == (15, [])
+    assert caplog.text.count("pictures come late") == 1
+
+
+def test_a_network_that_stays_behind_is_connected_anew():
+    behind = timed(*((0.01 * n, 0.01 * n + (2 if n > 3 else 0)) for n in range(400)))
+    source, made = watched(behind, pictures(100))
+    frames, events = take(source, 8)
+    assert [event.cause for event in events] == ["stalled", "stalled"]
+    assert len(made) == 2
+    assert frames[3].epoch + 1 == frames[4].epoch
+
+
+def test_clocks_that_drift_apart_make_nothing_late():
+    drifting = timed(*((0.1 * n, 0.10009 * n) for n in range(40_000, 40_100)))
+    source, _ = watched(timed(*((0.1 * n, 0.10009 * n) for n in range(0, 20_000, 200))), drifting)
+    frames, _ = take(source, 100)
+    assert len(frames) == 100
+    assert source.stale == 0
 
 
 def test_closing_ends_a_wait_and_a_read_at_once():

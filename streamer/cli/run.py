@@ -97,7 +97,7 @@ def overrides(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def source_of(settings: config.SourceSettings) -> Source:
-    watch = Watch(stall_s=settings.stall_s, frozen_s=settings.frozen_s)
+    watch = Watch(stall_s=settings.stall_s, frozen_s=settings.frozen_s, stale_s=settings.stale_s)
     return open_watched(settings.uri, name=settings.name, reconnect=settings.reconnect, watch=watch)
 
 

@@ -10,7 +10,8 @@ import cv2
 
 from streamer.errors import SinkError
 from streamer.masks import encode, labelled
-from streamer.types import SourceEvent, Track, TrackResult
+from streamer.types import Event, Track, TrackResult
+from streamer.wire import event_fields
 
 
 class MaskFolderSink:
@@ -33,7 +34,7 @@ class MaskFolderSink:
 
 
 class JsonLinesSink:
-    """One line a frame, with each object's mask as COCO RLE (`pycocotools` reads it)."""
+    """One line a frame, with each object's mask as COCO RLE (`pycocotools` reads it), and one an event."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -43,9 +44,8 @@ class JsonLinesSink:
         except OSError as error:
             raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
 
-    def notify(self, event: SourceEvent) -> None:
-        names = ("source", "cause", "message", "epoch", "wall_ns", "gap_s")
-        self._append({"event": event.kind} | {name: getattr(event, name) for name in names})
+    def notify(self, event: Event) -> None:
+        self._append(event_fields(event))
 
     def write(self, result: TrackResult) -> None:
         frame = result.frame

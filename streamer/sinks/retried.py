@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from streamer.errors import SinkError
-from streamer.types import Sink, TrackResult
+from streamer.types import Event, Notified, Sink, TrackResult
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +38,13 @@ class RetriedSink:
             self._fail(error)
         else:
             self._attempt = 0
+
+    def notify(self, event: Event) -> None:
+        if isinstance(self._sink, Notified):
+            try:
+                self._sink.notify(event)
+            except SinkError as error:
+                self._fail(error)
 
     def close(self) -> None:
         if self._sink is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamer.types import Sink, TrackResult
+from streamer.types import Event, Notified, Sink, TrackResult
 
 log = logging.getLogger(__name__)
 CHECK_EVERY = 30  # frames between looks at a file's size
@@ -44,6 +44,10 @@ class RotatedSink:
         assert self._sink is not None
         self._sink.write(result)
         self._frames += 1
+
+    def notify(self, event: Event) -> None:
+        if isinstance(self._sink, Notified):
+            self._sink.notify(event)
 
     def close(self) -> None:
         sink, self._sink = self._sink, None

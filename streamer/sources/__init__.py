@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -26,6 +27,8 @@ def open_watched(uri: str, *, name: str | None = None, reconnect: Reconnect = "a
     if reconnect == "never" or not is_camera(uri):
         return open_source(uri, name=name)
     address = parse(uri)
+    if address.scheme in ("http", "https"):  # HLS comes by the segment, each of its pictures late but the last
+        watch = replace(watch, stale_s=None)
     known_as = name or _camera_name(address)
     first = open_source(uri, name=known_as) if reconnect == "after_start" else None
     return WatchedSource(lambda: open_source(uri, name=known_as), name=known_as, watch=watch, first=first)

@@ -148,6 +148,7 @@ class SceneSource:
     def __init__(self, settings: Settings, *, name: str) -> None:
         self.name = name
         self.live = settings.realtime
+        self.nominal_fps, self.codec = settings.fps, ""
         self.scene = Scene(settings)
         self._closed = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -14,14 +15,17 @@ import av.error
 import av.logging
 import numpy as np
 from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from streamer.errors import SourceError
+from streamer.errors import SourceError, UsageError
 from streamer.sources.pace import Pace
 from streamer.types import Cause, Frame
 from streamer.uris import Address, redact
 
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 3.0
+TLS_SCHEMES = ("rtsps", "rtmps", "https")
+MAX_RATE = 240  # pictures a second that are believed of a stream
 SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg calls some of it invalid data
 RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
 # default probing costs 1 to 4 s at open and then hands out a backlog as old as that
@@ -54,6 +58,8 @@ class VideoSource:
         self._paced = paced
         self._loop = loop
         self._closed = False
+        self.nominal_fps: float | None = None
+        self.codec = ""
         self._container: InputContainer | None = self._open()
 
     def _open(self) -> InputContainer:
@@ -67,6 +73,8 @@ class VideoSource:
         if not container.streams.video:
             container.close()
             raise SourceError(f"{self._shown}: there is no video in it", "corrupt")
+        stream = container.streams.video[0]
+        self.nominal_fps, self.codec = rate_of(stream), stream.codec_context.name
         return container
 
     def __iter__(self) -> Iterator[Frame]:
@@ -121,10 +129,19 @@ class VideoSource:
         self._closed = True
 
 
+def rate_of(stream: VideoStream) -> float | None:
+    """Pictures a second as the stream says it; None where that cannot be."""
+    rate = stream.guessed_rate or stream.average_rate
+    return None if rate is None or not 1 <= rate <= MAX_RATE else round(float(rate), 3)
+
+
 def explain(error: BaseException) -> tuple[Cause, str]:
     """An FFmpeg error by its class, and in a user's words."""
     number = getattr(error, "errno", None)
+    _, part, said = getattr(error, "log", None) or (0, "", "")
     match error:
+        case _ if part == "tls":
+            return "tls", f"{said.strip()}; give the camera's own certificate with #ca=FILE.pem"
         case av.error.ConnectionRefusedError():
             return "refused", "connection refused: nothing listens there; is the server running, and the port right?"
         case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
@@ -135,6 +152,8 @@ def explain(error: BaseException) -> tuple[Cause, str]:
             return "timeout", SILENT
         case av.error.FileNotFoundError():
             return "not_found", "no such file"
+        case av.error.DecoderNotFoundError() | av.error.PatchWelcomeError():
+            return "codec", "its codec cannot be decoded here; let the camera send H.264 or H.265"
         case av.error.InvalidDataError():
             return "corrupt", "not a video that can be read, or a server that does not answer"
         case _ if number in (errno.EHOSTUNREACH, errno.ENETUNREACH):
@@ -177,9 +196,10 @@ def open_lavfi(graph: str, *, name: str) -> VideoSource:
 def open_network(address: Address, *, name: str) -> VideoSource:
     """RTSP, RTMP, HTTP, MJPEG or HLS, tuned for low latency; `#transport=udp` for RTSP over UDP.
 
-    An HTTP address that ends like a file is a recording.
+    An HTTP address that ends like a file is a recording. Over TLS (rtsps, https, rtmps) the server's certificate must
+    be signed by an authority of this system, or of `#ca=FILE.pem`; `#verify=0` trusts anybody.
     """
-    address.allow("transport", "realtime", "loop")
+    address.allow("transport", "realtime", "loop", "ca", "verify")
     url, recorded = address.target, is_recording(address)
     paced = address.flag("realtime")
 
@@ -188,7 +208,7 @@ def open_network(address: Address, *, name: str) -> VideoSource:
 
     if recorded:
         return VideoSource(
-            lambda: av.open(url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S)),
+            lambda: av.open(url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), options=trust(address)),
             redact(url),
             name=name,
             live=paced,
@@ -206,9 +226,21 @@ def is_recording(address: Address) -> bool:
 
 def options(address: Address) -> dict[str, str]:
     """FFmpeg's options for a live address."""
-    chosen = dict(LIVE_OPTIONS)
+    chosen = LIVE_OPTIONS | trust(address)
     if address.scheme in ("rtsp", "rtsps"):
         chosen["rtsp_transport"] = address.options.get("transport", "tcp")
     else:
         chosen |= PROBING
     return chosen
+
+
+def trust(address: Address) -> dict[str, str]:
+    """FFmpeg's options for TLS; by itself it takes any certificate. Raises UsageError."""
+    if address.scheme not in TLS_SCHEMES:
+        return {}
+    if "verify" in address.options and not address.flag("verify"):
+        return {"tls_verify": "0"}
+    authorities = address.options.get("ca") or ssl.get_default_verify_paths().cafile
+    if authorities is None or not Path(authorities).exists():
+        raise UsageError(f"{address.shown}: no such certificates: {authorities}; give #ca=FILE.pem")
+    return {"tls_verify": "1", "ca_file": authorities}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -13,13 +14,15 @@ import numpy as np
 
 from streamer.channel import Channel, Closed
 from streamer.errors import SourceError, UsageError
-from streamer.types import Cause, Frame, Source, SourceEvent
+from streamer.types import Cause, Described, Frame, Source, SourceEvent
 
+log = logging.getLogger(__name__)
 Kind = Literal["lost", "restored", "jumped"]
 WAITS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 READ_DEPTH = 4  # frames between the reader and the pipeline, which takes them at once
 SAMPLE = 8  # every so many-th pixel of every so many-th row is compared to know a frozen picture
-JUMP_S = 5.0  # by which the stream's own clock may part from ours between two frames
+JUMP_S = 1.0  # by which the stream's own clock may run ahead of ours between two frames
+DRIFT = 1e-3  # of the two clocks, at most
 MAX_STUCK = 3  # readers left behind in a read that does not end; beyond them one must end before another starts
 SLICE_S = 0.05
 
@@ -34,6 +37,7 @@ class Watch:
     waits_s: tuple[float, ...] = WAITS_S  # before each attempt in turn, the last one from then on
     jitter: float = 0.1  # of a wait, so that cameras of one network do not return in step
     stable_s: float = 60.0  # of pictures, after which the next failure waits from the start of the list
+    stale_s: float | None = 1.0  # later than its own time says, a picture is left out; None: it is shown
 
 
 class WatchedSource:
@@ -65,8 +69,12 @@ class WatchedSource:
         self._stuck: list[threading.Thread] = []
         self._index = 0
         self._epoch = 0
+        self.stale = 0  # pictures that were left out since they came too late
+        self._late_at = -1  # the index that was next when the last of them came
         self._lost_at: float | None = None
         self._cause: Cause = "failed"
+        self.nominal_fps: float | None = None
+        self.codec = ""
 
     def __iter__(self) -> Iterator[Frame | SourceEvent]:
         attempt = 0
@@ -104,11 +112,11 @@ class WatchedSource:
         limit_s = self._watch.open_s
         offset = 0
         try:
-            while (frame := self._next(reader, limit_s)) is not None:
+            while (frame := self._next(reader, limit_s, checks)) is not None:
                 limit_s = self._watch.stall_s
                 if before is None:
                     offset = self._index - frame.index
-                    yield from self._restored()
+                    yield from self._restored(reader.source)
                 elif (jump := checks.jump(before, frame)) is not None:
                     self._epoch += 1
                     yield self._event("jumped", *jump)
@@ -124,19 +132,28 @@ class WatchedSource:
             reader.abandon()
             self._stuck.append(reader.thread)
 
-    def _next(self, reader: _Reader, limit_s: float) -> Frame | None:
-        """The next frame; None when the source was closed, SourceError when none came in time or the reader failed."""
+    def _next(self, reader: _Reader, limit_s: float, checks: _Checks) -> Frame | None:
+        """The next frame of now; None when the source was closed.
+
+        Raises SourceError when none came in time or the reader failed.
+        """
         deadline = self._clock() + limit_s
         while not self._closed.is_set():
             try:
-                return reader.frames.get(min(SLICE_S, limit_s))
+                frame = reader.frames.get(min(SLICE_S, limit_s))
+                if not checks.stale(frame):
+                    return frame
+                if self._late_at != self._index:
+                    log.warning("%s: pictures come late; they are left out until they are of now", self.name)
+                self.stale, self._late_at = self.stale + 1, self._index
             except TimeoutError:
-                if self._clock() > deadline:
-                    cause = "stalled" if limit_s == self._watch.stall_s else "timeout"
-                    raise SourceError(f"no picture for {limit_s:g} s", cause) from None
+                pass
             except Closed:
                 reader.thread.join()
                 raise reader.error or SourceError("the stream ended", "ended") from None
+            if self._clock() > deadline:
+                cause = "stalled" if limit_s == self._watch.stall_s else "timeout"
+                raise SourceError(f"no picture for {limit_s:g} s", cause)
         return None
 
     def _await_room(self) -> None:
@@ -146,13 +163,18 @@ class WatchedSource:
                 return
             self._closed.wait(SLICE_S)
 
-    def _restored(self) -> Iterator[SourceEvent]:
-        if self._lost_at is None:
-            return
-        gap_s = self._clock() - self._lost_at
-        self._lost_at = None
-        self._epoch += 1
-        yield self._event("restored", self._cause, f"back after {gap_s:.1f} s", gap_s=gap_s)
+    def _restored(self, source: Source | None) -> Iterator[SourceEvent]:
+        """What is to be said at the first picture of a connection."""
+        before = self.codec
+        if isinstance(source, Described):
+            self.nominal_fps, self.codec = source.nominal_fps, source.codec
+        if self._lost_at is not None:
+            gap_s = self._clock() - self._lost_at
+            self._lost_at = None
+            self._epoch += 1
+            yield self._event("restored", self._cause, f"back after {gap_s:.1f} s", gap_s=gap_s)
+        if before and self.codec != before:
+            yield self._event("jumped", "codec", f"the stream is {self.codec} now, not {before}")
 
     def _lost(self, error: SourceError, wait_s: float) -> SourceEvent:
         self._lost_at = self._clock() if self._lost_at is None else self._lost_at
@@ -179,17 +201,17 @@ class _Reader:
         self.frames: Channel[Frame] = Channel(READ_DEPTH, lossy=True)
         self.error: Exception | None = None
         self._connect = connect
-        self._source: Source | None = None
+        self.source: Source | None = None
         self._abandoned = False
         self.thread = threading.Thread(target=self._read, name=f"read {name}", daemon=True)
         self.thread.start()
 
     def _read(self) -> None:
         try:
-            self._source = self._connect()
+            self.source = self._connect()
             if self._abandoned:
-                self._source.close()
-            for item in self._source:
+                self.source.close()
+            for item in self.source:
                 if isinstance(item, Frame):
                     self.frames.put(item)
         except Closed:
@@ -205,17 +227,36 @@ class _Reader:
         """Nobody waits for this connection any more."""
         self._abandoned = True
         self.frames.abort()
-        if self._source is not None:
-            self._source.close()
+        if self.source is not None:
+            self.source.close()
 
 
 class _Checks:
-    """What is wrong with pictures that do arrive."""
+    """What is wrong with pictures that do arrive on one connection."""
 
     def __init__(self, watch: Watch) -> None:
+        self._stale_s = watch.stale_s
+        self._before: Frame | None = None
+        self._delay_s = 0.0  # between a picture's own time and ours: the least that was seen
         self._frozen_s = watch.frozen_s
         self._sample: np.ndarray | None = None
         self._same_since_ns = 0
+
+    def stale(self, frame: Frame) -> bool:
+        """Whether a picture arrives so much later than its own time says that it no longer shows what is there.
+
+        After a pause of the network everything that was sent meanwhile arrives at once.
+        """
+        if self._stale_s is None or frame.pts_s is None:
+            return False
+        before, self._before = self._before, frame
+        delay_s = frame.captured_ns / 1e9 - frame.pts_s
+        if before is None or self.jump(before, frame) is not None:
+            self._delay_s = delay_s
+        else:
+            passed_s = (frame.captured_ns - before.captured_ns) / 1e9
+            self._delay_s = min(self._delay_s + DRIFT * passed_s, delay_s)
+        return delay_s - self._delay_s > self._stale_s
 
     def frozen(self, frame: Frame) -> None:
         """Raise SourceError where the picture has been the same for too long."""
@@ -231,9 +272,10 @@ class _Checks:
         if (before.height, before.width) != (frame.height, frame.width):
             return "resized", f"the picture is {frame.width} x {frame.height} now, not {before.width} x {before.height}"
         if before.pts_s is not None and frame.pts_s is not None:
-            parted_s = (frame.pts_s - before.pts_s) - (frame.captured_ns - before.captured_ns) / 1e9
-            if abs(parted_s) > JUMP_S:
-                return "clock", f"the stream's clock jumped by {parted_s:.1f} s"
+            passed_s = frame.pts_s - before.pts_s
+            ahead_s = passed_s - (frame.captured_ns - before.captured_ns) / 1e9
+            if passed_s < 0 or ahead_s > JUMP_S:  # a picture that is late was under way for longer
+                return "clock", f"the stream's clock jumped by {ahead_s:.1f} s"
         if frame.epoch != before.epoch:
             return "looped", "the recording began again"
         return None

@@ -34,6 +34,8 @@ class WebcamSource:
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         if "fps" in address.options:
             self._capture.set(cv2.CAP_PROP_FPS, address.number("fps", 30))
+        self.nominal_fps: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
+        self.codec = ""
         self._closed = False
 
     def __iter__(self) -> Iterator[Frame]:

@@ -37,10 +37,10 @@ class Run:
         return [json.loads(line) for line in self.file.read_text().splitlines() if line.endswith("}")]
 
     def events(self) -> list[tuple[str, str]]:
-        return [(line["event"], line["cause"]) for line in self.lines() if "event" in line]
+        return [(line["event"], line["cause"]) for line in self.lines() if "cause" in line]
 
     def frames(self) -> list[dict]:
-        return [line for line in self.lines() if "index" in line]
+        return [line for line in self.lines() if "objects" in line]
 
     def wait(self, condition, seconds: float = 60.0) -> float:
         """Seconds until the condition held."""
