@@ -385,8 +385,11 @@ class CommandClient:
         return Ack(index=reply.get("index"), epoch=reply.get("epoch"))
 
     def status(self) -> dict[str, Any]:
-        """What the pipeline says of itself."""
-        return cast(dict[str, Any], self._ask(pack_status_request())["status"])
+        """What the pipeline says of itself; raises CommandError if it does not."""
+        reply = self._ask(pack_status_request())
+        if not reply["ok"]:
+            raise CommandError(str(reply.get("error")))
+        return cast(dict[str, Any], reply["status"])
 
     def _ask(self, request: bytes) -> dict[str, Any]:
         self._socket.send(request)

@@ -43,7 +43,7 @@ RECORDED_DEPTH = 8
 SINK_DEPTH = 8
 COMMAND_DEPTH = 64
 SLICE_S = 0.05  # the main thread waits in slices: a bare join misses Ctrl-C now and then
-GRACE_S = 2.5  # for a stage to end after it was told to
+GRACE_S = 1.2  # for stages to end after they were told to; one that is blocked is left behind with what it holds
 LEVELS = {"lost": logging.WARNING, "jumped": logging.WARNING, "occluded": logging.DEBUG}  # of events; others: INFO
 FINISH_S = 60.0  # for sinks to write what is left after a source has ended
 
@@ -119,8 +119,7 @@ class Pipeline:
         finally:
             self._frames.abort()
             self.source.close()
-            _join([track, *writers], GRACE_S if self._told_to_stop else FINISH_S)
-            _join([capture], GRACE_S)
+            _join([track, *writers, capture], GRACE_S if self._told_to_stop else FINISH_S)
         if self._errors:
             raise self._errors[0]
 

@@ -36,12 +36,12 @@ TERMINAL_LINE_S, LOG_LINE_S = 0.5, 5.0
 
 def run(given: argparse.Namespace) -> int:
     settings = config.load(Path(given.config) if given.config else None, overrides(given))
-    with contextlib.ExitStack() as opened:
+    with contextlib.ExitStack() as opened, contextlib.ExitStack() as unused:
         source = source_of(settings.source)
         opened.callback(source.close)
         first = prompts.build(settings.prompts, truth_of(source))
         keys = None if settings.keys is None else server_keys(settings.keys.secret, settings.keys.clients)
-        sinks = open_sinks(settings.sinks, opened, keys)
+        sinks = open_sinks(settings.sinks, unused, keys)
         tracker = tracker_of(settings)
         state = None if settings.state is None else snapshot_of(tracker, settings.state)
         if state is not None:
@@ -60,6 +60,7 @@ def run(given: argparse.Namespace) -> int:
         bound = opened.enter_context(controlled(pipeline, settings.control, keys))
         if bound:
             log.info("taking commands on %s", bound)
+        unused.pop_all()  # each is closed by the stage that writes to it
         with progress(pipeline):
             pipeline.run()
         if state is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from typing import IO
@@ -11,7 +12,7 @@ import av
 import av.error
 
 from streamer.errors import SinkError
-from streamer.sinks.pusher import URL
+from streamer.sinks.pusher import PATIENCE_S, URL
 from streamer.sinks.video import LIVE_OPTIONS, Encoder
 from streamer.types import TrackResult
 from streamer.uris import redact
@@ -30,6 +31,7 @@ class PushSink:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "streamer.sinks.pusher", container_format],
             stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             env=os.environ | {URL: url},
         )
@@ -58,6 +60,8 @@ class PushSink:
         self._open = False
         self._encoder.abandon()
         said = self._end()
+        if self._process.returncode == -signal.SIGALRM:
+            said = f"the peer took nothing for {PATIENCE_S:g} s"
         return SinkError(f"{self._shown}: {redact(said) or otherwise}; is its server running?")
 
     def _end(self) -> str:

@@ -9,8 +9,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-import time
 
 import av
 import av.error
@@ -20,31 +18,19 @@ from streamer.sinks.video import why
 
 URL = "STREAMER_PUSH_URL"  # not an argument: every user of a machine can read those
 PATIENCE_S = 5.0  # with a peer that takes nothing
-SLICE_S = 0.25
 
 
 class Watchdog:
-    """Ends the process when one write takes too long."""
+    """Ends the process when one write takes too long: by the kernel, since FFmpeg may hold the interpreter's lock."""
 
     def __init__(self, patience_s: float) -> None:
         self._patience_s = patience_s
-        self._since: float | None = None
-        threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     def __enter__(self) -> None:
-        self._since = time.monotonic()
+        signal.setitimer(signal.ITIMER_REAL, self._patience_s)  # SIGALRM ends it
 
     def __exit__(self, *_: object) -> None:
-        self._since = None
-
-    def _watch(self) -> None:
-        while True:
-            time.sleep(SLICE_S)
-            since = self._since
-            if since is not None and time.monotonic() - since > self._patience_s:
-                sys.stderr.write(f"the peer took nothing for {self._patience_s:g} s\n")
-                sys.stderr.flush()
-                os._exit(1)
+        signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def main() -> int:

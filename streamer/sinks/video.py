@@ -26,6 +26,7 @@ TIME_BASE = Fraction(1, 90_000)
 FILE_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "30"}
 LIVE_OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23", "g": "30"}
 # fragments: what was written plays, whatever ends the program
+CLUSTERED = {"flush_packets": "1", "cluster_time_limit": "1000"}  # milliseconds
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 
 
@@ -92,7 +93,7 @@ class VideoFileSink:
     """An overlay video; what was written plays even if the program is killed. Raises SinkError."""
 
     def __init__(self, path: Path) -> None:
-        options = FRAGMENTED if path.suffix.lower() in (".mp4", ".mov") else {}
+        options = FRAGMENTED if path.suffix.lower() in (".mp4", ".mov") else CLUSTERED
         try:
             container = av.open(str(path), "w", options=options)
         except (av.error.FFmpegError, OSError) as error:

@@ -237,6 +237,7 @@ class _Checks:
     def __init__(self, watch: Watch) -> None:
         self._stale_s = watch.stale_s
         self._before: Frame | None = None
+        self._late = False
         self._delay_s = 0.0  # between a picture's own time and ours: the least that was seen
         self._frozen_s = watch.frozen_s
         self._sample: np.ndarray | None = None
@@ -247,8 +248,10 @@ class _Checks:
 
         After a pause of the network everything that was sent meanwhile arrives at once.
         """
-        if self._stale_s is None or frame.pts_s is None:
+        if self._stale_s is None:
             return False
+        if frame.pts_s is None:  # now and then; it is as late as the one before
+            return self._late
         before, self._before = self._before, frame
         delay_s = frame.captured_ns / 1e9 - frame.pts_s
         if before is None or self.jump(before, frame) is not None:
@@ -256,7 +259,8 @@ class _Checks:
         else:
             passed_s = (frame.captured_ns - before.captured_ns) / 1e9
             self._delay_s = min(self._delay_s + DRIFT * passed_s, delay_s)
-        return delay_s - self._delay_s > self._stale_s
+        self._late = delay_s - self._delay_s > self._stale_s
+        return self._late
 
     def frozen(self, frame: Frame) -> None:
         """Raise SourceError where the picture has been the same for too long."""

@@ -1,6 +1,6 @@
 /* A webcam for machines without one: LD_PRELOAD this, and /dev/video0 gives 640 x 480 YUYV at FAKE_V4L2_FPS.
  * The device is a memory file, so that mmap works by itself; only open, ioctl and select-like waiting are played.
- * FAKE_V4L2_FRAMES: unplugged (ENODEV) after so many pictures. A light square wanders over a grey ramp. */
+ * FAKE_V4L2_FRAMES: unplugged (ENODEV) after so many pictures. FAKE_V4L2_STALL: after so many pictures one takes 8 s. A light square wanders over a grey ramp. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -49,7 +49,8 @@ int ioctl(int fd, unsigned long request, ...) {
         int (*real)(int, unsigned long, void *) = dlsym(RTLD_NEXT, "ioctl");
         return real(fd, request, arg);
     }
-    const char *limit = getenv("FAKE_V4L2_FRAMES"), *rate = getenv("FAKE_V4L2_FPS");
+    static int stalled;
+    const char *limit = getenv("FAKE_V4L2_FRAMES"), *stall = getenv("FAKE_V4L2_STALL"), *rate = getenv("FAKE_V4L2_FPS");
     struct v4l2_buffer *buffer = arg;
     switch ((unsigned)request) {
     case VIDIOC_QUERYCAP: {
@@ -66,6 +67,7 @@ int ioctl(int fd, unsigned long request, ...) {
     case VIDIOC_QBUF: if (queued < BUFFERS) queue[queued++] = buffer->index; return 0;
     case VIDIOC_DQBUF:
         if (limit && shown >= atoi(limit)) { errno = ENODEV; return -1; }
+        if (stall && shown >= atoi(stall) && !stalled++) { nanosleep(&(struct timespec){8, 0}, NULL); }
         if (!queued) { errno = EAGAIN; return -1; }
         nanosleep(&(struct timespec){0, 1000000000L / (rate ? atoi(rate) : 30)}, NULL);
         buffer->index = queue[0]; memmove(queue, queue + 1, --queued * sizeof *queue);

@@ -14,11 +14,11 @@ import pytest
 
 from streamer.bus import CommandClient, Subscriber
 from streamer.masks import box_of, iou
+from streamer.soak.relay import Relay
 from streamer.sources import open_source
 from streamer.sources.scene import Scene, Settings
 from streamer.types import Prompt, Remove
 from tests.peers.processes import ROOT, finish, streamer
-from tests.peers.rtsp_relay import Relay
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(180)]
 CARS = ROOT.parent / "shared" / "data" / "live" / "intel-car-detection.mp4"

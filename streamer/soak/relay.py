@@ -1,6 +1,8 @@
 """A real RTSP server for tests: what one client RECORDs, others PLAY (RFC 2326, interleaved over TCP).
 
-It runs in a thread with an event loop of its own; `with Relay() as relay:` gives `relay.url("path")`.
+It runs in a thread with an event loop of its own; `with Relay() as relay:` gives `relay.url("path")`. Or as a process
+that can be stopped and killed, `python -m streamer.soak.relay PORT [USER:PASSWORD]`; SIGUSR1 lets its streams' clocks
+jump ahead, SIGUSR2 back.
 """
 
 from __future__ import annotations
@@ -8,9 +10,14 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import signal
 import socket
+import sys
 import threading
 from dataclasses import dataclass, field
+
+SENDER_REPORT = 200
+JUMP_TICKS = 4 * 90_000
 
 
 @dataclass
@@ -26,6 +33,7 @@ class Relay:
         self.credentials = credentials
         self.publications: dict[str, Publication] = {}
         self.port = port
+        self.ahead = 0  # ticks by which what is played says that it is later
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="rtsp relay", daemon=True)
@@ -139,10 +147,22 @@ class Relay:
     async def _relay(self, reader: asyncio.StreamReader, recorded: str | None) -> None:
         head = await reader.readexactly(3)
         data = b"$" + head + await reader.readexactly(int.from_bytes(head[1:], "big"))
+        if self.ahead:
+            data = shifted(data, self.ahead)
         publication = self.publications.get(recorded or "")
         for player in list(publication.players) if publication else []:
             if player.transport.get_write_buffer_size() < 4 << 20:
                 player.write(data)
+
+
+def shifted(data: bytes, ticks: int) -> bytes:
+    """An interleaved packet with its RTP timestamp, or that of an RTCP sender report, moved."""
+    is_report = data[1] % 2 == 1
+    at = 4 + (16 if is_report else 4)
+    if len(data) < at + 4 or (is_report and data[5] != SENDER_REPORT):
+        return data
+    moved = (int.from_bytes(data[at : at + 4], "big") + ticks) % (1 << 32)
+    return data[:at] + moved.to_bytes(4, "big") + data[at + 4 :]
 
 
 def quick_ack(writer: asyncio.StreamWriter) -> None:
@@ -150,3 +170,19 @@ def quick_ack(writer: asyncio.StreamWriter) -> None:
     raw = writer.get_extra_info("socket")
     if hasattr(socket, "TCP_QUICKACK"):
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
+
+
+def main() -> None:
+    relay = Relay(sys.argv[2] if len(sys.argv) > 2 else None, int(sys.argv[1]))
+
+    def jump(ticks: int) -> None:
+        relay.ahead += ticks
+
+    signal.signal(signal.SIGUSR1, lambda *_: jump(JUMP_TICKS))
+    signal.signal(signal.SIGUSR2, lambda *_: jump(-JUMP_TICKS))
+    with relay:
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main()

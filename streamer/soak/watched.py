@@ -1,0 +1,152 @@
+"""A pipeline on a site's camera, its results checked against the time that is drawn into the pictures."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Self
+
+from streamer.control import controlled
+from streamer.masks import box_of, iou
+from streamer.pipeline import Pipeline
+from streamer.soak import camera, clock
+from streamer.sources import open_watched
+from streamer.sources.watch import Watch
+from streamer.types import Command, Event, Frame, ObjectEvent, Prompt, Sink, SourceEvent, Track, Tracker, TrackResult
+
+STALE_S = 1.5  # from what is seen to its mask: a picture may be late by one second, and tracking takes its time
+SLICE_S = 0.02
+CHECK_EVERY = 5  # results between comparisons with the truth
+KEPT_IOU = 0.5
+
+
+@dataclass(slots=True)
+class Probe:
+    """A sink that looks at what is called live."""
+
+    allowed_s: float = STALE_S
+    results: int = 0
+    stale: int = 0  # results whose picture was older than that
+    oldest_s: float = 0.0
+    unread: int = 0  # pictures whose clock was damaged
+    taken_s: float = 0.0  # the monotonic moment of the newest result's picture, by the camera
+    ids: frozenset[int] = frozenset()
+    overlap: Mapping[int, float] = field(default_factory=dict)  # IoU with the truth, of the newest checked result
+    events: list[Event] = field(default_factory=list)
+
+    def write(self, result: TrackResult) -> None:
+        self.results += 1
+        self.ids = frozenset(track.object_id for track in result.tracks)
+        taken_ms = clock.read(result.frame.image)
+        if taken_ms is None:
+            self.unread += 1
+            return
+        self.taken_s = taken_ms / 1000
+        age_s = time.monotonic() - self.taken_s
+        self.oldest_s = max(self.oldest_s, age_s)
+        self.stale += age_s > self.allowed_s
+        if self.results % CHECK_EVERY == 0 and (result.frame.width, result.frame.height) == camera.SIZE:
+            truth = SCENE.truth(camera.index_at(taken_ms))
+            seen = {track.object_id: track.mask for track in result.tracks if track.state == "tracked"}
+            self.overlap = {number: iou(mask, truth[number]) for number, mask in seen.items() if number in truth}
+
+    def notify(self, event: Event) -> None:
+        self.events.append(event)
+
+    def close(self) -> None:
+        pass
+
+    def causes(self, since: int = 0) -> list[str]:
+        """What was said of the source."""
+        return [event.cause for event in self.events[since:] if isinstance(event, SourceEvent)]
+
+    def changes(self, since: int = 0) -> list[tuple[int, str]]:
+        """What was said of the objects."""
+        return [(event.object_id, event.kind) for event in self.events[since:] if isinstance(event, ObjectEvent)]
+
+
+SCENE = camera.scene()
+
+
+class _Pointed:
+    """A tracker that is told of the scene's objects on the first picture whose time can be read."""
+
+    def __init__(self, tracker: Tracker, objects: int) -> None:
+        self._tracker = tracker
+        self._left = objects
+
+    def check(self, frame: Frame, commands: Sequence[Command]) -> None:
+        self._tracker.check(frame, commands)
+
+    def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
+        if self._left and (taken_ms := clock.read(frame.image)) is not None:
+            truth = SCENE.truth(camera.index_at(taken_ms))
+            boxes = {number: box_of(truth[number]) for number in range(1, self._left + 1)}
+            prompts = [Prompt(number, box=box) for number, box in boxes.items() if box is not None]
+            commands, self._left = [*prompts, *commands], 0
+        return self._tracker.track(frame, commands)
+
+
+class Watched:
+    """`with Watched(url, tracker) as watched:` runs it in the background; leaving ends it.
+
+    `sinks` are beside the probe. Objects 1 to N are prompted with the true boxes of the first picture.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        tracker: Tracker,
+        *,
+        sinks: Mapping[str, Sink] | None = None,
+        watch: Watch,
+        objects: int = 1,
+        name: str = "cam",
+        control: str | None = None,
+    ) -> None:
+        self.probe = Probe()
+        self.error: BaseException | None = None
+        source = open_watched(url, name=name, reconnect="always", watch=watch)
+        self.pipeline = Pipeline(source, _Pointed(tracker, objects), {"probe": self.probe, **(sinks or {})})
+        self._control = control
+        self.endpoint: str | None = None
+        self._thread = threading.Thread(target=self._run, name=f"pipeline {name}", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pipeline.stop()
+        self._thread.join()
+        if self.error is not None:
+            raise self.error
+
+    def _run(self) -> None:
+        try:
+            with controlled(self.pipeline, self._control) as self.endpoint:
+                self.pipeline.run()
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            self.error = error
+
+    def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> float:
+        """Seconds until the condition held; raises TimeoutError saying what did not come about."""
+        began = time.monotonic()
+        while not condition():
+            if self.error is not None:
+                raise self.error
+            if time.monotonic() - began > seconds:
+                raise TimeoutError(f"{what}: not within {seconds:g} s; said: {self.probe.causes()}")
+            time.sleep(SLICE_S)
+        return time.monotonic() - began
+
+    def wait_for_pictures(self, seconds: float = 30.0, *, taken_after: float | None = None) -> float:
+        """Seconds until the result of a picture that was taken from now on."""
+        since = time.monotonic() if taken_after is None else taken_after
+        return self.wait(lambda: self.probe.taken_s > since, seconds, "a new picture")
+
+    def kept(self) -> int:
+        """How many objects are where the truth is, in the last result that was compared."""
+        return sum(overlap > KEPT_IOU for overlap in self.probe.overlap.values())

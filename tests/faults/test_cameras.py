@@ -1,0 +1,149 @@
+"""Cameras, servers and wires that fail and come back."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from streamer.edgetam import runtimes
+from streamer.edgetam.rules import Rules
+from streamer.edgetam.tracker import StreamingTracker
+from streamer.soak.faults import FAULTS, Fault
+from streamer.soak.site import Site, free_port
+from streamer.soak.watched import STALE_S, Watched
+from streamer.sources import open_source
+from streamer.sources.watch import WAITS_S, Watch, WatchedSource
+from tests.faults import ledger
+
+OBJECTS = 2
+SETTLE_S = 1.5
+SLACK_S = 2.0  # beyond the wait that it was in when the peer came back
+STEADY = Watch(jitter=0.0)
+
+
+def step_s(watched: Watched, since: int) -> float:
+    """The wait before the attempt that succeeded."""
+    losses = [event for event in watched.probe.events[since:] if event.kind == "lost" and hasattr(event, "cause")]
+    return WAITS_S[min(len(losses), len(WAITS_S)) - 1] if losses else 0.0
+
+
+@pytest.mark.parametrize("again", range(ledger.TIMES))
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_what_fails_comes_back_with_its_objects_and_nothing_stale_is_called_live(
+    fault: Fault, again, site, tracker, nothing_leaks
+):
+    with Watched(site.url, tracker, watch=STEADY, objects=OBJECTS) as watched:
+        watched.wait_for_pictures()
+        time.sleep(SETTLE_S)
+        kept_before = watched.kept()
+        since, probe = len(watched.probe.events), watched.probe
+        probe.allowed_s = STALE_S + fault.in_truth_s
+        fault.begin(site)
+        time.sleep(fault.lasts_s)
+        fault.mend(site)
+        recovery_s = watched.wait_for_pictures()
+        allowed_s = step_s(watched, since) + SLACK_S
+        time.sleep(SETTLE_S)
+        kept = watched.kept()
+        ledger.note(fault.name, recovery_s, stale=probe.stale, kept=kept, objects=kept_before)
+        said = probe.causes(since)
+    assert recovery_s <= allowed_s, said
+    assert probe.stale == 0, probe.oldest_s
+    assert probe.ids == frozenset(range(1, OBJECTS + 1))
+    assert set(said) <= fault.causes
+    assert bool(said) == bool(fault.causes)
+    assert kept == kept_before
+
+
+def test_a_camera_that_is_not_up_at_the_start_is_waited_for(tracker, nothing_leaks):
+    port = free_port()
+    with Watched(f"rtsp://viewer:first@127.0.0.1:{port}/cam", tracker, watch=STEADY) as watched:
+        watched.wait(lambda: watched.probe.causes() == ["refused", "refused"], 10, "two refusals")
+        with Site(port) as site:
+            recovery_s = watched.wait_for_pictures()
+            allowed_s = step_s(watched, 0) + SLACK_S
+            ledger.note("not up at start", recovery_s, stale=watched.probe.stale)
+            assert site.port == port
+    assert recovery_s <= allowed_s
+    assert watched.probe.stale == 0
+
+
+def test_a_picture_that_stays_the_same_is_a_failure(site, tracker, nothing_leaks):
+    """The camera goes on sending one picture; it is called live for as long as the limit says."""
+    still = "lavfi:color=c=gray:size=320x240:rate=15,realtime"
+    watch = Watch(frozen_s=2.0, jitter=0.0)
+    source = WatchedSource(lambda: open_source(still), name="cam", watch=watch)
+    began, events = time.monotonic(), []
+    for item in source:
+        if hasattr(item, "cause"):
+            events.append(item)
+            break
+    took_s = time.monotonic() - began
+    source.close()
+    ledger.note("picture frozen, limit 2 s: until it is said", took_s)
+    assert events[0].cause == "frozen"
+    assert took_s < 2.0 + SLACK_S
+
+
+def test_a_server_that_accepts_and_says_nothing_is_a_timeout(tracker, nothing_leaks):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/cam"
+        with Watched(url, tracker, watch=STEADY) as watched:
+            took_s = watched.wait(lambda: bool(watched.probe.causes()), 30, "a failure")
+            began = time.monotonic()
+        ledger.note("server accepts and says nothing: until it is said", took_s)
+    assert time.monotonic() - began < 3.0
+    assert watched.probe.causes()[0] == "timeout"
+
+
+def test_a_server_that_speaks_http_is_not_taken_for_a_camera(tracker, nothing_leaks):
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_error(400)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    with Watched(f"rtsp://127.0.0.1:{server.server_port}/cam", tracker, watch=STEADY) as watched:
+        took_s = watched.wait(lambda: bool(watched.probe.causes()), 30, "a failure")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    ledger.note("server speaks HTTP: until it is said", took_s)
+    assert watched.probe.causes()[0] in ("corrupt", "timeout", "failed")
+    assert watched.probe.results == 0
+
+
+def test_one_camera_that_fails_disturbs_no_other(site, nano, runtime, nothing_leaks):
+    other = StreamingTracker(nano, Rules(), runtimes.start(runtime.name, nano))
+    one = StreamingTracker(nano, Rules(), runtime)
+    with (
+        Site() as broken,
+        Watched(site.url, one, name="whole") as whole,
+        Watched(broken.url, other, name="broken") as failing,
+    ):
+        whole.wait_for_pictures()
+        failing.wait_for_pictures()
+        time.sleep(1.0)
+        before = rate(whole)
+        broken.stop_server()
+        during = rate(whole)
+        broken.restart_server()
+        failing.wait_for_pictures()
+        ledger.note("one of two cameras killed: the other", 0.0, stale=whole.probe.stale, kept=whole.kept(), objects=1)
+    assert during > 0.9 * before
+    assert whole.probe.causes() == []
+
+
+def rate(watched: Watched, seconds: float = 4.0) -> float:
+    """Results a second."""
+    before = watched.probe.results
+    time.sleep(seconds)
+    return (watched.probe.results - before) / seconds
