@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _track(commands)
     _export(commands)
     _evaluate(commands)
+    _soak(commands)
     add(commands, "doctor", _later("doctor"), "what works on this machine: versions, device, models, sources, sinks")
     return top
 
@@ -253,6 +254,14 @@ def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
     below.add_argument("--runtime", default="auto", help=RUNTIMES)
     _tracking_options(below)
+
+
+def _soak(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "break cameras, servers and wires at random while two pipelines run, and say what grew"
+    below = add(commands, "soak", _later("soak"), summary)
+    below.add_argument("--minutes", type=float, default=5.0, metavar="M", help="(5)")
+    below.add_argument("--every", type=float, default=10.0, metavar="S", help="seconds between faults (10)")
+    below.add_argument("--seed", type=int, default=0, metavar="N", help="which faults, and when (0)")
 
 
 def _later(module: str, name: str | None = None) -> Callable[[argparse.Namespace], int]:

@@ -1,0 +1,34 @@
+"""`streamer soak`: faults at random for as long as it is told, and what grew meanwhile."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from streamer.soak.endurance import soak as endure
+
+
+def soak(given: argparse.Namespace) -> int:
+    """Exit code 1 where a source did not come back, a picture was stale or a file does not play."""
+    with tempfile.TemporaryDirectory() as folder:
+        figures = endure(given.minutes * 60, given.every, given.seed, Path(folder))
+    if given.json:
+        print(json.dumps(figures))
+    else:
+        show(figures)
+    return int(bool(figures["errors"] or figures["stale_as_live"] or figures["files"]["that_do_not_play"]))
+
+
+def show(figures: dict[str, Any]) -> None:
+    """The figures as lines."""
+    for name, value in figures.items():
+        if name != "slopes":
+            print(f"{name}: {value}")
+    for name, line in figures["slopes"].items():
+        slope = f"{line['an_hour']:+g} an hour (standard error {line['error']:g})"
+        print(f"{name}: {line['first']:g} to {line['last']:g}, {slope}")
+    sys.stdout.flush()

@@ -1,0 +1,178 @@
+"""Hours of faults at random: what grows, what breaks, and what was called live and was not."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import statistics
+import threading
+import time
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+
+from streamer.bus import Publisher
+from streamer.edgetam import open_tracker
+from streamer.metrics import resident_mb
+from streamer.sinks import open_sink
+from streamer.soak.faults import FAULTS, Fault
+from streamer.soak.site import Site
+from streamer.soak.watched import STALE_S, Watched
+from streamer.sources.watch import Watch
+
+log = logging.getLogger(__name__)
+OBJECTS = (2, 1)  # of each source
+SAMPLE_S = 1.0
+WARM_UP = 0.2  # of the time, before which memory and latency have not settled
+BLOCKS = 10  # that samples are averaged over for the error of a slope: neighbours are alike
+RECOVERY_S = 90.0
+WATCH = Watch(stable_s=3.0, waits_s=(1.0, 2.0, 5.0, 10.0))  # so that a source is not away for most of the time
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the faults did."""
+
+    tried: Counter[str] = field(default_factory=Counter)
+    recoveries_s: list[float] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+    left_out: int = 0  # times when both sources were busy with one
+
+
+class Sampler:
+    """Memory, descriptors, threads and latency once a second, in a thread of its own."""
+
+    def __init__(self, watched: list[Watched]) -> None:
+        self.samples: list[tuple[float, float, int, int, float]] = []
+        self._watched = watched
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._sample, name="sampler", daemon=True)
+
+    def __enter__(self) -> Sampler:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _sample(self) -> None:
+        began = time.monotonic()
+        while not self._done.wait(SAMPLE_S):
+            recent = [ms for one in self._watched for ms in list(one.pipeline.meter.latencies_ms)[-20:]]
+            files = sum(1 for _ in Path("/proc/self/fd").iterdir())
+            latency_ms = statistics.median(recent) if recent else 0.0
+            passed_s = time.monotonic() - began
+            self.samples.append((passed_s, resident_mb(), files, threading.active_count(), latency_ms))
+
+    def slopes(self) -> dict[str, dict[str, float]]:
+        """For each figure its slope an hour with the standard error, and its first and last means of a block."""
+        settled = np.array(self.samples[int(len(self.samples) * WARM_UP) :])
+        names = ("resident_mb", "descriptors", "threads", "latency_ms")
+        return {name: slope(settled[:, 0] / 3600, settled[:, column]) for column, name in enumerate(names, 1)}
+
+
+def slope(hours: np.ndarray, values: np.ndarray) -> dict[str, float]:
+    """A straight line through the means of blocks."""
+    x, y = (np.array([part.mean() for part in np.array_split(column, BLOCKS)]) for column in (hours, values))
+    (rate, start), residuals, *_ = np.linalg.lstsq(np.stack([x - x.mean(), np.ones_like(x)], axis=1), y, rcond=None)
+    spread = float(np.sqrt(residuals[0] / (BLOCKS - 2) / ((x - x.mean()) ** 2).sum())) if len(residuals) else 0.0
+    figures = {
+        "an_hour": float(rate),
+        "error": spread,
+        "mean": float(start),
+        "first": float(y[0]),
+        "last": float(y[-1]),
+    }
+    return {name: round(value, 3) for name, value in figures.items()}
+
+
+def soak(seconds: float, every_s: float, seed: int, folder: Path) -> dict[str, Any]:
+    """Two sources, three objects, a fault on either of them every so many seconds; files go to `folder`."""
+    rng, tally = random.Random(seed), Tally()
+    with contextlib.ExitStack() as opened:
+        sites = [opened.enter_context(Site()) for _ in OBJECTS]
+        watched = [
+            opened.enter_context(_watched(site, number, count, folder))
+            for number, (site, count) in enumerate(zip(sites, OBJECTS, strict=True))
+        ]
+        for one in watched:
+            one.wait_for_pictures()
+        with Sampler(watched) as sampler:
+            began = time.monotonic()
+            _disturb(sites, watched, began + seconds, every_s, rng, tally)
+            lasted_s = time.monotonic() - began
+        kept = [one.kept() for one in watched]
+        probes = [one.probe for one in watched]
+    files = {path.name: frames_in(path) for path in sorted(folder.glob("*.mp4"))}
+    return {
+        "seconds": round(lasted_s, 1),
+        "seed": seed,
+        "faults": dict(tally.tried),
+        "faults_left_out": tally.left_out,
+        "errors": tally.errors,
+        "recovery_s": {
+            "median": round(statistics.median(tally.recoveries_s), 2),
+            "worst": round(max(tally.recoveries_s), 2),
+        },
+        "results": [probe.results for probe in probes],
+        "stale_as_live": sum(probe.stale for probe in probes),
+        "objects_kept": [f"{count} of {objects}" for count, objects in zip(kept, OBJECTS, strict=True)],
+        "files": {"written": len(files), "that_do_not_play": [name for name, frames in files.items() if not frames]},
+        "slopes": sampler.slopes(),
+    }
+
+
+def _disturb(
+    sites: Sequence[Site], watched: Sequence[Watched], until: float, every_s: float, rng: random.Random, tally: Tally
+) -> None:
+    """A fault every so many seconds, on a source that is not still busy with one; at the end all have come back."""
+    with ThreadPoolExecutor(len(sites), "fault") as pool:
+        busy: dict[int, Future[None]] = {}
+        while time.monotonic() < until:
+            free = [number for number in range(len(sites)) if number not in busy or busy[number].done()]
+            if free:
+                which, fault = rng.choice(free), rng.choice(FAULTS)
+                busy[which] = pool.submit(_try, fault, sites[which], watched[which], tally)
+            else:
+                tally.left_out += 1
+            time.sleep(every_s)
+
+
+def _watched(site: Site, number: int, objects: int, folder: Path) -> Watched:
+    sinks = {
+        "zmq": Publisher("tcp://127.0.0.1:*"),
+        "file": open_sink(f"{folder}/cam{number}.mp4?every=30&keep=20&required=0"),
+    }
+    return Watched(site.url, open_tracker(), sinks=sinks, watch=WATCH, objects=objects, name=f"cam{number}")
+
+
+def _try(fault: Fault, site: Site, watched: Watched, tally: Tally) -> None:
+    log.info("%s: %s", watched.pipeline.source.name, fault.name)
+    tally.tried[fault.name] += 1
+    watched.probe.allowed_s = STALE_S + fault.in_truth_s
+    try:
+        fault.begin(site)
+        time.sleep(fault.lasts_s)
+        fault.mend(site)
+        tally.recoveries_s.append(watched.wait_for_pictures(RECOVERY_S))
+    except Exception as error:
+        tally.errors.append(f"{fault.name}: {error}")
+        log.exception("%s", fault.name)
+
+
+def frames_in(path: Path) -> int:
+    """Frames of a video that can be decoded."""
+    try:
+        with av.open(str(path)) as container:
+            return sum(1 for _ in container.decode(video=0))
+    except av.error.FFmpegError:
+        return 0
