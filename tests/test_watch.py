@@ -24,6 +24,7 @@ class Scripted:
     """A connection that does as it is told, frame by frame."""
 
     name, live = "camera", True
+    codec, nominal_fps = "", None
 
     def __init__(self, script: Callable[[threading.Event], Iterator[Frame]]) -> None:
         self._script = script
@@ -156,6 +157,26 @@ def test_another_size_and_a_clock_that_jumps_raise_the_epoch_without_a_gap():
     assert "32 x 24 now, not 64 x 48" in events[0].message
     assert [frame.epoch for frame in frames] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
     assert len(made) == 1
+
+
+def test_another_codec_after_a_reconnect_is_said():
+    made: list[Scripted] = []
+
+    def connect() -> Scripted:
+        made.append(Scripted(pictures(3 if not made else 100)))
+        made[-1].codec, made[-1].nominal_fps = ("h264", 15.0) if len(made) == 1 else ("hevc", 25.0)
+        return made[-1]
+
+    source = WatchedSource(connect, name="camera", watch=QUICK)
+    frames, events = take(source, 6)
+    assert [(event.kind, event.cause) for event in events] == [
+        ("lost", "ended"),
+        ("restored", "ended"),
+        ("jumped", "codec"),
+    ]
+    assert "the stream is hevc now, not h264" in events[-1].message
+    assert {frame.epoch for frame in frames[3:]} == {1}
+    assert (source.codec, source.nominal_fps) == ("hevc", 25.0)
 
 
 def timed(*moments: tuple[float, float]) -> Callable[[threading.Event], Iterator[Frame]]:

@@ -15,6 +15,7 @@ from streamer.uris import Address, parse, redact
 if TYPE_CHECKING:
     from streamer.sinks.rotated import Rotation
 
+MAX_PORT = 65535
 VIDEO_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi")
 PUSH_FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "udp": "mpegts"}
 
@@ -54,6 +55,11 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
             return RetriedSink(
                 lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
             )
+        case "mjpeg":
+            from streamer.sinks.mjpeg import MjpegSink
+
+            address.allow()
+            return MjpegSink(*_host_and_port(address))
         case "masks":
             from streamer.sinks.files import MaskFolderSink
 
@@ -64,7 +70,7 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
         case scheme:
             raise UsageError(
                 f"sink {redact(uri)!r}: unknown scheme {scheme!r}; use FILE.mp4, FILE.jsonl, masks:FOLDER, "
-                "zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
+                "mjpeg:127.0.0.1:PORT, zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
             )
 
 
@@ -127,6 +133,14 @@ def _made(folder: Path) -> Path:
 def _endpoint(target: str) -> str:
     """`zmq:tcp://127.0.0.1:5555`, or `zmq://127.0.0.1:5555` for short."""
     return f"tcp:{target}" if target.startswith("//") else target
+
+
+def _host_and_port(address: Address) -> tuple[str, int]:
+    """Of `mjpeg:127.0.0.1:8080`; raises UsageError."""
+    host, _, port = address.target.removeprefix("//").strip("/").rpartition(":")
+    if not host or not port.isdecimal() or int(port) > MAX_PORT:
+        raise UsageError(f"sink mjpeg:{address.target}: write mjpeg:127.0.0.1:PORT")
+    return host, int(port)
 
 
 def _codec(name: str) -> Codec:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import ssl
 import threading
 from typing import Self
 
@@ -15,15 +16,16 @@ class Proxy:
     """`with Proxy(port) as wire:` forwards `wire.port` to a port of this machine, from a thread of its own.
 
     What is set holds from the next bytes on, towards the client: `delay_s` and up to `jitter_s` more of latency,
-    `bytes_a_second`, and `held`, which lets nothing pass.
+    `bytes_a_second`, and `held`, which lets nothing pass. With `tls` the client's side is encrypted.
     """
 
-    def __init__(self, target: int, port: int = 0) -> None:
-        self.port = port
+    def __init__(self, target: int, *, tls: ssl.SSLContext | None = None) -> None:
+        self.port = 0
         self.delay_s = self.jitter_s = 0.0
         self.bytes_a_second: float | None = None
         self.held = False
         self._target = target
+        self._tls = tls
         self._writers: set[asyncio.StreamWriter] = set()
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
@@ -52,7 +54,7 @@ class Proxy:
 
     async def _serve(self) -> None:
         self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._client, "127.0.0.1", self.port)
+        server = await asyncio.start_server(self._client, "127.0.0.1", 0, ssl=self._tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from streamer.bus import CommandClient, NothingFresh, Publisher, Subscriber
 from streamer.errors import StreamerError
 from streamer.metrics import resident_mb
+from streamer.sinks.mjpeg import MjpegSink
 from streamer.soak.watched import Watched
 from tests.faults import ledger
 from tests.faults.test_cameras import STEADY, rate
@@ -85,6 +87,28 @@ def test_a_subscriber_that_vanishes_in_the_middle_is_forgotten(published):
         reader.kill()
     during = rate(watched)
     ledger.note("5 subscribers killed: the tracker", 0.0, stale=watched.probe.stale, kept=watched.kept(), objects=1)
+    assert during > 0.95 * before
+
+
+def test_a_browser_that_freezes_or_is_gone_costs_no_rate(site, tracker, nothing_leaks):
+    sink = MjpegSink("127.0.0.1", 0)
+    port = int(sink.endpoint.rstrip("/").rpartition(":")[2])
+    with Watched(site.url, tracker, watch=STEADY, sinks={"page": sink}) as watched:
+        watched.wait_for_pictures()
+        time.sleep(1.0)
+        readers = [socket.create_connection(("127.0.0.1", port)) for _ in range(6)]
+        for reader in readers:
+            reader.sendall(b"GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        before = rate(watched)  # the kernel takes what they do not read, for a while
+        for reader in readers[:3]:
+            reader.close()
+        during = rate(watched, 8.0)
+        assert sink.readers <= 3
+        ledger.note(
+            "3 browsers gone, 3 frozen: the tracker", 0.0, stale=watched.probe.stale, kept=watched.kept(), objects=1
+        )
+        for reader in readers[3:]:
+            reader.close()
     assert during > 0.95 * before
 
 

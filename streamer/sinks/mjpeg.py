@@ -1,0 +1,123 @@
+"""The overlay for a browser on this machine: Motion JPEG over HTTP, to any number of readers at their own pace."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import cv2
+
+from streamer.channel import Channel, Closed
+from streamer.errors import SinkError, UsageError
+from streamer.masks import overlay
+from streamer.types import TrackResult
+from streamer.uris import is_loopback
+
+QUALITY = 80
+MAX_READERS = 32
+PATIENCE_S = 5.0  # with a reader that takes nothing
+SEND_BUFFER = 1 << 16  # bytes in the kernel: what lies there is old when it is read
+BOUNDARY = "picture"
+PAGE = b'<!doctype html><title>streamer</title><img src="stream" alt="live picture with masks">'
+
+
+class MjpegSink:
+    """`/stream` is the picture, `/` a page with it. A slow reader misses pictures, a frozen one is dropped after 5 s.
+
+    Raises UsageError for an address that others could reach, SinkError for one that cannot be bound.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        if not is_loopback(host):
+            raise UsageError(f"sink mjpeg:{host}:{port}: only this machine may look, at 127.0.0.1")
+        self._readers: set[Channel[bytes]] = set()
+        try:
+            self._server = _Server((host, port), self._readers)
+        except OSError as error:
+            raise SinkError(f"cannot listen on {host}:{port}: {error.strerror}; choose another port") from error
+        self.endpoint = f"http://{host}:{self._server.server_port}/"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="mjpeg", daemon=True)
+        self._thread.start()
+
+    @property
+    def readers(self) -> int:
+        return len(self._readers)
+
+    def write(self, result: TrackResult) -> None:
+        readers = list(self._readers)
+        if not readers:
+            return
+        image = overlay(result.frame.image, result.tracks)
+        jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+        for reader in readers:
+            with contextlib.suppress(Closed):
+                reader.put(jpeg)
+
+    def close(self) -> None:
+        for reader in list(self._readers):
+            reader.abort()
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = False  # a frozen reader's thread ends by itself
+
+    def __init__(self, address: tuple[str, int], readers: set[Channel[bytes]]) -> None:
+        self.readers = readers
+        super().__init__(address, _Reader)
+
+    def handle_error(self, *_: Any) -> None:
+        pass  # a reader that vanishes is no error
+
+
+class _Reader(BaseHTTPRequestHandler):
+    """One browser's request, in a thread of its own."""
+
+    server: _Server
+    timeout = PATIENCE_S
+
+    def do_GET(self) -> None:
+        if not is_loopback(self.headers.get("Host", "").rsplit(":", 1)[0]):
+            self.send_error(403, "ask for 127.0.0.1: another name may be a page from elsewhere")
+        elif self.path == "/":
+            self._answer("text/html", PAGE)
+        elif self.path != "/stream":
+            self.send_error(404, "there is / and /stream")
+        elif len(self.server.readers) >= MAX_READERS:
+            self.send_error(503, f"{MAX_READERS} readers are here already")
+        else:
+            self._stream()
+
+    def _answer(self, kind: str, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def _stream(self) -> None:
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self.send_response(200)
+        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        pictures: Channel[bytes] = Channel(1, lossy=True)
+        self.server.readers.add(pictures)
+        try:
+            for jpeg in pictures:
+                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
+                self.wfile.write(head.encode() + jpeg + b"\r\n")
+        except OSError:
+            pass  # gone, or frozen for longer than our patience
+        finally:
+            self.server.readers.discard(pictures)
+            pictures.abort()
+
+    def log_message(self, *_: Any) -> None:
+        pass
