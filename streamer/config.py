@@ -5,12 +5,15 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from streamer.errors import UsageError
+
+Share = Annotated[float, Field(ge=0, le=1)]
+MIN_AREA = 1e-4  # of the picture
 
 
 class Section(BaseModel):
@@ -96,6 +99,23 @@ class FindSettings(Section):
     most: int = Field(16, ge=1, le=1024, description="objects in all")
 
 
+class ZoneSettings(Section):
+    """A polygon of three points or more that objects enter, leave and stay in; or a line of two that they cross."""
+
+    name: str = Field(pattern=r"^[\w .-]+$")
+    points: tuple[tuple[Share, Share], ...] = Field(min_length=2, description="x, y as shares of the picture, 0 to 1")
+    stay_s: float | None = Field(None, gt=0, description="seconds in the polygon after which an object has stayed")
+
+    @field_validator("points")
+    @classmethod
+    def _has_an_extent(cls, points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        if len(set(points)) < len(points):
+            raise ValueError("a point is there twice; a polygon closes by itself")
+        if len(points) > 2 and _area(points) < MIN_AREA:
+            raise ValueError("this polygon has no area")
+        return points
+
+
 class KeySettings(Section):
     secret: Path = Field(description="this side's secret key, from `streamer keys new NAME`")
     clients: Path = Field(description="the folder with the .key files of those who may connect")
@@ -109,6 +129,7 @@ class Settings(Section):
     tracking: TrackingSettings = Field(default_factory=lambda: TrackingSettings.model_validate({}))
     prompts: tuple[PromptSettings, ...] = ()
     find: FindSettings | None = None
+    zones: tuple[ZoneSettings, ...] = ()
     sinks: tuple[str, ...] = ()
     control: str | None = Field(None, description="where commands are taken, such as tcp://127.0.0.1:5556")
     keys: KeySettings | None = Field(None, description="needed where other machines may connect")
@@ -175,6 +196,12 @@ def _first(error: ValidationError) -> str:
             return f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
 
 
+def _area(points: Sequence[tuple[float, float]]) -> float:
+    """Of a polygon, by Gauss's formula."""
+    pairs = zip(points, (*points[1:], points[0]), strict=True)
+    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2
+
+
 def _known(parents: list[str]) -> list[str]:
     sections: dict[str, type[Section]] = {
         "source": SourceSettings,
@@ -182,6 +209,7 @@ def _known(parents: list[str]) -> list[str]:
         "tracking": TrackingSettings,
         "prompts": PromptSettings,
         "find": FindSettings,
+        "zones": ZoneSettings,
     }
     section = sections.get(parents[0], Settings) if parents else Settings
     return list(section.model_fields)

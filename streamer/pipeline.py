@@ -35,6 +35,7 @@ from streamer.types import (
     Tracker,
     TrackResult,
 )
+from streamer.zones import Zone, Zones
 
 log = logging.getLogger(__name__)
 
@@ -72,6 +73,7 @@ class Pipeline:
         first: Sequence[Command] = (),
         limits: Limits = Limits(),
         commands: Channel[Request] | None = None,
+        zones: Sequence[Zone] = (),
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.source = source
@@ -81,6 +83,7 @@ class Pipeline:
         self.limits = limits
         self.meter = Meter()
         self._lifecycle = Lifecycle()
+        self._zones = Zones(zones)
         self.captured = 0
         self.commands: Channel[Request] = Channel(COMMAND_DEPTH) if commands is None else commands
         self._first = tuple(first)
@@ -191,7 +194,8 @@ class Pipeline:
                 for channel in self._results.values():
                     channel.put(result)
                 self.meter.update(result, self._clock_ns())
-                for event in self._lifecycle.update(result):
+                events: list[Event] = [*self._lifecycle.update(result), *self._zones.update(result)]
+                for event in events:
                     self._announce(event)
                 if self.meter.tracked == self.limits.frames:
                     break

@@ -123,7 +123,34 @@ class ObjectEvent:
         return f"object {self.object_id}: {self.kind}{unseen}, score {self.score:.2f}"
 
 
-Event = SourceEvent | ObjectEvent
+PlaceChange = Literal["entered", "left", "stayed", "crossed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceEvent:
+    """What an object did at a zone or a line on one frame."""
+
+    source: str
+    zone: str  # its name
+    object_id: int
+    kind: PlaceChange
+    index: int  # of the frame
+    epoch: int
+    monotonic_ns: int  # when the frame was captured
+    wall_ns: int
+    score: float  # the model's belief that the object is in the picture, 0 to 1
+    box: tuple[int, int, int, int] | None
+    inside_s: float = 0.0  # `left`, `stayed`: seconds in the zone
+    to: Literal["left", "right"] | None = None  # `crossed`: to which side of somebody who goes along the line
+
+    @property
+    def message(self) -> str:
+        """One line for a person."""
+        more = f" to the {self.to}" if self.to else f" after {self.inside_s:.1f} s" if self.inside_s else ""
+        return f"object {self.object_id}: {self.kind} {self.zone}{more}"
+
+
+Event = SourceEvent | ObjectEvent | PlaceEvent
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,9 @@ from streamer.types import (
     Command,
     Event,
     Find,
+    ObjectEvent,
     Pause,
+    PlaceEvent,
     Prompt,
     Remove,
     Reset,
@@ -147,9 +149,14 @@ def pack_event(topic: str, event: Event, sequence: int) -> bytes:
 
 def event_fields(event: Event) -> dict[str, Any]:
     """An event as it is published and written; those of an object have its `object_id`."""
-    of_source = ("cause", "gap_s")
-    of_object = ("object_id", "index", "score", "predicted_iou", "box", "unseen_s")
-    own = of_source if isinstance(event, SourceEvent) else of_object
+    own: tuple[str, ...]
+    match event:
+        case SourceEvent():
+            own = ("cause", "gap_s")
+        case ObjectEvent():
+            own = ("object_id", "index", "score", "predicted_iou", "box", "unseen_s")
+        case PlaceEvent():
+            own = ("zone", "object_id", "index", "score", "box", "inside_s", "to")
     names = ("source", "epoch", "wall_ns", "message", *own)
     return {"event": event.kind} | {name: getattr(event, name) for name in names}
 

@@ -28,6 +28,13 @@ def test_there_are_configs():
         ("source: {uri: x}\nmodel: {size: big}", "model.size"),
         ("source: {uri: x}\ntracking: {lost_after: 0}", "tracking.lost_after"),
         ("source: {uri: x}\nprompts: [{object_id: 1, box: [1, 2]}]", "prompts.0.box"),
+        (
+            "source: {uri: x}\nzones: [{name: door, points: [[0, 0], [2, 0], [1, 1]]}]",
+            "zones.0.points.1.0: input should",
+        ),
+        ("source: {uri: x}\nzones: [{name: door, points: [[0, 0], [1, 0], [0, 0]]}]", "a point is there twice"),
+        ("source: {uri: x}\nzones: [{name: door, points: [[0, 0], [0.5, 0.5], [1, 1]]}]", "this polygon has no area"),
+        ("source: {uri: x}\nzones: [{name: door, pionts: []}]", "zones.0.points is missing"),
         ("- a\n- b", "holds no settings"),
         ("source: {uri: x", "is not YAML"),
     ],

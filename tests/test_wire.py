@@ -4,11 +4,12 @@ import pytest
 
 from streamer.errors import CommandError, WireError
 from streamer.masks import CODECS
-from streamer.types import Ack, Pause, Prompt, Remove, Reset, Resume
+from streamer.types import Ack, ObjectEvent, Pause, PlaceEvent, Prompt, Remove, Reset, Resume, SourceEvent
 from streamer.wire import (
     VERSION,
     header_of,
     pack_ack,
+    pack_event,
     pack_masks,
     pack_picture,
     pack_request,
@@ -47,6 +48,23 @@ def test_a_picture_travels():
     outcome = result(0, ())
     header = header_of(outcome, sequence=1, dropped=0, published_ns=0)
     assert unpack(pack_picture("t", b"jpeg!", header)).jpeg == b"jpeg!"
+
+
+EVENTS = (
+    SourceEvent("cam", "restored", "stalled", "back after 2.0 s", 3, 1, 2, gap_s=2.0),
+    ObjectEvent("cam", 7, "reacquired", 40, 3, 1, 2, 0.5, 0.75, (1, 2, 3, 4), unseen_s=1.5),
+    PlaceEvent("cam", "fence", 7, "crossed", 40, 3, 1, 2, 0.5, (1, 2, 3, 4), to="left"),
+)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
+def test_an_event_travels_with_what_it_is_of(event):
+    header = unpack(pack_event("cam/events", event, 9)).header
+    assert (header["kind"], header["event"], header["sequence"]) == ("event", event.kind, 9)
+    assert (header["source"], header["epoch"], header["message"]) == ("cam", 3, event.message)
+    assert header.get("cause") == getattr(event, "cause", None)
+    assert header.get("object_id") == getattr(event, "object_id", None)
+    assert header.get("zone") == getattr(event, "zone", None)
 
 
 def test_the_age_is_told_by_the_wall_clock():

@@ -26,6 +26,7 @@ from streamer.sources import open_watched
 from streamer.sources.watch import Watch
 from streamer.types import Finder, Request, Sink, Source
 from streamer.uris import redact
+from streamer.zones import Zone
 
 if TYPE_CHECKING:
     from streamer.edgetam.snapshot import Snapshot
@@ -50,7 +51,8 @@ def run(given: argparse.Namespace) -> int:
         if settings.find is not None:
             sinks["find"] = prompter(settings.find, settings.model, commands)
         limits = Limits(settings.frames, settings.seconds)
-        pipeline = Pipeline(source, tracker, sinks, first=first, limits=limits, commands=commands)
+        zones = [Zone(zone.name, zone.points, zone.stay_s) for zone in settings.zones]
+        pipeline = Pipeline(source, tracker, sinks, first=first, limits=limits, commands=commands, zones=zones)
         model = tracker.describe()
         log.info(
             "model %s, %d x %d, %s on %s, %s", *(model[k] for k in ("id", "size", "size", "runtime", "device", "dtype"))
