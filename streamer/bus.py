@@ -12,9 +12,10 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from streamer.channel import Channel, Closed
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError, WireError
+from streamer.events import Event
 from streamer.keys import ClientKeys, ServerKeys
 from streamer.masks import CODECS, Codec, overlay
-from streamer.types import Ack, Command, Event, Request, TrackResult
+from streamer.types import Ack, Command, Request, TrackResult
 from streamer.uris import host_of, is_loopback
 from streamer.wire import (
     MAX_COMMAND,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streamer.types import ObjectChange, ObjectEvent, State, Track, TrackResult
+from streamer.events import ObjectChange, ObjectEvent
+from streamer.types import State, Track, TrackResult
 
 
 @dataclass(slots=True)

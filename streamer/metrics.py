@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from streamer.types import SourceEvent, State, TrackResult
+from streamer.events import SourceEvent
+from streamer.types import State, TrackResult
 
 WINDOW = 4096  # results that percentiles are taken over: two minutes at 30 fps
 CAPTURED = 4096  # moments that are kept: more than a source gives in five seconds, or fails in an hour

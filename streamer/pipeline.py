@@ -15,13 +15,13 @@ from typing import Any
 
 from streamer.channel import Channel, Closed
 from streamer.errors import CommandError
+from streamer.events import Event, SourceEvent
 from streamer.lifecycle import Lifecycle
 from streamer.metrics import Meter
 from streamer.types import (
     Ack,
     Command,
     Described,
-    Event,
     Find,
     Frame,
     Notified,
@@ -31,7 +31,6 @@ from streamer.types import (
     Resume,
     Sink,
     Source,
-    SourceEvent,
     Tracker,
     TrackResult,
 )

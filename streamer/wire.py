@@ -11,23 +11,9 @@ import msgpack
 import numpy as np
 
 from streamer.errors import CommandError, WireError
+from streamer.events import Event, ObjectEvent, PlaceEvent, SourceEvent
 from streamer.masks import CODECS, Codec, Mask, PixelBox, decode, encode
-from streamer.types import (
-    Ack,
-    Command,
-    Event,
-    Find,
-    ObjectEvent,
-    Pause,
-    PlaceEvent,
-    Prompt,
-    Remove,
-    Reset,
-    Resume,
-    SourceEvent,
-    State,
-    TrackResult,
-)
+from streamer.types import Ack, Command, Find, Pause, Prompt, Remove, Reset, Resume, State, TrackResult
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20

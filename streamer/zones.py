@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from streamer.types import PlaceChange, PlaceEvent, Track, TrackResult
+from streamer.events import PlaceChange, PlaceEvent
+from streamer.types import Track, TrackResult
 
 MARGIN = 0.01  # of the picture's diagonal: so near a border an object is still where it was
 Point = tuple[float, float]

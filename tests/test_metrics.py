@@ -1,7 +1,7 @@
 """What a run can say about itself."""
 
+from streamer.events import SourceEvent
 from streamer.metrics import HOUR_NS, Quality
-from streamer.types import SourceEvent
 
 SECOND = 1_000_000_000
 

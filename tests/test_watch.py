@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from streamer.errors import SourceError, UsageError
+from streamer.events import SourceEvent
 from streamer.pipeline import Limits, Pipeline
 from streamer.sources import is_camera
 from streamer.sources.watch import MAX_STUCK, Watch, WatchedSource
-from streamer.types import Frame, SourceEvent
+from streamer.types import Frame
 from tests.fakes import FakeTracker, ListSink, picture
 
 QUICK = Watch(stall_s=0.3, frozen_s=None, open_s=0.6, waits_s=(0.02, 0.05), jitter=0)

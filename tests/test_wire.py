@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from streamer.errors import CommandError, WireError
+from streamer.events import ObjectEvent, PlaceEvent, SourceEvent
 from streamer.masks import CODECS
-from streamer.types import Ack, ObjectEvent, Pause, PlaceEvent, Prompt, Remove, Reset, Resume, SourceEvent
+from streamer.types import Ack, Pause, Prompt, Remove, Reset, Resume
 from streamer.wire import (
     VERSION,
     header_of,

@@ -9,8 +9,9 @@ from typing import Any
 import cv2
 
 from streamer.errors import SinkError
+from streamer.events import Event
 from streamer.masks import encode, labelled
-from streamer.types import Event, Track, TrackResult
+from streamer.types import Track, TrackResult
 from streamer.wire import event_fields
 
 

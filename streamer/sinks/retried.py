@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable
 
 from streamer.errors import SinkError
-from streamer.types import Event, Notified, Sink, TrackResult
+from streamer.events import Event
+from streamer.types import Notified, Sink, TrackResult
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamer.types import Event, Notified, Sink, TrackResult
+from streamer.events import Event
+from streamer.types import Notified, Sink, TrackResult
 
 log = logging.getLogger(__name__)
 CHECK_EVERY = 30  # frames between looks at a file's size

@@ -6,13 +6,13 @@ import asyncio
 import contextlib
 import random
 import ssl
-import threading
-from typing import Self
+
+from streamer.soak.serving import Serving
 
 CHUNK = 4096
 
 
-class Proxy:
+class Proxy(Serving):
     """`with Proxy(port) as wire:` forwards `wire.port` to a port of this machine, from a thread of its own.
 
     What is set holds from the next bytes on, towards the client: `delay_s` and up to `jitter_s` more of latency,
@@ -20,59 +20,20 @@ class Proxy:
     """
 
     def __init__(self, target: int, *, tls: ssl.SSLContext | None = None) -> None:
-        self.port = 0
+        super().__init__("proxy", tls=tls)
         self.delay_s = self.jitter_s = 0.0
         self.bytes_a_second: float | None = None
         self.held = False
         self._target = target
-        self._tls = tls
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._ready.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def cut(self) -> None:
-        """End every connection at whatever byte it is."""
-        self._loop.call_soon_threadsafe(self._abort)
-
-    def _abort(self) -> None:
-        for writer in list(self._writers):
-            writer.transport.abort()
-
-    def _run(self) -> None:
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
-
-    async def _serve(self) -> None:
-        self._stop = asyncio.Event()
-        server = await asyncio.start_server(self._client, "127.0.0.1", 0, ssl=self._tls)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        server.close()
-        self._abort()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             there, onward = await asyncio.open_connection("127.0.0.1", self._target)
         except OSError:
             writer.transport.abort()
             return
         both = {writer, onward}
-        self._writers |= both
+        self.writers |= both
         try:
             async with asyncio.TaskGroup() as both_ways:
                 both_ways.create_task(_pump(reader, onward))
@@ -80,7 +41,7 @@ class Proxy:
         except* (ConnectionError, asyncio.CancelledError):
             pass
         finally:
-            self._writers -= both
+            self.writers -= both
             for end in both:
                 with contextlib.suppress(Exception):
                     end.close()

@@ -16,6 +16,8 @@ import sys
 import threading
 from dataclasses import dataclass, field
 
+from streamer.soak.serving import Serving
+
 SENDER_REPORT = 200
 JUMP_TICKS = 4 * 90_000
 
@@ -28,24 +30,12 @@ class Publication:
     players: set[asyncio.StreamWriter] = field(default_factory=set)
 
 
-class Relay:
+class Relay(Serving):
     def __init__(self, credentials: str | None = None, port: int = 0) -> None:
+        super().__init__("rtsp relay", port)
         self.credentials = credentials
         self.publications: dict[str, Publication] = {}
-        self.port = port
         self.ahead = 0  # ticks by which what is played says that it is later
-        self._ready = threading.Event()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="rtsp relay", daemon=True)
-
-    def __enter__(self) -> Relay:
-        self._thread.start()
-        self._ready.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
 
     def url(self, path: str, credentials: str = "") -> str:
         return f"rtsp://{credentials + '@' if credentials else ''}127.0.0.1:{self.port}/{path}"
@@ -53,27 +43,8 @@ class Relay:
     def is_published(self, path: str) -> bool:
         return path in self.publications
 
-    def _run(self) -> None:
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
-
-    async def _serve(self) -> None:
-        self._stop = asyncio.Event()
-        self._writers: set[asyncio.StreamWriter] = set()
-        server = await asyncio.start_server(self._client, "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
-        self._ready.set()
-        await self._stop.wait()
-        server.close()
-        for writer in list(self._writers):
-            writer.close()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
+    async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.writers.add(writer)
         recorded: str | None = None
         try:
             while lead := await reader.read(1):
@@ -96,7 +67,7 @@ class Relay:
             self._forget(writer, recorded)
 
     def _forget(self, writer: asyncio.StreamWriter, recorded: str | None) -> None:
-        self._writers.discard(writer)
+        self.writers.discard(writer)
         for publication in self.publications.values():
             publication.players.discard(writer)
         if recorded and (ended := self.publications.pop(recorded, None)):

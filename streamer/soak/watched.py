@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from streamer.control import controlled
+from streamer.events import Event, ObjectEvent, SourceEvent
 from streamer.masks import box_of, iou
 from streamer.pipeline import Pipeline
 from streamer.soak import camera, clock
 from streamer.sources import open_watched
 from streamer.sources.watch import Watch
-from streamer.types import Command, Event, Frame, ObjectEvent, Prompt, Sink, SourceEvent, Track, Tracker, TrackResult
+from streamer.types import Command, Frame, Prompt, Sink, Track, Tracker, TrackResult
 
 STALE_S = 1.5  # from what is seen to its mask: a picture may be late by one second, and tracking takes its time
 SLICE_S = 0.02

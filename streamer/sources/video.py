@@ -19,8 +19,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from streamer.errors import SourceError, UsageError
+from streamer.events import Cause
 from streamer.sources.pace import Pace
-from streamer.types import Cause, Frame
+from streamer.types import Frame
 from streamer.uris import Address, redact
 
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 3.0
