@@ -6,8 +6,8 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from streamer.bus import CommandServer
 from streamer.channel import Channel
+from streamer.commands import CommandServer
 from streamer.keys import ServerKeys
 from streamer.pipeline import Pipeline
 

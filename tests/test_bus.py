@@ -4,8 +4,9 @@ import time
 import pytest
 import zmq
 
-from streamer.bus import CommandClient, CommandServer, NothingFresh, Publisher, Subscriber
+from streamer.bus import NothingFresh, Publisher, Subscriber
 from streamer.channel import Channel
+from streamer.commands import CommandClient, CommandServer
 from streamer.control import controlled
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
 from streamer.pipeline import Pipeline

@@ -6,7 +6,7 @@ import msgpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.bus import Allowance
+from streamer.commands import Allowance
 from streamer.errors import CommandError, WireError
 from streamer.types import Prompt
 from streamer.wire import MAX_COMMANDS, VERSION, pack_request, unpack, unpack_reply, unpack_request

@@ -7,8 +7,9 @@ import threading
 import pytest
 import zmq
 
-from streamer.bus import CommandClient, CommandServer, NothingFresh, Publisher, Subscriber
+from streamer.bus import NothingFresh, Publisher, Subscriber
 from streamer.channel import Channel
+from streamer.commands import CommandClient, CommandServer
 from streamer.errors import StreamerError, UsageError
 from streamer.keys import ClientKeys, Pair, client_keys, create, read_pair, read_public, server_keys
 from streamer.types import Ack, Request, Reset

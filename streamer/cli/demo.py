@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from streamer.bus import CommandClient, Publisher
+from streamer.bus import Publisher
 from streamer.cli.run import progress, report, summarise
+from streamer.commands import CommandClient
 from streamer.control import controlled
 from streamer.edgetam import open_tracker
 from streamer.errors import CommandError, StreamerError

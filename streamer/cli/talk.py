@@ -8,8 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from streamer.bus import CommandClient, NothingFresh, Subscriber
+from streamer.bus import NothingFresh, Subscriber
 from streamer.cli import prompts
+from streamer.commands import CommandClient
 from streamer.errors import UsageError
 from streamer.keys import ClientKeys, client_keys, create
 from streamer.types import Ack, Command, Find, Pause, Remove, Reset, Resume

@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from streamer.bus import CommandClient, NothingFresh, Publisher, Subscriber
+from streamer.bus import NothingFresh, Publisher, Subscriber
+from streamer.commands import CommandClient
 from streamer.errors import StreamerError
 from streamer.metrics import resident_mb
 from streamer.sinks.mjpeg import MjpegSink

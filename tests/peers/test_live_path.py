@@ -12,7 +12,8 @@ import av
 import numpy as np
 import pytest
 
-from streamer.bus import CommandClient, Subscriber
+from streamer.bus import Subscriber
+from streamer.commands import CommandClient
 from streamer.masks import box_of, iou
 from streamer.soak.relay import Relay
 from streamer.sources import open_source

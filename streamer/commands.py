@@ -1,0 +1,160 @@
+"""ZeroMQ: both ends of the command socket."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import zmq
+
+from streamer.channel import Channel, Closed
+from streamer.errors import CommandError, StreamerError, WireError
+from streamer.keys import ClientKeys, ServerKeys
+from streamer.sockets import Server, check_endpoint, connect, unlock
+from streamer.types import Ack, Command, Request
+from streamer.wire import (
+    MAX_COMMAND,
+    pack_ack,
+    pack_request,
+    pack_status,
+    pack_status_request,
+    unpack_reply,
+    unpack_request,
+)
+
+POLL_MS = 10  # how late an acknowledgement may be noticed
+IDLE_POLL_MS = 100
+RATE, BURST = 100.0, 200.0  # requests a second that are looked at, and how many at once; a person sends ten
+UNANSWERED_S = 10.0  # a request that no frame has answered for so long gets an interim answer
+
+
+class Allowance:
+    """So much a second on average, so much at once; who is over it waits. Time is in seconds."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._left, self._at_s = burst, 0.0
+
+    def take(self, now_s: float) -> bool:
+        """One more, if there is one left."""
+        self._left = min(self._burst, self._left + (now_s - self._at_s) * self._rate)
+        self._at_s = now_s
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class CommandServer:
+    """Takes requests for one pipeline and answers each when a frame has taken them. `serve` runs in one thread."""
+
+    def __init__(self, endpoint: str, *, keys: ServerKeys | None = None) -> None:
+        check_endpoint(endpoint, keys)
+        self._server = Server(zmq.ROUTER, endpoint, keys, {zmq.MAXMSGSIZE: MAX_COMMAND})
+        self._socket = self._server.socket
+        self.endpoint = self._server.endpoint
+        self._answers: Channel[tuple[tuple[bytes, ...], bytes]] = Channel(1024, lossy=True)
+        self._waiting: dict[tuple[bytes, ...], float] = {}
+        self._allowance = Allowance(RATE, BURST)
+
+    def serve(self, commands: Channel[Request], status: Callable[[], Mapping[str, Any]], stop: Channel[None]) -> None:
+        """Pass requests on until `stop` is closed."""
+        try:
+            while not stop.closed:
+                if self._socket.poll(POLL_MS if self._waiting else IDLE_POLL_MS):
+                    self._take(self._socket.recv_multipart(), commands, status)
+                self._send_answers()
+            self._send_answers()
+        finally:
+            self._answers.close()
+            self._server.close()
+
+    def _take(
+        self, parts: Sequence[bytes], commands: Channel[Request], status: Callable[[], Mapping[str, Any]]
+    ) -> None:
+        *envelope, body = parts
+        route = tuple(envelope)
+        if not self._allowance.take(time.monotonic()):
+            self._reply(route, pack_ack(Ack(error=f"more than {RATE:g} requests a second; send fewer")))
+            return
+        try:
+            asked = unpack_request(body)
+            if asked is None:
+                self._reply(route, pack_status(status()))
+                return
+            self._waiting[route] = time.monotonic()
+            if not commands.offer(Request(asked, lambda ack: self._answer(route, ack))):
+                self._reply(
+                    route, pack_ack(Ack(error="too many commands are waiting; send fewer, or wait for answers"))
+                )
+        except (WireError, CommandError) as error:
+            self._reply(route, pack_ack(Ack(error=str(error))))
+        except Closed:
+            self._reply(route, pack_ack(Ack(error="the stream has ended")))
+
+    def _answer(self, route: tuple[bytes, ...], ack: Ack) -> None:
+        """Called in the tracker's thread."""
+        self._answers.put((route, pack_ack(ack)))
+
+    def _send_answers(self) -> None:
+        for route, answer in self._answers.drain():
+            self._reply(route, answer)
+        now = time.monotonic()
+        for route, asked in list(self._waiting.items()):
+            if now - asked > UNANSWERED_S:
+                why = f"no frame has arrived for {UNANSWERED_S:g} s; the command takes effect on the next one"
+                self._reply(route, pack_ack(Ack(error=why)))
+
+    def _reply(self, route: tuple[bytes, ...], answer: bytes) -> None:
+        self._waiting.pop(route, None)
+        self._socket.send_multipart([*route, answer])
+
+
+class CommandClient:
+    """Sends requests and waits for their acknowledgement. Use it in the thread that made it."""
+
+    def __init__(self, endpoint: str, *, timeout_s: float = 15.0, keys: ClientKeys | None = None) -> None:
+        self._endpoint = endpoint
+        self._timeout_s = timeout_s
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._socket: zmq.Socket[bytes] = self._context.socket(zmq.REQ)
+        self._socket.setsockopt(zmq.LINGER, 0)
+        self._socket.setsockopt(zmq.REQ_RELAXED, 1)
+        self._socket.setsockopt(zmq.REQ_CORRELATE, 1)
+        unlock(self._socket, keys)
+        connect(self._context, self._socket, endpoint)
+
+    def send(self, *commands: Command) -> Ack:
+        """Apply commands together on the next frame; the acknowledgement names it. Raises CommandError if refused."""
+        reply = self._ask(pack_request(commands))
+        if not reply["ok"]:
+            raise CommandError(str(reply.get("error")))
+        return Ack(index=reply.get("index"), epoch=reply.get("epoch"))
+
+    def status(self) -> dict[str, Any]:
+        """What the pipeline says of itself; raises CommandError if it does not."""
+        reply = self._ask(pack_status_request())
+        if not reply["ok"]:
+            raise CommandError(str(reply.get("error")))
+        return cast(dict[str, Any], reply["status"])
+
+    def _ask(self, request: bytes) -> dict[str, Any]:
+        self._socket.send(request)
+        if not self._socket.poll(int(self._timeout_s * 1000)):
+            raise StreamerError(
+                f"{self._endpoint}: no answer within {self._timeout_s:g} s; is `streamer run --control` running there, "
+                "and are the keys right?"
+            )
+        return unpack_reply(self._socket.recv())
+
+    def close(self) -> None:
+        if not self._socket.closed:
+            self._socket.close()
+            self._context.term()
+
+    def __enter__(self) -> CommandClient:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
