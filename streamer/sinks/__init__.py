@@ -60,6 +60,13 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
 
             address.allow()
             return MjpegSink(*_host_and_port(address))
+        case "journal":
+            from streamer.journal import Retention
+            from streamer.sinks.journal import JournalSink
+
+            address.allow("days", "mb", "webhook")
+            retention = Retention(address.number("days", 30), address.number("mb", 500) * 1e6)
+            return JournalSink(Path(address.target), retention, address.options.get("webhook"))
         case "masks":
             from streamer.sinks.files import MaskFolderSink
 
@@ -70,7 +77,7 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
         case scheme:
             raise UsageError(
                 f"sink {redact(uri)!r}: unknown scheme {scheme!r}; use FILE.mp4, FILE.jsonl, masks:FOLDER, "
-                "mjpeg:127.0.0.1:PORT, zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
+                "journal:FILE.sqlite, mjpeg:127.0.0.1:PORT, zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
             )
 
 
