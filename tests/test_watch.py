@@ -211,6 +211,17 @@ def test_a_network_that_stays_behind_is_connected_anew():
     assert frames[3].epoch + 1 == frames[4].epoch
 
 
+def test_a_camera_whose_clock_runs_slow_is_believed_no_longer_and_goes_on(caplog):
+    """Its stamps say 30 pictures a second at 25: as it were, each is 7 ms later than the one before."""
+    slow = timed(*((n / 30, 100 + n / 25) for n in range(2000)))
+    source, made = watched(slow)
+    frames, events = take(source, 800)
+    assert [(event.kind, event.cause) for event in events] == [("lost", "stalled"), ("restored", "stalled")] * 3
+    assert len(made) == 4
+    assert caplog.text.count("its clock does not keep time") == 1
+    assert len(frames) == 800
+
+
 def test_clocks_that_drift_apart_make_nothing_late():
     drifting = timed(*((0.1 * n, 0.10009 * n) for n in range(40_000, 40_100)))
     source, _ = watched(timed(*((0.1 * n, 0.10009 * n) for n in range(0, 20_000, 200))), drifting)

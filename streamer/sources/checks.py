@@ -11,6 +11,7 @@ from streamer.types import Frame
 SAMPLE = 8  # every so many-th pixel of every so many-th row is compared to know a frozen picture
 JUMP_S = 1.0  # by which the stream's own clock may run ahead of ours between two frames
 DRIFT = 1e-3  # of the two clocks, at most
+PAUSE_S, RECENT_S = 0.5, 10.0  # between two pictures on a network that holds some up; how long ago that may be
 
 
 class Checks:
@@ -20,6 +21,7 @@ class Checks:
         self._stale_s = stale_s
         self._before: Frame | None = None
         self._late = False
+        self._paused_ns = 0  # when the last pause ended
         self._delay_s = 0.0  # between a picture's own time and ours: the least that was seen
         self._frozen_s = frozen_s
         self._sample: np.ndarray | None = None
@@ -40,9 +42,17 @@ class Checks:
             self._delay_s = delay_s
         else:
             passed_s = (frame.captured_ns - before.captured_ns) / 1e9
+            if passed_s > PAUSE_S:
+                self._paused_ns = frame.captured_ns
             self._delay_s = min(self._delay_s + DRIFT * passed_s, delay_s)
         self._late = delay_s - self._delay_s > self._stale_s
         return self._late
+
+    @property
+    def drifts(self) -> bool:
+        """Pictures come late although they come steadily: their clock, not the network, is behind."""
+        before = self._before
+        return self._late and before is not None and before.captured_ns - self._paused_ns > RECENT_S * 1e9
 
     def frozen(self, frame: Frame) -> None:
         """Raise SourceError where the picture has been the same for too long."""

@@ -21,6 +21,7 @@ Kind = Literal["lost", "restored", "jumped"]
 WAITS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
 READ_DEPTH = 4  # frames between the reader and the pipeline, which takes them at once
 MAX_STUCK = 3  # readers left behind in a read that does not end; beyond them one must end before another starts
+DRIFTED, DRIFTED_S = 3, 3600.0  # so many failures in so long, and a camera's clock is not believed
 SLICE_S = 0.05
 
 
@@ -67,6 +68,7 @@ class WatchedSource:
         self._index = 0
         self._epoch = 0
         self.stale = 0  # pictures that were left out since they came too late
+        self._drifted: list[float] = []  # when it failed for pictures that were late though nothing held them up
         self._late_at = -1  # the index that was next when the last of them came
         self._lost_at: float | None = None
         self._cause: Cause = "failed"
@@ -149,9 +151,20 @@ class WatchedSource:
                 reader.thread.join()
                 raise reader.error or SourceError("the stream ended", "ended") from None
             if self._clock() > deadline:
+                if checks.drifts:
+                    self._distrust()
                 cause = "stalled" if limit_s == self._watch.stall_s else "timeout"
                 raise SourceError(f"no picture for {limit_s:g} s", cause)
         return None
+
+    def _distrust(self) -> None:
+        """A camera whose clock does not keep time would be connected anew for ever."""
+        now = self._clock()
+        self._drifted = [at for at in self._drifted if now - at < DRIFTED_S] + [now]
+        if len(self._drifted) < DRIFTED:
+            return
+        log.warning("%s: its clock does not keep time; how late its pictures are cannot be told any more", self.name)
+        self._watch = replace(self._watch, stale_s=None)
 
     def _await_room(self) -> None:
         while not self._closed.is_set():

@@ -12,6 +12,7 @@ import pytest
 from streamer.edgetam import runtimes
 from streamer.edgetam.rules import Rules
 from streamer.edgetam.tracker import StreamingTracker
+from streamer.events import SourceEvent
 from streamer.soak.faults import FAULTS, Fault
 from streamer.soak.site import Site, free_port
 from streamer.soak.watched import STALE_S, Watched
@@ -27,7 +28,8 @@ STEADY = Watch(jitter=0.0)
 
 def step_s(watched: Watched, since: int) -> float:
     """The wait before the attempt that succeeded."""
-    losses = [event for event in watched.probe.events[since:] if event.kind == "lost" and hasattr(event, "cause")]
+    events = watched.probe.events[since:]
+    losses = [event for event in events if isinstance(event, SourceEvent) and event.kind == "lost"]
     return WAITS_S[min(len(losses), len(WAITS_S)) - 1] if losses else 0.0
 
 
