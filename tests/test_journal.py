@@ -67,7 +67,7 @@ def receiver():
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr("streamer.sinks.journal.WAITS_S", (0.05, 0.1))
+    monkeypatch.setattr("streamer.sinks.courier.WAITS_S", (0.05, 0.1))
 
 
 def wait(condition, seconds=5.0):
@@ -134,6 +134,19 @@ def test_what_a_receiver_refused_or_missed_comes_again_after_a_restart_too(tmp_p
 def test_what_makes_no_sense_is_refused_with_the_remedy(tmp_path):
     with pytest.raises(UsageError, match="give an http:// or https:// address"):
         open_sink(f"journal:{tmp_path}/a.sqlite?webhook=ftp://x")
+    with pytest.raises(UsageError, match="give mqtt://HOST:PORT/TOPIC"):
+        open_sink(f"journal:{tmp_path}/a.sqlite?mqtt=mqtt://host")
     (tmp_path / "b.sqlite").write_text("not a database at all, but text that is long enough to be taken for one")
     with pytest.raises(SinkError, match="cannot be used as a journal"):
         open_sink(f"journal:{tmp_path}/b.sqlite")
+
+
+def test_news_do_not_shorten_the_wait_for_a_receiver_that_is_away(tmp_path, receiver, monkeypatch, caplog):
+    monkeypatch.setattr("streamer.sinks.courier.WAITS_S", (30.0,))
+    receiver.refuses = True
+    sink = open_sink(f"journal:{tmp_path}/events.sqlite?webhook={receiver.url}")
+    for index in range(20):
+        sink.notify(event(index))
+        time.sleep(0.01)
+    sink.close()
+    assert caplog.text.count("is kept and sent again") == 1

@@ -62,11 +62,14 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
             return MjpegSink(*_host_and_port(address))
         case "journal":
             from streamer.journal import Retention
+            from streamer.sinks.courier import Mqtt, Webhook
             from streamer.sinks.journal import JournalSink
 
-            address.allow("days", "mb", "webhook")
+            address.allow("days", "mb", "webhook", "mqtt")
             retention = Retention(address.number("days", 30), address.number("mb", 500) * 1e6)
-            return JournalSink(Path(address.target), retention, address.options.get("webhook"))
+            kinds: dict[str, type[Webhook | Mqtt]] = {"webhook": Webhook, "mqtt": Mqtt}
+            receivers = [kind(address.options[name]) for name, kind in kinds.items() if name in address.options]
+            return JournalSink(Path(address.target), retention, receivers)
         case "masks":
             from streamer.sinks.files import MaskFolderSink
 
