@@ -30,5 +30,5 @@ def show(figures: dict[str, Any]) -> None:
             print(f"{name}: {value}")
     for name, line in figures["slopes"].items():
         slope = f"{line['an_hour']:+g} an hour (standard error {line['error']:g})"
-        print(f"{name}: {line['first']:g} to {line['last']:g}, {slope}")
+        print(f"{name}: {line['blocks'][0]:g} to {line['blocks'][-1]:g}, {slope}")
     sys.stdout.flush()

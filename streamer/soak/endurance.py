@@ -73,26 +73,20 @@ class Sampler:
             passed_s = time.monotonic() - began
             self.samples.append((passed_s, resident_mb(), files, threading.active_count(), latency_ms))
 
-    def slopes(self) -> dict[str, dict[str, float]]:
-        """For each figure its slope an hour with the standard error, and its first and last means of a block."""
+    def slopes(self) -> dict[str, dict[str, Any]]:
+        """For each figure its slope an hour, the slope's standard error, and the means of blocks of the time."""
         settled = np.array(self.samples[int(len(self.samples) * WARM_UP) :])
         names = ("resident_mb", "descriptors", "threads", "latency_ms")
         return {name: slope(settled[:, 0] / 3600, settled[:, column]) for column, name in enumerate(names, 1)}
 
 
-def slope(hours: np.ndarray, values: np.ndarray) -> dict[str, float]:
+def slope(hours: np.ndarray, values: np.ndarray) -> dict[str, Any]:
     """A straight line through the means of blocks."""
     x, y = (np.array([part.mean() for part in np.array_split(column, BLOCKS)]) for column in (hours, values))
     (rate, start), residuals, *_ = np.linalg.lstsq(np.stack([x - x.mean(), np.ones_like(x)], axis=1), y, rcond=None)
     spread = float(np.sqrt(residuals[0] / (BLOCKS - 2) / ((x - x.mean()) ** 2).sum())) if len(residuals) else 0.0
-    figures = {
-        "an_hour": float(rate),
-        "error": spread,
-        "mean": float(start),
-        "first": float(y[0]),
-        "last": float(y[-1]),
-    }
-    return {name: round(value, 3) for name, value in figures.items()}
+    figures = {"an_hour": float(rate), "error": spread, "mean": float(start)}
+    return {name: round(value, 3) for name, value in figures.items()} | {"blocks": [round(float(v), 1) for v in y]}
 
 
 def soak(seconds: float, every_s: float, seed: int, folder: Path) -> dict[str, Any]:
