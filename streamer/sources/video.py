@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -18,14 +17,14 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from streamer.errors import SourceError, UsageError
+from streamer.errors import SourceError
 from streamer.events import Cause
 from streamer.sources.pace import Pace
+from streamer.sources.tls import distrusted, trust
 from streamer.types import Frame
 from streamer.uris import Address, redact
 
 OPEN_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 3.0
-TLS_SCHEMES = ("rtsps", "rtmps", "https")
 MAX_RATE = 240  # pictures a second that are believed of a stream
 SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg calls some of it invalid data
 RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
@@ -139,10 +138,7 @@ def rate_of(stream: VideoStream) -> float | None:
 def explain(error: BaseException) -> tuple[Cause, str]:
     """An FFmpeg error by its class, and in a user's words."""
     number = getattr(error, "errno", None)
-    _, part, said = getattr(error, "log", None) or (0, "", "")
     match error:
-        case _ if part == "tls":
-            return "tls", f"{said.strip()}; give the camera's own certificate with #ca=FILE.pem"
         case av.error.ConnectionRefusedError():
             return "refused", "connection refused: nothing listens there; is the server running, and the port right?"
         case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
@@ -205,11 +201,17 @@ def open_network(address: Address, *, name: str) -> VideoSource:
     paced = address.flag("realtime")
 
     def opener() -> InputContainer:
-        return av.open(url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), options=options(address))
+        chosen = trust(address) if recorded else options(address)
+        try:
+            return av.open(url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), options=chosen)
+        except av.error.FFmpegError as error:
+            if why := distrusted(address):
+                raise SourceError(f"{redact(url)}: {why}; give its own certificate with #ca=FILE.pem", "tls") from error
+            raise
 
     if recorded:
         return VideoSource(
-            lambda: av.open(url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), options=trust(address)),
+            opener,
             redact(url),
             name=name,
             live=paced,
@@ -233,15 +235,3 @@ def options(address: Address) -> dict[str, str]:
     else:
         chosen |= PROBING
     return chosen
-
-
-def trust(address: Address) -> dict[str, str]:
-    """FFmpeg's options for TLS; by itself it takes any certificate. Raises UsageError."""
-    if address.scheme not in TLS_SCHEMES:
-        return {}
-    if "verify" in address.options and not address.flag("verify"):
-        return {"tls_verify": "0"}
-    authorities = address.options.get("ca") or ssl.get_default_verify_paths().cafile
-    if authorities is None or not Path(authorities).exists():
-        raise UsageError(f"{address.shown}: no such certificates: {authorities}; give #ca=FILE.pem")
-    return {"tls_verify": "1", "ca_file": authorities}

@@ -128,8 +128,8 @@ def test_one_camera_that_fails_disturbs_no_other(site, nano, runtime, nothing_le
     one = StreamingTracker(nano, Rules(), runtime)
     with (
         Site() as broken,
-        Watched(site.url, one, name="whole") as whole,
-        Watched(broken.url, other, name="broken") as failing,
+        Watched(site.url, one, watch=STEADY, name="whole") as whole,
+        Watched(broken.url, other, watch=STEADY, name="broken") as failing,
     ):
         whole.wait_for_pictures()
         failing.wait_for_pictures()

@@ -11,6 +11,7 @@ from tests.faults import ledger
 from tests.faults.network import Network, missing
 from tests.faults.test_cameras import OBJECTS, SETTLE_S, SLACK_S, STEADY, step_s
 
+NARROW_S = 1.0  # for TCP to send again what a narrow link dropped: an attempt may be under way when it widens
 KEY_FRAMES_S = 10 / 15  # between two of the camera's; a new connection shows nothing before one
 
 
@@ -73,5 +74,6 @@ def test_a_link_that_goes_and_returns_is_noticed_and_used_again(
         time.sleep(SETTLE_S)
         ledger.note(name, recovery_s, stale=probe.stale, kept=watched.kept(), objects=kept_before)
         assert watched.kept() == kept_before
-    assert recovery_s <= allowed_s + KEY_FRAMES_S, probe.causes(since)
+    narrow_s = NARROW_S * name.startswith("bandwidth")
+    assert recovery_s <= allowed_s + KEY_FRAMES_S + narrow_s, probe.causes(since)
     assert probe.stale == 0, probe.oldest_s
