@@ -34,6 +34,12 @@ def resident_mb() -> float:
     return int(status.read_text().split()[1]) * 4096 / 1e6
 
 
+def descriptors() -> int:
+    """Files and sockets that this process has open; 0 where the system does not tell."""
+    entries = Path("/proc/self/fd")
+    return sum(1 for _ in entries.iterdir()) if entries.exists() else 0
+
+
 @dataclass(slots=True)
 class Quality:
     """How well a source does: what it gives beside what it says it gives, and how often it failed of late."""

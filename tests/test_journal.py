@@ -11,6 +11,7 @@ from streamer.errors import SinkError, UsageError
 from streamer.events import ObjectEvent, SourceEvent
 from streamer.journal import DAY_NS, PRUNE_EVERY, Journal, Retention, read
 from streamer.sinks import open_sink
+from tests.waiting import wait
 
 
 def event(index: int, wall_ns: int | None = None) -> ObjectEvent:
@@ -68,13 +69,6 @@ def receiver():
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
     monkeypatch.setattr("streamer.sinks.courier.WAITS_S", (0.05, 0.1))
-
-
-def wait(condition, seconds=5.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_events_are_on_disk_when_they_have_been_told(tmp_path):

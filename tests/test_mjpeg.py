@@ -13,6 +13,7 @@ from streamer.sinks import open_sink
 from streamer.sinks.mjpeg import MAX_READERS, MjpegSink
 from streamer.types import Frame, TrackResult
 from tests.fakes import track
+from tests.waiting import wait
 
 
 @pytest.fixture
@@ -32,15 +33,8 @@ def reader(sink: MjpegSink) -> socket.socket:
     port = int(sink.endpoint.rstrip("/").rpartition(":")[2])
     asked, before = socket.create_connection(("127.0.0.1", port)), sink.readers
     asked.sendall(b"GET /stream HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
-    wait(lambda: sink.readers > before)
+    wait(lambda: sink.readers > before, 3.0)
     return asked
-
-
-def wait(condition, seconds=3.0):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.01)
 
 
 def test_a_browser_gets_a_page_and_the_picture_with_masks(sink):
@@ -62,7 +56,7 @@ def test_a_reader_that_is_gone_is_forgotten_and_others_go_on(sink):
     for value in range(20):
         sink.write(picture(value))
         time.sleep(0.01)
-    wait(lambda: sink.readers == 1)
+    wait(lambda: sink.readers == 1, 3.0)
     other.close()
 
 

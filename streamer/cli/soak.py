@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -31,4 +30,3 @@ def show(figures: dict[str, Any]) -> None:
     for name, line in figures["slopes"].items():
         slope = f"{line['an_hour']:+g} an hour (standard error {line['error']:g})"
         print(f"{name}: {line['blocks'][0]:g} to {line['blocks'][-1]:g}, {slope}")
-    sys.stdout.flush()

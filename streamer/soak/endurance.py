@@ -21,7 +21,7 @@ import numpy as np
 
 from streamer.bus import Publisher
 from streamer.edgetam import open_tracker
-from streamer.metrics import resident_mb
+from streamer.metrics import descriptors, resident_mb
 from streamer.sinks import open_sink
 from streamer.soak.faults import FAULTS, Fault
 from streamer.soak.site import Site
@@ -68,10 +68,9 @@ class Sampler:
         began = time.monotonic()
         while not self._done.wait(SAMPLE_S):
             recent = [ms for one in self._watched for ms in list(one.pipeline.meter.latencies_ms)[-20:]]
-            files = sum(1 for _ in Path("/proc/self/fd").iterdir())
             latency_ms = statistics.median(recent) if recent else 0.0
             passed_s = time.monotonic() - began
-            self.samples.append((passed_s, resident_mb(), files, threading.active_count(), latency_ms))
+            self.samples.append((passed_s, resident_mb(), descriptors(), threading.active_count(), latency_ms))
 
     def slopes(self) -> dict[str, dict[str, Any]]:
         """For each figure its slope an hour, the slope's standard error, and the means of blocks of the time."""

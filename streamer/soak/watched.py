@@ -143,9 +143,9 @@ class Watched:
             time.sleep(SLICE_S)
         return time.monotonic() - began
 
-    def wait_for_pictures(self, seconds: float = 30.0, *, taken_after: float | None = None) -> float:
+    def wait_for_pictures(self, seconds: float = 30.0) -> float:
         """Seconds until the result of a picture that was taken from now on."""
-        since = time.monotonic() if taken_after is None else taken_after
+        since = time.monotonic()
         return self.wait(lambda: self.probe.taken_s > since, seconds, "a new picture")
 
     def kept(self) -> int:

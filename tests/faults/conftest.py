@@ -12,6 +12,7 @@ import pytest
 from streamer.edgetam import runtimes
 from streamer.edgetam.rules import Rules
 from streamer.edgetam.tracker import StreamingTracker
+from streamer.metrics import descriptors
 from streamer.soak.site import Site
 from tests.faults import ledger
 from tests.peers import processes
@@ -66,10 +67,6 @@ def nothing_leaks():
         time.sleep(0.1)
     assert threading.active_count() <= before[0], threading.enumerate()
     assert descriptors() <= before[1], open_files()
-
-
-def descriptors() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
 
 
 def open_files() -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 
 from streamer.sinks import open_sink
 from streamer.soak.site import free_port, listens
-from tests.test_journal import event, wait
+from tests.test_journal import event
+from tests.waiting import wait
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(60)]
 BROKER = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
