@@ -22,6 +22,8 @@ Codec = Literal["rle", "bits", "png", "polygon"]
 CODECS: tuple[Codec, ...] = get_args(Codec)
 POLYGON_TOLERANCE_PX = 1.5
 OPACITY = 0.45
+PNG = b"\x89PNG\r\n\x1a\n"
+RLE_DIGITS = 7  # of 5 bits
 PALETTE_LIMIT = 255  # ids above do not fit an 8-bit picture
 
 
@@ -84,7 +86,7 @@ def _decode_part(data: bytes, height: int, width: int, codec: Codec) -> Mask:
     part: NDArray[np.uint8] | None
     match codec:
         case "rle":
-            part = np.asarray(coco.decode({"size": [height, width], "counts": data}))
+            part = _decode_rle(data, height, width)
         case "bits":
             expected = (height * width + 7) // 8
             unpacker = zlib.decompressobj()
@@ -93,12 +95,44 @@ def _decode_part(data: bytes, height: int, width: int, codec: Codec) -> Mask:
                 raise ValueError(f"a {width} x {height} mask has {expected} packed bytes, not {len(raw)}")
             part = np.unpackbits(np.frombuffer(raw, np.uint8), count=height * width).reshape(height, width)
         case "png":
-            part = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+            fits = png_size(data) == (width, height)  # known before it is unpacked
+            part = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) if fits else None
         case "polygon":
             part = _decode_polygons(data, height, width)
     if part is None or part.shape != (height, width):
         raise ValueError(f"{len(data)} bytes are no {codec} mask of {width} x {height}")
     return part > 0
+
+
+def _decode_rle(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
+    """COCO's compressed run lengths. pycocotools reads them too, and leaks the mask where they are broken."""
+    codes = np.frombuffer(data, np.uint8).astype(np.int64) - 48
+    ends = np.flatnonzero(codes & 0x20 == 0)
+    if not len(codes) or codes.min() < 0 or codes.max() > 63 or not len(ends) or ends[-1] != len(codes) - 1:
+        raise ValueError(f"{len(data)} bytes are no run lengths")
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    lengths = ends - starts + 1
+    if lengths.max() > RLE_DIGITS:
+        raise ValueError("a run length of too many digits")
+    shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, lengths))
+    runs = np.add.reduceat((codes & 0x1F) << shifts, starts)
+    runs -= (codes[ends] >> 4 & 1) << 5 * lengths  # the sign
+    runs[1::2], runs[2::2] = np.cumsum(runs[1::2]), np.cumsum(runs[2::2])  # each is told as the change from its like
+    if runs.min() < 0 or runs.max() > height * width or runs.sum() != height * width:
+        raise ValueError(f"run lengths that are not of {width} x {height} pixels")
+    return np.repeat(np.arange(len(runs), dtype=np.uint8) & 1, runs).reshape(width, height).T
+
+
+def png_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG; None where it is none, or not whole: OpenCV takes memory for what a chunk promises."""
+    if len(data) < 24 or data[:8] != PNG or data[12:16] != b"IHDR":
+        return None
+    at = len(PNG)
+    while at < len(data):
+        if at + 12 > len(data) or (at := at + 12 + int.from_bytes(data[at : at + 4], "big")) > len(data):
+            return None
+    width, height = struct.unpack(">II", data[16:24])
+    return int(width), int(height)
 
 
 def polygons(mask_hw: Mask) -> list[NDArray[np.int32]]:

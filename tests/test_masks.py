@@ -1,9 +1,12 @@
+import time
+
 import cv2
 import numpy as np
 import pytest
 from pycocotools import mask as coco
 
-from streamer.masks import CODECS, box_of, colour, decode, encode, iou, overlay
+from streamer.masks import CODECS, box_of, colour, decode, encode, iou, overlay, png_size
+from streamer.metrics import resident_mb
 from tests.fakes import track
 
 
@@ -41,6 +44,48 @@ def test_coco_tools_read_our_rle():
     mask = shape("ring")
     data = encode(mask, (0, 0, 120, 90), "rle")
     np.testing.assert_array_equal(coco.decode({"size": [90, 120], "counts": data}).astype(bool), mask)
+
+
+def test_what_coco_tools_write_is_read():
+    noise = np.random.default_rng(1)
+    for height, width in ((1, 1), (1, 9), (7, 1), (33, 70), (300, 400)):
+        for density in (0.0, 0.02, 0.5, 1.0):
+            mask = noise.random((height, width)) < density
+            data = coco.encode(np.asfortranarray(mask.astype(np.uint8)))["counts"]
+            np.testing.assert_array_equal(decode(data, (0, 0, width, height), "rle", (width, height)), mask)
+
+
+@pytest.mark.parametrize("data", [b"", b"0", b"Z", b"ooooooooooo0", b"9" * 50, b"\xff", b"P" * 9, b"d0n0", b"k0k0"])
+def test_broken_run_lengths_are_refused(data):
+    with pytest.raises(ValueError, match="run length"):
+        decode(data, (0, 0, 10, 10), "rle", (20, 20))
+
+
+def test_broken_run_lengths_cost_no_memory():
+    """pycocotools leaks the whole mask for each of them."""
+    before = resident_mb()
+    for _ in range(40):
+        with pytest.raises(ValueError, match="run length"):
+            decode(b"0", (0, 0, 4000, 4000), "rle", (4000, 4000))
+    assert resident_mb() - before < 200
+
+
+def test_a_picture_of_another_size_is_not_unpacked():
+    large = cv2.imencode(".png", np.zeros((6000, 6000), np.uint8))[1].tobytes()
+    before = time.perf_counter()
+    with pytest.raises(ValueError, match="no png mask of 10 x 10"):
+        decode(large, (0, 0, 10, 10), "png", (20, 20))
+    assert time.perf_counter() - before < 0.01
+
+
+def test_a_picture_that_promises_more_than_it_has_is_not_read():
+    png = bytearray(encode(shape("dot"), (0, 0, 120, 90), "png"))
+    at = png.index(b"IDAT")
+    png[at - 4 : at] = b"\xff\xff\xff\xe5"  # OpenCV takes 4 GB for it
+    for data in (bytes(png), bytes(png[:40]), bytes(png[:20])):
+        assert png_size(data) is None
+        with pytest.raises(ValueError, match="no png mask"):
+            decode(data, (0, 0, 120, 90), "png", (120, 90))
 
 
 @pytest.mark.parametrize("codec", ["bits", "png"])
