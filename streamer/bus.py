@@ -15,7 +15,7 @@ from streamer.keys import ClientKeys, ServerKeys
 from streamer.masks import CODECS, Codec, overlay
 from streamer.sockets import Server, check_endpoint, connect, unlock
 from streamer.types import TrackResult
-from streamer.wire import Message, header_of, pack_event, pack_masks, pack_picture, unpack
+from streamer.wire import MAX_MESSAGE, Message, header_of, pack_event, pack_masks, pack_picture, unpack
 
 JPEG_QUALITY = 80
 SEND_HIGH_WATER = 8  # messages kept for a slow subscriber: a burst fits, and it reads the newest one anyway
@@ -128,6 +128,7 @@ class Subscriber:
     def _connect(self, subscription: bytes) -> zmq.Socket[bytes]:
         socket: zmq.Socket[bytes] = self._context.socket(zmq.SUB)
         socket.setsockopt(zmq.CONFLATE, 1)
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.SUBSCRIBE, subscription)
         unlock(socket, self._keys)

@@ -76,6 +76,16 @@ class Channel(Generic[T]):
             self._changed.notify_all()
             return item
 
+    def newer(self, item: T) -> T:
+        """The newest item that has come since `item` was got, or `item`; those passed over count as dropped."""
+        with self._changed:
+            if not self.lossy or not self._items:
+                return item
+            self._dropped += len(self._items)
+            item = self._items.pop()
+            self._items.clear()
+            return item
+
     def drain(self) -> list[T]:
         """Everything that is there now, without waiting."""
         with self._changed:

@@ -8,12 +8,13 @@ from typing import Any, cast
 
 import zmq
 
+from streamer.allowance import Allowance
 from streamer.channel import Channel, Closed
 from streamer.errors import CommandError, StreamerError, WireError
 from streamer.keys import ClientKeys, ServerKeys
 from streamer.sockets import Server, check_endpoint, connect, unlock
 from streamer.types import Ack, Command, Request
-from streamer.wire import (
+from streamer.verbs import (
     MAX_COMMAND,
     pack_ack,
     pack_request,
@@ -27,23 +28,6 @@ POLL_MS = 10  # how late an acknowledgement may be noticed
 IDLE_POLL_MS = 100
 RATE, BURST = 100.0, 200.0  # requests a second that are looked at, and how many at once; a person sends ten
 UNANSWERED_S = 10.0  # a request that no frame has answered for so long gets an interim answer
-
-
-class Allowance:
-    """So much a second on average, so much at once; who is over it waits. Time is in seconds."""
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate, self._burst = rate, burst
-        self._left, self._at_s = burst, 0.0
-
-    def take(self, now_s: float) -> bool:
-        """One more, if there is one left."""
-        self._left = min(self._burst, self._left + (now_s - self._at_s) * self._rate)
-        self._at_s = now_s
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
 
 
 class CommandServer:

@@ -1,151 +1,43 @@
-"""Settings of a run: one typed place for each default, unknown keys refused with the nearest known one."""
+"""Settings from files and options, each mistake told with its key and the nearest known one."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, TypeVar, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import ValidationError
 
 from streamer.errors import UsageError
+from streamer.settings import Section, ServeSettings, Settings
 
-Share = Annotated[float, Field(ge=0, le=1)]
-MIN_AREA = 1e-4  # of the picture
-
-
-class Section(BaseModel):
-    """A part of the configuration; a key that is none of its own is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SourceSettings(Section):
-    uri: str = Field(description="where frames come from: a file, a folder, camera:0, rtsp://..., scene:")
-    name: str | None = Field(None, pattern=r"^[\w.-]+$", description="what messages call this source")
-    reconnect: Literal["never", "after_start", "always"] = Field(
-        "after_start",
-        description="a camera or stream that fails: end the run, or connect again (always: also at start)",
-    )
-    stall_s: float = Field(5.0, gt=0, description="seconds without a picture after which a live source has failed")
-    stale_s: float | None = Field(
-        1.0, gt=0, description="pictures that come so much later than they were taken are left out; null: never"
-    )
-    frozen_s: float | None = Field(
-        30.0, gt=0, description="seconds of one and the same picture after which it has failed; null: never"
-    )
-
-
-class ModelSettings(Section):
-    id: str = Field("nano", description="nano, a Hub id such as yonigozlan/EdgeTAM-hf, or a folder")
-    size: int | None = Field(
-        None, ge=64, le=2048, description="side of the square input; the checkpoint's own if unset"
-    )
-    device: str = Field("auto", description="auto, cpu, cuda or mps")
-    runtime: Literal["auto", "torch", "compile", "openvino", "openvino-int8", "onnx", "tensorrt"] = "auto"
-
-
-class TrackingSettings(Section):
-    conditioning: int = Field(4, ge=1, le=64, description="prompted frames kept for each object")
-    seen_above: float = Field(0.5, ge=0, le=1, description="score above which an object counts as seen")
-    lost_after: int = Field(30, ge=1, description="frames unseen in a row after which an object is lost")
-    max_objects: int = Field(64, ge=1, le=1024)
-    across_gap: Literal["keep", "keep_prompted", "restart"] = Field(
-        "keep_prompted", description="what is remembered of objects when the source has a gap or jumps"
-    )
-    exact: bool = Field(False, description="transformers' documented loop and nothing else; also --exact")
-    previous_logits: bool = Field(True, description="a refinement starts from the mask just found on the same frame")
-    robust: bool | None = Field(
-        None, description="do what follows, beyond transformers' loop; null: with a model input of 384 pixels or less"
-    )
-    zoom: float | None = Field(
-        2.5, ge=1.2, description="look for an object in a window so many times its size; null: in the whole picture"
-    )
-    remember_above: float = Field(
-        0.0, ge=0, le=1, description="predicted IoU below which a frame is not remembered, unless the object is hidden"
-    )
-    remember_hidden: bool = Field(True, description="remember frames on which an object is not seen")
-    anchors: int = Field(0, ge=0, le=16, description="sure frames of usual size that stay remembered (DAM4SAM)")
-
-
-class PromptSettings(Section):
-    object_id: int = Field(ge=0)
-    points: tuple[tuple[float, float, Literal[0, 1]], ...] = Field(
-        (), description="x, y, and 1 on the object or 0 off it"
-    )
-    box: tuple[float, float, float, float] | Literal["truth"] | None = None
-    mask: Path | None = Field(None, description="a picture of the frame's size; what is not black is the object")
-
-
-class FindSettings(Section):
-    """What is tracked without anybody pointing at it."""
-
-    by: str = Field(
-        description="automatic (EdgeTAM's own masks), motion (a fixed camera), or a detector's id or folder"
-    )
-    labels: tuple[str, ...] = Field((), description="of a detector: only these; a zero-shot detector needs them")
-    every_s: float = Field(2.0, ge=0, description="seconds between looks")
-    min_score: float | None = Field(
-        None, ge=0, le=1, description="unset: 0.7 predicted IoU, 0.3 of a detector, 0.2 of a box that moves"
-    )
-    min_area: float = Field(0.0005, ge=0, le=1, description="share of the picture, of the box")
-    max_area: float = Field(0.5, gt=0, le=1)
-    region: tuple[float, float, float, float] | None = Field(
-        None, description="x0, y0, x1, y1 in pixels; a box counts whose centre lies in it"
-    )
-    covered: float = Field(0.3, ge=0, le=1, description="share of a box in a tracked object's above which it is that")
-    most: int = Field(16, ge=1, le=1024, description="objects in all")
-
-
-class ZoneSettings(Section):
-    """A polygon of three points or more that objects enter, leave and stay in; or a line of two that they cross."""
-
-    name: str = Field(pattern=r"^[\w .-]+$")
-    points: tuple[tuple[Share, Share], ...] = Field(min_length=2, description="x, y as shares of the picture, 0 to 1")
-    stay_s: float | None = Field(None, gt=0, description="seconds in the polygon after which an object has stayed")
-
-    @field_validator("points")
-    @classmethod
-    def _has_an_extent(cls, points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
-        if len(set(points)) < len(points):
-            raise ValueError("a point is there twice; a polygon closes by itself")
-        if len(points) > 2 and _area(points) < MIN_AREA:
-            raise ValueError("this polygon has no area")
-        return points
-
-
-class KeySettings(Section):
-    secret: Path = Field(description="this side's secret key, from `streamer keys new NAME`")
-    clients: Path = Field(description="the folder with the .key files of those who may connect")
-
-
-class Settings(Section):
-    """Everything of one run."""
-
-    source: SourceSettings
-    model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
-    tracking: TrackingSettings = Field(default_factory=lambda: TrackingSettings.model_validate({}))
-    prompts: tuple[PromptSettings, ...] = ()
-    find: FindSettings | None = None
-    zones: tuple[ZoneSettings, ...] = ()
-    sinks: tuple[str, ...] = ()
-    control: str | None = Field(None, description="where commands are taken, such as tcp://127.0.0.1:5556")
-    keys: KeySettings | None = Field(None, description="needed where other machines may connect")
-    state: Path | None = Field(None, description="a file that objects survive a restart in")
-    seconds: float | None = Field(None, gt=0)
-    frames: int | None = Field(None, gt=0)
+S = TypeVar("S", bound=Section)
 
 
 def load(path: Path | None, overrides: dict[str, Any]) -> Settings:
     """The settings of a YAML file with `overrides` (nested like the file) on top; raises UsageError naming the key."""
+    return _load(Settings, path, overrides)
+
+
+def load_serve(path: Path | None, overrides: dict[str, Any]) -> ServeSettings:
+    """Those of `streamer serve`, likewise."""
+    return _load(ServeSettings, path, overrides)
+
+
+def checked(model: type[S], raw: Any, where: str) -> S:
+    """Settings of bare values; raises UsageError naming the key that is wrong."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise UsageError(f"{where}: {problem_of(model, error)}") from error
+
+
+def _load(model: type[S], path: Path | None, overrides: dict[str, Any]) -> S:
     where = "settings" if path is None else str(path)
     raw = {} if path is None else _read(path)
-    try:
-        return Settings.model_validate(_merged(raw, overrides))
-    except ValidationError as error:
-        raise UsageError(f"{where}: {_first(error)}") from error
+    return checked(model, _merged(raw, overrides), where)
 
 
 def tracking_of(pairs: Sequence[str], *, exact: bool) -> dict[str, Any]:
@@ -179,16 +71,16 @@ def _merged(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _first(error: ValidationError) -> str:
+def problem_of(model: type[Section], error: ValidationError) -> str:
     """One line for the first thing that is wrong."""
     problem = error.errors()[0]
     *parents, key = [str(part) for part in problem["loc"]] or [""]
     place = ".".join([*parents, key])
     match problem["type"]:
         case "extra_forbidden":
-            near = difflib.get_close_matches(key, _known(parents), n=1)
+            near = difflib.get_close_matches(key, _known(model, parents), n=1)
             return f"unknown key {place!r}" + (
-                f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_known(parents))}"
+                f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_known(model, parents))}"
             )
         case "missing":
             return f"{place} is missing" + ("; say --source or give a config file" if place == "source" else "")
@@ -196,20 +88,17 @@ def _first(error: ValidationError) -> str:
             return f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
 
 
-def _area(points: Sequence[tuple[float, float]]) -> float:
-    """Of a polygon, by Gauss's formula."""
-    pairs = zip(points, (*points[1:], points[0]), strict=True)
-    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2
+def _known(model: type[Section], parents: list[str]) -> list[str]:
+    """The keys that may stand where `parents` lead."""
+    for part in parents:
+        if (field := model.model_fields.get(part)) is not None:
+            model = next(_sections(field.annotation), model)
+    return list(model.model_fields)
 
 
-def _known(parents: list[str]) -> list[str]:
-    sections: dict[str, type[Section]] = {
-        "source": SourceSettings,
-        "model": ModelSettings,
-        "tracking": TrackingSettings,
-        "prompts": PromptSettings,
-        "find": FindSettings,
-        "zones": ZoneSettings,
-    }
-    section = sections.get(parents[0], Settings) if parents else Settings
-    return list(section.model_fields)
+def _sections(annotation: Any) -> Iterator[type[Section]]:
+    """The parts that a value of this type may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _sections(inner)

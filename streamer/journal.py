@@ -16,6 +16,7 @@ from streamer.events import Event
 from streamer.wire import event_fields
 
 DAY_NS = 86_400_000_000_000
+MAX_NUMBER = 2**63 - 1  # SQLite's largest
 BUSY_S = 5.0  # to wait for another connection's write
 PRUNE_EVERY = 64  # events between looks at what is too much
 SHARE = 10  # one in so many events goes at a time where the file is too large
@@ -74,6 +75,21 @@ class Journal:
         """Events with a higher number, the oldest first, with their numbers."""
         query = "select id, body from events where id > ? order by id limit ?"
         return [(row, json.loads(body)) for row, body in self._db.execute(query, (number, most))]
+
+    def latest(
+        self, most: int, *, before: int | None = None, source: str | None = None
+    ) -> list[tuple[int, dict[str, Any]]]:
+        """Events with a lower number than `before`, the newest first, with their numbers; of one source if named."""
+        query = "select id, body from events where id < ? and (? is null or source = ?) order by id desc limit ?"
+        rows = self._db.execute(query, (MAX_NUMBER if before is None else before, source, source, most))
+        return [(row, json.loads(body)) for row, body in rows]
+
+    def one(self, number: int) -> dict[str, Any] | None:
+        """The event of a number, if it is still kept."""
+        if number > MAX_NUMBER:
+            return None
+        found = self._db.execute("select body from events where id = ?", (number,)).fetchone()
+        return None if found is None else json.loads(found[0])
 
     def delivered(self, receiver: str) -> int:
         """The number of the last event that a receiver has taken; a new one starts with what comes from now on."""

@@ -128,6 +128,7 @@ class Meter:
         """The figures of `--json`."""
         return {
             "fps": round(self.fps, 2),
+            "fps_now": round(self.recent_fps, 1),
             "latency_ms": percentiles(list(self.latencies_ms)),
             "objects": [
                 {"id": key, "state": value.state, "score": round(value.score, 4), "frames": value.frames}

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Any
 
+from streamer.allowance import Rate
 from streamer.channel import Channel, Closed
 from streamer.errors import CommandError
 from streamer.events import Event, SourceEvent
@@ -31,6 +32,7 @@ from streamer.types import (
     Resume,
     Sink,
     Source,
+    Timely,
     Tracker,
     TrackResult,
 )
@@ -50,17 +52,18 @@ FINISH_S = 60.0  # for sinks to write what is left after a source has ended
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Where a run ends by itself; None is for ever."""
+    """Where a run ends by itself, and how fast it goes; None is no limit."""
 
     frames: int | None = None
     seconds: float | None = None
+    fps: float | None = None  # no end, but pictures a second of a live source that are tracked at most
 
 
 class Pipeline:
     """One source through one tracker to any number of sinks.
 
     `first` takes effect on the first frame; what arrives in `commands`, a channel that sinks may share, on the frame
-    that is tracked next.
+    that is tracked next. Pipelines that share an engine track in turns: each step is inside a `turn()`.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class Pipeline:
         limits: Limits = Limits(),
         commands: Channel[Request] | None = None,
         zones: Sequence[Zone] = (),
+        turn: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.source = source
@@ -84,8 +88,10 @@ class Pipeline:
         self._lifecycle = Lifecycle()
         self._zones = Zones(zones)
         self.captured = 0
+        self.skipped = 0  # frames above the limit of pictures a second
         self.commands: Channel[Request] = Channel(COMMAND_DEPTH) if commands is None else commands
         self._first = tuple(first)
+        self._turn = turn
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
         self._results: dict[str, Channel[TrackResult | Event]] = {
@@ -140,6 +146,8 @@ class Pipeline:
             "frames_captured": self.captured,
             "frames_tracked": self.meter.tracked,
             "frames_dropped": self.dropped,
+            "frames_skipped": self.skipped,
+            "frames_late": self.source.late if isinstance(self.source, Timely) else 0,
             "dropped_by_sink": self.dropped_by_sink,
             "paused": self._paused,
             "events": dict(self.meter.events),
@@ -163,13 +171,17 @@ class Pipeline:
 
     def _capture(self) -> None:
         try:
+            due = Rate(self.limits.fps) if self.limits.fps is not None and self.source.live else None
             for item in self.source:
                 if isinstance(item, SourceEvent):
                     self._announce(item)
                     continue
                 self.captured += 1
                 self.meter.quality.captured_ns.append(item.captured_ns)
-                self._frames.put(item)
+                if due is None or due.take(item.captured_ns / 1e9):
+                    self._frames.put(item)
+                else:
+                    self.skipped += 1
         finally:
             self._frames.close()
             self.source.close()
@@ -187,7 +199,8 @@ class Pipeline:
     def _track(self) -> None:
         try:
             for frame in self._frames:
-                result = self._step(frame)
+                with self._turn():
+                    result = self._step(self._frames.newer(frame))
                 if result is None:
                     continue
                 for channel in self._results.values():
@@ -227,11 +240,13 @@ class Pipeline:
         if any(isinstance(command, Find) for command in commands):
             for finder in self._finders:
                 finder.now()
-        tracks = () if self._paused else self.tracker.track(frame, _tracking(commands))
+        asked = _tracking(commands)
+        idle = self._paused and not asked  # what was asked for together with a pause comes before it
+        tracks = () if idle else self.tracker.track(frame, asked)
         tracked_ns = self._clock_ns()
         for request in accepted:
             request.reply(Ack(index=frame.index, epoch=frame.epoch))
-        if self._paused:
+        if idle:
             return None
         last, self._last = self._last or frame, frame
         return TrackResult(

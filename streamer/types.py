@@ -145,6 +145,16 @@ class Remove:
 
 
 @dataclass(frozen=True, slots=True)
+class Undo:
+    """Go on with an object as if its last prompt had not been; the first one taken back removes the object."""
+
+    object_id: int
+
+    def __post_init__(self) -> None:
+        check_id(self.object_id)
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """Stop tracking all objects."""
 
@@ -164,7 +174,7 @@ class Find:
     """Look for new objects now, where the run has a finder."""
 
 
-Command = Prompt | Remove | Reset | Pause | Resume | Find
+Command = Prompt | Remove | Undo | Reset | Pause | Resume | Find
 
 
 def check_id(object_id: int) -> None:
@@ -196,7 +206,8 @@ class Request:
 
     @property
     def prompted_ids(self) -> set[int]:
-        return {command.object_id for command in self.commands if isinstance(command, Prompt)}
+        """Objects of which a prompt is given or taken back: one of those for an object on a frame."""
+        return {command.object_id for command in self.commands if isinstance(command, Prompt | Undo)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -275,6 +286,14 @@ class Described(Protocol):
 
     @property
     def codec(self) -> str: ...
+
+
+@runtime_checkable
+class Timely(Protocol):
+    """A source that leaves out pictures that come too late, and counts them."""
+
+    @property
+    def late(self) -> int: ...
 
 
 @runtime_checkable

@@ -107,3 +107,24 @@ def test_doctor_says_what_works(capsys):
     assert found["model nano"]["works"]
     assert found["video sinks"]["works"]
     assert "torch" in found["packages"]["says"]
+
+
+LEFT_READING = """
+import sys, threading, cv2, numpy
+from streamer.__main__ import run
+
+def read():
+    while True:
+        cv2.GaussianBlur(picture, (31, 31), 0)
+
+picture = numpy.zeros((1500, 1500, 3), numpy.uint8)
+threading.Thread(target=read, daemon=True).start()
+run()
+"""
+
+
+def test_the_process_ends_well_although_a_thread_is_still_in_a_library(tmp_path):
+    words = [sys.executable, "-c", LEFT_READING, "keys", "new", str(tmp_path / "camera")]
+    ended = subprocess.run(words, capture_output=True, text=True, check=False, timeout=60)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "camera.key" in ended.stdout

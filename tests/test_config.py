@@ -10,13 +10,17 @@ CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
 def test_every_config_in_the_repository_loads(path):
-    settings = config.load(path, {})
-    assert settings.source.uri
-    assert settings.sinks
+    text = path.read_text()
+    if "\ncameras:" in text:
+        assert config.load_serve(path, {}).cameras
+        assert f"streamer serve configs/{path.name}" in text
+    else:
+        assert config.load(path, {}).sinks
+        assert f"streamer run configs/{path.name}" in text
 
 
 def test_there_are_configs():
-    assert {path.stem for path in CONFIGS} >= {"webcam", "rtsp", "file"}
+    assert {path.stem for path in CONFIGS} >= {"webcam", "rtsp", "file", "serve", "surveillance", "robotics"}
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,30 @@ def test_a_mistake_is_named(text, says, tmp_path):
         config.load(path, {})
     assert says in str(caught.value)
     assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("camras: {}", "unknown key 'camras'; did you mean 'cameras'"),
+        (
+            "cameras: {door: {source: {uri: x, stal_s: 1}}}",
+            "unknown key 'cameras.door.source.stal_s'; did you mean 'stall_s'",
+        ),
+        ("cameras: {door: {}}", "cameras.door.source is missing"),
+        ("cameras: {'a door': {source: {uri: x}}}", "cameras.a door.[key]: string should match pattern"),
+        ("web: {port: 99999}", "web.port"),
+        ("web: {certificate: x.pem}", "certificate and key go together"),
+        ("events: {of: [sneezed]}", "events.of.0"),
+    ],
+)
+def test_a_mistake_in_what_is_served_is_named(text, says, tmp_path):
+    path = tmp_path / "serve.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        config.load_serve(path, {})
+    assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

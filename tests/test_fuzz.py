@@ -6,10 +6,11 @@ import msgpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.commands import Allowance
+from streamer.allowance import Allowance
 from streamer.errors import CommandError, WireError
 from streamer.types import Prompt
-from streamer.wire import MAX_COMMANDS, VERSION, pack_request, unpack, unpack_reply, unpack_request
+from streamer.verbs import MAX_COMMANDS, pack_request, unpack_reply, unpack_request
+from streamer.wire import VERSION, unpack
 
 settings.register_profile("ours", max_examples=150, deadline=None)  # a shared machine may pause at any time
 settings.load_profile("ours")
@@ -31,7 +32,7 @@ fields = st.sampled_from(
     ["verb", "object_id", "mode", "points", "labels", "box", "mask", "size", "data", "v", "commands"]
 )
 commands = st.dictionaries(fields, nested, max_size=7)
-verbs = st.sampled_from(["prompt", "remove", "reset", "pause", "resume", "find", "status", "nonsense"])
+verbs = st.sampled_from(["prompt", "remove", "reset", "pause", "resume", "find", "undo", "status", "nonsense"])
 
 
 @given(st.binary(max_size=400))

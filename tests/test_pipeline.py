@@ -1,3 +1,4 @@
+import contextlib
 import os
 import signal
 import threading
@@ -174,3 +175,42 @@ def test_no_thread_is_left_behind():
     before = threading.active_count()
     run(FakeSource(5), sinks={"list": ListSink()})
     assert threading.active_count() == before
+
+
+def test_a_live_source_is_tracked_no_faster_than_it_may():
+    source = FakeSource(300, live=True)
+    sink = ListSink()
+    pipeline = run(source, sinks={"list": sink}, limits=Limits(fps=1.0))
+    assert len(sink.results) == 1  # 300 pictures in far less than a second
+    assert pipeline.skipped == pipeline.captured - 1
+
+
+def test_a_turn_is_waited_for_and_then_the_newest_picture_is_tracked():
+    entered, may = threading.Event(), threading.Event()
+
+    @contextlib.contextmanager
+    def turn():
+        entered.set()
+        may.wait(5)
+        yield
+
+    class Slow(FakeSource):
+        def __iter__(self):
+            yield picture(0)
+            entered.wait(5)
+            yield picture(1)
+            yield picture(2)
+            may.set()
+
+    sink = ListSink()
+    pipeline = run(Slow(live=True), sinks={"list": sink}, turn=turn)
+    assert [result.frame.index for result in sink.results] == [2]
+    assert pipeline.dropped == 2
+
+
+def test_what_is_asked_for_together_with_a_pause_comes_before_it():
+    sink, tracker = ListSink(), FakeTracker()
+    pipeline = run(FakeSource(5), tracker, {"list": sink}, first=[Prompt(1, box=BOX), Pause()])
+    assert tracker.ids == [1]
+    assert [result.frame.index for result in sink.results] == [0]
+    assert pipeline.status()["paused"]

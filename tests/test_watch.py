@@ -14,6 +14,7 @@ from streamer.errors import SourceError, UsageError
 from streamer.events import SourceEvent
 from streamer.pipeline import Limits, Pipeline
 from streamer.sources import is_camera
+from streamer.sources.checks import Checks
 from streamer.sources.watch import MAX_STUCK, Watch, WatchedSource
 from streamer.types import Frame
 from tests.fakes import FakeTracker, ListSink, picture
@@ -198,8 +199,20 @@ def test_what_a_pause_of_the_network_held_up_is_left_out_until_pictures_are_of_n
     lateness = [frame.captured_ns / 1e9 - frame.pts_s for frame in frames]
     assert max(lateness) <= 1.0
     assert [frame.index for frame in frames] == [*range(6), *range(21, 40)]
-    assert (source.stale, events) == (15, [])
+    assert (source.late, events) == (15, [])
     assert caplog.text.count("pictures come late") == 1
+
+
+@pytest.mark.parametrize(("came_s", "left_out"), [(0.3, 0), (3.0, 4)])
+def test_a_first_picture_that_took_long_and_those_that_hurry_after_it_are_of_before(came_s, left_out):
+    """Over a wire that was narrow while it connected: the picture was seconds on its way."""
+    checks, began_ns = Checks(stale_s=1.0, frozen_s=None), time.monotonic_ns()
+    arrived = [came_s + 0.01 * n for n in range(4)] + [came_s + 0.03 + 0.1 * n for n in range(1, 20)]
+    late = [
+        checks.stale(replace(picture(n, source="camera"), pts_s=0.1 * n, captured_ns=began_ns + int(at_s * 1e9)))
+        for n, at_s in enumerate(arrived)
+    ]
+    assert late == [True] * left_out + [False] * (len(arrived) - left_out)
 
 
 def test_a_network_that_stays_behind_is_connected_anew():
@@ -227,7 +240,7 @@ def test_clocks_that_drift_apart_make_nothing_late():
     source, _ = watched(timed(*((0.1 * n, 0.10009 * n) for n in range(0, 20_000, 200))), drifting)
     frames, _ = take(source, 100)
     assert len(frames) == 100
-    assert source.stale == 0
+    assert source.late == 0
 
 
 def test_closing_ends_a_wait_and_a_read_at_once():

@@ -1,3 +1,5 @@
+import struct
+
 import msgpack
 import numpy as np
 import pytest
@@ -6,19 +8,8 @@ from streamer.errors import CommandError, WireError
 from streamer.events import ObjectEvent, PlaceEvent, SourceEvent
 from streamer.masks import CODECS
 from streamer.types import Ack, Pause, Prompt, Remove, Reset, Resume
-from streamer.wire import (
-    VERSION,
-    header_of,
-    pack_ack,
-    pack_event,
-    pack_masks,
-    pack_picture,
-    pack_request,
-    pack_status_request,
-    unpack,
-    unpack_reply,
-    unpack_request,
-)
+from streamer.verbs import pack_ack, pack_request, pack_status_request, unpack_reply, unpack_request
+from streamer.wire import VERSION, header_of, pack_event, pack_masks, pack_picture, unpack
 from tests.fakes import result
 
 
@@ -184,3 +175,20 @@ def test_an_acknowledgement_comes_back():
         "index": 5,
         "epoch": 2,
     }
+
+
+def test_a_message_with_a_broken_topic_or_an_endless_number_is_refused():
+    sound = pack_masks("cam/masks", result(), "rle", header_of(result(), sequence=1, dropped=0, published_ns=1))
+    with pytest.raises(WireError, match="broken field"):
+        unpack(b"\xff" + sound)
+    entry = {"id": 1, "score": 1.0, "predicted_iou": 1.0, "state": "tracked", "area": float("inf")}
+    header = {"v": 1, "kind": "masks", "size": [8, 8], "objects": [entry | {"box": None, "codec": "rle", "at": [0, 0]}]}
+    packed = msgpack.packb(header)
+    with pytest.raises(WireError, match="broken field"):
+        unpack(b"cam\0" + struct.pack("<I", len(packed)) + packed)
+
+
+def test_a_mask_of_endless_size_is_refused():
+    asked = {"verb": "prompt", "object_id": 1, "mask": {"size": [float("inf"), 4], "data": b""}}
+    with pytest.raises(CommandError, match="bad field in prompt"):
+        unpack_request(msgpack.packb({"v": 1, "commands": [asked]}))

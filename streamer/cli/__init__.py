@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module
 
 import streamer
+from streamer import allocator, logs
 from streamer.errors import StreamerError
 from streamer.uris import redact
 
@@ -20,10 +20,8 @@ RUNTIMES = "auto, torch, compile, openvino, openvino-int8, onnx, tensorrt"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1 (it failed while running) or 2 (it was asked for wrongly)."""
     given = parser().parse_args(argv)
-    logging.basicConfig(
-        level=logging.DEBUG if given.debug else logging.INFO, stream=sys.stderr, format="%(levelname).1s %(message)s"
-    )
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    allocator.settle()
+    logs.begin(given.log, debug=given.debug)
     try:
         status: int = given.command(given)
     except StreamerError as error:
@@ -44,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"streamer {streamer.__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     _run(commands)
+    _serve(commands)
     _demo(commands)
     _subscribe(commands)
     _talk(commands)
@@ -67,6 +66,7 @@ def add(
     below = commands.add_parser(name, help=summary, description=summary)
     below.add_argument("--debug", action="store_true", help="show tracebacks and debug messages")
     below.add_argument("--json", action="store_true", help="print one JSON object on stdout at the end")
+    below.add_argument("--log", choices=("text", "json"), default="text", help="what is said on stderr (text)")
     below.set_defaults(command=command)
     return below
 
@@ -98,6 +98,22 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below.add_argument("--state", metavar="FILE", help="write objects there, and go on with those that are in it")
     below.add_argument("--seconds", type=float, metavar="S", help="end after so long")
     below.add_argument("--frames", type=int, metavar="N", help="end after so many tracked frames")
+
+
+def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    below = add(commands, "serve", _later("serve"), "many cameras, with a page to point at objects, and an HTTP API")
+    below.add_argument("config", nargs="?", help="a YAML file; see configs/serve.yaml")
+    below.add_argument("--source", action="append", default=[], metavar="URI", help="a camera; several times for more")
+    below.add_argument("--model", metavar="M", help="nano, a Hub id, a folder")
+    below.add_argument("--host", metavar="ADDRESS", help="where to listen (127.0.0.1)")
+    below.add_argument("--port", type=int, metavar="N", help="(8080)")
+    below.add_argument("--token", metavar="FILE", help="from `streamer access token FILE`")
+    below = add(commands, "access", _later("serve", "access"), "make passes for the page and the HTTP API")
+    below.add_argument("what", choices=("token", "user"))
+    below.add_argument("file", metavar="FILE")
+    below.add_argument(
+        "name", nargs="?", metavar="NAME", help="user: whose password is read, from the terminal or a line"
+    )
 
 
 def _tracking_options(below: argparse.ArgumentParser) -> None:
@@ -139,10 +155,14 @@ def _talk(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     _key_options(prompt)
     _prompt_options(prompt)
     prompt.add_argument("--replace", action="store_true", help="start the object anew instead of refining it")
-    remove = add(commands, "remove", _later("talk", "remove"), "stop tracking objects of a running pipeline")
-    remove.add_argument("endpoint", metavar="ENDPOINT")
-    _key_options(remove)
-    remove.add_argument("ids", type=int, nargs="+", metavar="ID")
+    for name, summary in (
+        ("remove", "stop tracking objects of a running pipeline"),
+        ("undo", "take the last prompt of objects back"),
+    ):
+        below = add(commands, name, _later("talk", name), summary)
+        below.add_argument("endpoint", metavar="ENDPOINT")
+        _key_options(below)
+        below.add_argument("ids", type=int, nargs="+", metavar="ID")
     for name, summary in (
         ("reset", "stop tracking all objects"),
         ("pause", "let frames pass untracked"),
@@ -170,7 +190,16 @@ def _keys(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     summary = "measure: the engine beside transformers' loop, the live path, stills and recordings"
     below = add(commands, "bench", _later("bench"), summary)
-    below.add_argument("what", choices=("engine", "pipeline", "memory", "crowd", "age", "image", "video"))
+    below.add_argument(
+        "what",
+        choices=("engine", "pipeline", "memory", "crowd", "age", "image", "video", "cameras", "readers", "encoding"),
+    )
+    below.add_argument("--count", type=int, metavar="N", help="cameras (4), or readers (20)")
+    below.add_argument("--fps", type=float, metavar="F", help="of each camera: 10 for cameras, 15 for readers")
+    below.add_argument("--max-fps", type=float, metavar="F", help="cameras: pictures a second tracked of each at most")
+    below.add_argument(
+        "--seconds", type=float, default=10.0, metavar="S", help="cameras, readers: of each measurement (10)"
+    )
     below.add_argument("--model", default="nano", metavar="M")
     below.add_argument("--frames", type=int, metavar="N")
     below.add_argument("--objects", metavar="N[,N...]", help="several numbers for engine")

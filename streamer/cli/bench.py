@@ -19,6 +19,8 @@ def bench(given: argparse.Namespace) -> int:
             figures = _engine(given, counts or [1, 4, 8])
         case "image" | "video":
             figures = _recorded(given)
+        case "cameras" | "readers" | "encoding":
+            figures = _serving(given, counts)
         case _:
             figures = _live(given, counts)
     if given.json:
@@ -62,6 +64,22 @@ def _recorded(given: argparse.Namespace) -> dict[str, Any]:
     if given.what == "image":
         return recorded.image(given.model, given.frames or 20)
     return recorded.video(given.model, given.frames or 5000)
+
+
+def _serving(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
+    from streamer.benchmarks import serving
+
+    objects = counts[0] if counts else 1
+    match given.what:
+        case "cameras":
+            fps = given.fps or 10.0
+            return serving.cameras(given.model, given.count or 4, fps, given.seconds, objects, max_fps=given.max_fps)
+        case "readers":
+            return serving.readers(given.model, given.count or 20, given.fps or 15.0, given.seconds, objects)
+        case _:
+            from streamer.benchmarks.encoding import encoding
+
+            return encoding(given.model, (1, 2, 4), given.frames or 20)
 
 
 def _counts(text: str | None) -> list[int]:

@@ -9,17 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from streamer.config import PromptSettings
 from streamer.errors import UsageError
-from streamer.masks import box_of
+from streamer.prompts import BOX_FORM, build, prompt_of
+from streamer.settings import PromptSettings
 from streamer.types import Prompt
 
-BOX_FORM, POINT_FORM, MASK_FORM = "ID:x0,y0,x1,y1", "ID:x,y[,0|1]", "ID:FILE.png"
+POINT_FORM, MASK_FORM = "ID:x,y[,0|1]", "ID:FILE.png"
 
 
 def parse(boxes: Sequence[str], points: Sequence[str], masks: Sequence[str]) -> list[dict[str, Any]]:
@@ -47,15 +44,6 @@ def parse(boxes: Sequence[str], points: Sequence[str], masks: Sequence[str]) -> 
             raise UsageError(f"--mask {text}: object {object_id} has another prompt already; a mask stands alone")
         found[object_id] = {"object_id": object_id, "mask": rest}
     return list(found.values())
-
-
-def build(settings: Sequence[PromptSettings], truth: Mapping[int, NDArray[np.bool_]] | None) -> list[Prompt]:
-    """Prompts of settings; `truth` are a scene's masks on its first frame. Raises UsageError or CommandError."""
-    ids = [entry.object_id for entry in settings]
-    for object_id in ids:
-        if ids.count(object_id) > 1:
-            raise UsageError(f"prompts: object {object_id} is there twice; give each object one prompt")
-    return [_prompt(entry, truth) for entry in settings]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,40 +94,7 @@ def read_file(path: Path) -> dict[str, list[PromptSettings]]:
 
 def remote(given: Sequence[dict[str, Any]], mode: Literal["refine", "replace"]) -> list[Prompt]:
     """Prompts for a running pipeline, where no truth is known."""
-    return [_prompt(PromptSettings(**entry), None, mode) for entry in given]
-
-
-def _prompt(
-    entry: PromptSettings, truth: Mapping[int, NDArray[np.bool_]] | None, mode: Literal["refine", "replace"] = "refine"
-) -> Prompt:
-    box = _true_box(entry.object_id, truth) if entry.box == "truth" else entry.box
-    return Prompt(
-        entry.object_id,
-        points=tuple((x, y) for x, y, _ in entry.points),
-        labels=tuple(label for _, _, label in entry.points),
-        box=box,
-        mask=None if entry.mask is None else read_mask(entry.mask),
-        mode=mode,
-    )
-
-
-def _true_box(object_id: int, truth: Mapping[int, NDArray[np.bool_]] | None) -> tuple[float, float, float, float]:
-    if truth is None:
-        raise UsageError(f"--box {object_id}:truth: only a scene: source knows the truth; give {BOX_FORM}")
-    if object_id not in truth:
-        raise UsageError(f"--box {object_id}:truth: the scene has objects {', '.join(map(str, truth))}")
-    box = box_of(truth[object_id])
-    if box is None:
-        raise UsageError(f"--box {object_id}:truth: that object is not visible on the first frame; try another seed")
-    return box
-
-
-def read_mask(path: Path) -> NDArray[np.bool_]:
-    """A mask picture: what is not black (or not transparent, or palette entry 0) is the object."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise UsageError(f"--mask {path}: cannot be read as a picture")
-    return np.ascontiguousarray(image > 0 if image.ndim == 2 else image[..., :3].max(axis=2) > 0)
+    return [prompt_of(PromptSettings(**entry), None, mode) for entry in given]
 
 
 def _cut(option: str, text: str, form: str) -> tuple[int, str]:

@@ -8,28 +8,20 @@ import json
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streamer import config
 from streamer.channel import Channel, Closed
-from streamer.cli import prompts
+from streamer.cli import prompts as written
 from streamer.control import controlled
-from streamer.edgetam import open_tracker
-from streamer.keys import ServerKeys, server_keys
+from streamer.keys import server_keys
 from streamer.metrics import resident_mb
+from streamer.parts import engine_of, open_sinks, prompter, snapshot_of, source_of, tracker_of, truth_of, zones_of
 from streamer.pipeline import COMMAND_DEPTH, Limits, Pipeline, stopped_by_signals
-from streamer.sinks import open_sink
-from streamer.sinks.prompter import AutoPrompter, Choice
-from streamer.sources import open_watched
-from streamer.sources.watch import Watch
-from streamer.types import Finder, Request, Sink, Source
-from streamer.uris import redact
-from streamer.zones import Zone
-
-if TYPE_CHECKING:
-    from streamer.edgetam.snapshot import Snapshot
+from streamer.prompts import build
+from streamer.types import Request
 
 log = logging.getLogger("streamer")
 TERMINAL_LINE_S, LOG_LINE_S = 0.5, 5.0
@@ -40,18 +32,18 @@ def run(given: argparse.Namespace) -> int:
     with contextlib.ExitStack() as opened, contextlib.ExitStack() as unused:
         source = source_of(settings.source)
         opened.callback(source.close)
-        first = prompts.build(settings.prompts, truth_of(source))
+        first = build(settings.prompts, truth_of(source))
         keys = None if settings.keys is None else server_keys(settings.keys.secret, settings.keys.clients)
         sinks = open_sinks(settings.sinks, unused, keys)
-        tracker = tracker_of(settings)
+        tracker: Any = tracker_of(engine_of(settings.model), settings.tracking)
         state = None if settings.state is None else snapshot_of(tracker, settings.state)
         if state is not None:
             tracker, first = state, state.unprompted(first)
         commands: Channel[Request] = Channel(COMMAND_DEPTH)
         if settings.find is not None:
             sinks["find"] = prompter(settings.find, settings.model, commands)
-        limits = Limits(settings.frames, settings.seconds)
-        zones = [Zone(zone.name, zone.points, zone.stay_s) for zone in settings.zones]
+        limits = Limits(settings.frames, settings.seconds, settings.max_fps)
+        zones = zones_of(settings.zones)
         pipeline = Pipeline(source, tracker, sinks, first=first, limits=limits, commands=commands, zones=zones)
         model = tracker.describe()
         log.info(
@@ -83,7 +75,7 @@ def overrides(given: argparse.Namespace) -> dict[str, Any]:
         changed["model"] = {key: value for key, value in chosen.items() if value is not None}
     if tracking := config.tracking_of(given.tracking, exact=given.exact):
         changed["tracking"] = tracking
-    if wanted := prompts.parse(given.box, given.point, given.mask):
+    if wanted := written.parse(given.box, given.point, given.mask):
         changed["prompts"] = wanted
     keys = {"secret": given.keys, "clients": given.clients}
     if any(value is not None for value in keys.values()):
@@ -97,74 +89,6 @@ def overrides(given: argparse.Namespace) -> dict[str, Any]:
         if getattr(given, name) is not None:
             changed[name] = getattr(given, name)
     return changed
-
-
-def source_of(settings: config.SourceSettings) -> Source:
-    watch = Watch(stall_s=settings.stall_s, frozen_s=settings.frozen_s, stale_s=settings.stale_s)
-    return open_watched(settings.uri, name=settings.name, reconnect=settings.reconnect, watch=watch)
-
-
-def tracker_of(settings: config.Settings) -> Any:
-    from streamer.edgetam.rules import Rules
-
-    model, rules = settings.model, settings.tracking
-    return open_tracker(
-        model.id, size=model.size, device=model.device, runtime=model.runtime, rules=Rules(**rules.model_dump())
-    )
-
-
-def snapshot_of(tracker: Any, file: Path) -> Snapshot:
-    from streamer.edgetam.snapshot import Snapshot
-
-    return Snapshot(tracker, file)
-
-
-def prompter(settings: config.FindSettings, model: config.ModelSettings, commands: Channel[Request]) -> AutoPrompter:
-    """What finds objects by itself; raises ModelError or UsageError."""
-    min_score = {"automatic": 0.7, "motion": 0.2}.get(settings.by, 0.3)
-    if settings.min_score is None:
-        settings = settings.model_copy(update={"min_score": min_score})
-    names = ("every_s", "min_score", "min_area", "max_area", "region", "covered", "most")
-    choice = Choice(**{name: getattr(settings, name) for name in names})
-    return AutoPrompter(finder_of(settings, model), commands, choice)
-
-
-def finder_of(settings: config.FindSettings, model: config.ModelSettings) -> Finder:
-    match settings.by:
-        case "motion":
-            from streamer.motion import Motion
-
-            return Motion()
-        case "automatic":
-            from streamer.edgetam import open_segmenter
-            from streamer.edgetam.automatic import AutomaticMasks, Grid
-            from streamer.edgetam.finders import AutomaticFinder
-
-            grid = Grid(points_per_side=16, predicted_iou=settings.min_score or 0.0, stability=0.8)
-            return AutomaticFinder(AutomaticMasks(open_segmenter(model.id, model.size, model.device), grid))
-        case detector:
-            from streamer.edgetam.finders import Detector
-
-            return Detector(detector, settings.labels, threshold=settings.min_score or 0.0)
-
-
-def truth_of(source: Source) -> Any:
-    """The true masks on the first frame, where the source knows them."""
-    scene = getattr(source, "scene", None)
-    return None if scene is None else scene.truth(0)
-
-
-def open_sinks(uris: Sequence[str], opened: contextlib.ExitStack, keys: ServerKeys | None = None) -> dict[str, Sink]:
-    """Sinks by their shown address; those already open are closed if one cannot be opened."""
-    sinks: dict[str, Sink] = {}
-    for uri in uris:
-        sink = open_sink(uri, keys=keys)
-        opened.callback(sink.close)
-        name = redact(uri)
-        sinks[name if name not in sinks else f"{name} ({len(sinks)})"] = sink
-        if endpoint := getattr(sink, "endpoint", None):
-            log.info("publishing on %s", endpoint)
-    return sinks
 
 
 @contextlib.contextmanager

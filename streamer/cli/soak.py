@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from streamer.soak.endurance import soak as endure
 
 def soak(given: argparse.Namespace) -> int:
     """Exit code 1 where a source did not come back, a picture was stale or a file does not play."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that cameras and servers end with it
     with tempfile.TemporaryDirectory() as folder:
         figures = endure(given.minutes * 60, given.every, given.seed, Path(folder))
     if given.json:

@@ -13,7 +13,7 @@ from streamer.cli import prompts
 from streamer.commands import CommandClient
 from streamer.errors import UsageError
 from streamer.keys import ClientKeys, client_keys, create
-from streamer.types import Ack, Command, Find, Pause, Remove, Reset, Resume
+from streamer.types import Ack, Command, Find, Pause, Remove, Reset, Resume, Undo
 from streamer.wire import Message
 
 
@@ -89,6 +89,10 @@ def prompt(given: argparse.Namespace) -> int:
 
 def remove(given: argparse.Namespace) -> int:
     return _send(given, *(Remove(object_id) for object_id in given.ids))
+
+
+def undo(given: argparse.Namespace) -> int:
+    return _send(given, *(Undo(object_id) for object_id in given.ids))
 
 
 def verb(given: argparse.Namespace) -> int:

@@ -19,7 +19,9 @@ from streamer.cli import prompts
 from streamer.edgetam.rules import Rules
 from streamer.errors import CommandError, UsageError
 from streamer.pipeline import stopped_by_signals
+from streamer.prompts import build
 from streamer.propagation import Prompts, Propagation
+from streamer.settings import PromptSettings
 from streamer.sinks import open_sink
 from streamer.sources.recording import Recording, open_recording
 from streamer.store import Store
@@ -63,14 +65,14 @@ def formats(text: str) -> list[str]:
     return text.split(",")
 
 
-def usable(named: dict[str, list[config.PromptSettings]], recording: Recording) -> tuple[Prompts, int]:
+def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tuple[Prompts, int]:
     """Prompts by object and frame, and how many could not be used, each of which is said."""
     found: dict[int, dict[int, Prompt]] = {}
     refused = 0
     for name, entries in named.items():
         try:
             index = _frame(name, recording)
-            here = prompts.build(entries, None)
+            here = build(entries, None)
             for prompt in here:
                 prompt.check_inside(recording.height, recording.width)
         except (UsageError, CommandError) as error:

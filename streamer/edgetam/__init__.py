@@ -1,10 +1,11 @@
-"""EdgeTAM on a stream: `open_tracker`; on still images: `open_segmenter`. The only home of torch and transformers."""
+"""EdgeTAM: `open_tracker` on a stream, `open_engine` on several, `open_segmenter` on stills. The only home of torch."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from streamer.edgetam.engine import Engine
     from streamer.edgetam.image import ImageSegmenter
     from streamer.edgetam.rules import Rules
     from streamer.edgetam.tracker import StreamingTracker
@@ -17,21 +18,25 @@ def open_tracker(
     runtime: str = "auto",
     rules: Rules | None = None,
 ) -> StreamingTracker:
-    """A tracker on the weights of `model`: `nano` (in the package), a Hub id, a local folder, or `full-random`.
+    """A tracker on the weights of `model`, alone on its engine; parameters and errors as of `open_engine`."""
+    return open_engine(model, size, device, runtime).tracker(rules)
+
+
+def open_engine(model: str = "nano", size: int | None = None, device: str = "auto", runtime: str = "auto") -> Engine:
+    """What trackers run on, with the weights of `model`: `nano` (in the package), a Hub id, a folder, or `full-random`.
 
     `size` is the side of the model's square input in pixels (None: the checkpoint's own); `device` is `auto`, `cpu`,
     `cuda` or `mps`; `runtime` is `auto` (OpenVINO on the CPU where it is installed), `torch` or `openvino`. Raises
     ModelError where the model cannot be loaded, UsageError for an unknown setting.
     """
     from streamer.edgetam import runtimes, workers
-    from streamer.edgetam.rules import Rules
-    from streamer.edgetam.tracker import StreamingTracker
+    from streamer.edgetam.engine import Engine
     from streamer.edgetam.weights import choose_device, load
 
     chosen = runtimes.choose(runtime, choose_device(device))
-    with workers.unstarted(alone=chosen == "torch"):  # the thread that opens a tracker is rarely the one that runs it
+    with workers.unstarted(alone=chosen == "torch"):  # the thread that opens it is rarely the one that runs it
         checkpoint = load(model, size=size, device=device)
-        return StreamingTracker(checkpoint, rules or Rules(), runtimes.start(chosen, checkpoint))
+        return Engine(checkpoint, runtimes.start(chosen, checkpoint))
 
 
 def open_segmenter(
@@ -47,4 +52,4 @@ def open_segmenter(
     return ImageSegmenter(load(model, size=size, device=device), memory_mb=memory_mb)
 
 
-__all__ = ["open_segmenter", "open_tracker"]
+__all__ = ["open_engine", "open_segmenter", "open_tracker"]

@@ -52,6 +52,10 @@ class Focus:
         x, y, side = _around(box, zoom)
         return cls(zoom, x, y, side)
 
+    def reaches(self, other: Focus) -> bool:
+        """Whether the middle of another one lies in this window."""
+        return max(abs(other.x - self.x), abs(other.y - self.y)) <= self.side / 2
+
     def window(self, height: int, width: int) -> Window:
         """The window in a picture: square, but where the picture ends it is moved inside or cut."""
         w, h = min(self.side, width), min(self.side, height)

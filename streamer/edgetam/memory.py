@@ -47,6 +47,14 @@ class ObjectMemory:
         self.recent = deque(maxlen=self.capacity.recent)
         self.pointers = deque(maxlen=self.capacity.pointers)
 
+    def copy(self) -> ObjectMemory:
+        """As it is now; what is remembered later changes one of them alone."""
+        other = ObjectMemory(self.capacity, self.step, list(self.conditioning))
+        other.anchors.extend(self.anchors)
+        other.recent.extend(self.recent)
+        other.pointers.extend(self.pointers)
+        return other
+
     def write(self, memory_tc: Tensor, pointer_c: Tensor, *, prompted: bool) -> None:
         """Remember this step; the next one begins."""
         entry = Entry(self.step, memory_tc, pointer_c)

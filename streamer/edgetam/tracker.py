@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -23,11 +24,20 @@ from streamer.edgetam.views import Square, View, Views, pasted
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
 from streamer.masks import box_of
-from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track
+from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track, Undo
 
 # DAM4SAM (arXiv 2509.13864), without its test of the candidates that were not chosen: they do not leave the graphs
 ANCHOR_IOU, ANCHOR_AREAS, ANCHOR_GROWTH, ANCHOR_APART = 0.8, 10, 1.2, 5
 BEFORE = -1  # the epoch of another run
+UNDONE_AT_MOST = 8  # prompts of one object that can be taken back
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Past:
+    """What a prompt changed."""
+
+    memory: ObjectMemory
+    focus: Focus | None
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +51,18 @@ class TrackedObject:
     size: float | None = None  # its longer side there
     areas: deque[float] = field(default_factory=lambda: deque(maxlen=ANCHOR_AREAS))  # of its latest masks, in pixels
     anchored: int = 0  # the step of its latest anchor
+    before: deque[Past] = field(default_factory=lambda: deque(maxlen=UNDONE_AT_MOST))  # what each later prompt changed
+
+    def past(self) -> Past:
+        """As it is now."""
+        return Past(self.memory.copy(), copy(self.focus))
+
+    def go_back(self) -> None:
+        """To before the last prompt. Where it is now is better known than where it was, unless it was elsewhere."""
+        past = self.before.pop()
+        self.memory = past.memory
+        if self.focus is not None and past.focus is not None and not self.focus.reaches(past.focus):
+            self.focus, self.box, self.size = past.focus, None, None
 
     def is_usual(self, step: int) -> bool:
         """Whether the latest mask is as large as those before, and no anchor is near; it becomes one if so."""
@@ -106,6 +128,7 @@ class StreamingTracker:
         )
         self._objects: dict[int, TrackedObject] = {}
         self._forgotten: list[int] = []  # ids that wait for a prompt after a gap
+        self._replaced: dict[int, TrackedObject] = {}  # on the frame that is tracked now
         self._epoch: int | None = None
 
     @property
@@ -124,7 +147,12 @@ class StreamingTracker:
     def adopt(self, object_id: int, tracked: TrackedObject) -> None:
         """Go on with an object that another run knew; the next frame is after a gap."""
         self._objects[object_id] = tracked
-        self._epoch = BEFORE
+        self.interrupt()
+
+    def interrupt(self) -> None:
+        """The next frame is after a gap, whatever its epoch."""
+        if self._epoch is not None or self._objects:
+            self._epoch = BEFORE
 
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device, dtype, and whether it does more than transformers' loop."""
@@ -143,11 +171,14 @@ class StreamingTracker:
                         )
                     prompted.add(object_id)
                     there.add(object_id)
-                case Remove(object_id):
+                case Remove(object_id) | Undo(object_id):
                     if object_id not in there:
                         known = ", ".join(map(str, sorted(there))) or "none"
                         raise CommandError(f"object {object_id} is not tracked; tracked: {known}")
-                    there.discard(object_id)
+                    if isinstance(command, Undo) and object_id in prompted:
+                        raise CommandError(f"object {object_id} is prompted on the same frame; send the undo later")
+                    if isinstance(command, Remove) or not self._prompted_again(object_id):
+                        there.discard(object_id)
                 case Reset():
                     there.clear()
                 case _:
@@ -183,17 +214,25 @@ class StreamingTracker:
             if self.rules.across_gap == "keep_prompted":
                 tracked.memory.forget_recent()
 
+    def _prompted_again(self, object_id: int) -> bool:
+        return object_id in self._objects and bool(self._objects[object_id].before)
+
     def _apply(self, commands: Sequence[Command]) -> dict[int, Prompt]:
         """Removals take effect; prompts are collected by id."""
         prompts: dict[int, Prompt] = {}
+        self._replaced.clear()
         for command in commands:
             match command:
                 case Prompt(object_id):
                     prompts[object_id] = command
                     self._forgotten = [i for i in self._forgotten if i != object_id]
-                    if command.mode == "replace":
-                        self._objects.pop(object_id, None)
-                case Remove(object_id):
+                    if (known := self._objects.get(object_id)) is not None:
+                        known.before.append(known.past())
+                        if command.mode == "replace":
+                            self._replaced[object_id] = self._objects.pop(object_id)
+                case Undo(object_id) if self._prompted_again(object_id):
+                    self._objects[object_id].go_back()
+                case Remove(object_id) | Undo(object_id):
                     self._objects.pop(object_id, None)
                     self._forgotten = [i for i in self._forgotten if i != object_id]
                     prompts.pop(object_id, None)
@@ -250,7 +289,9 @@ class StreamingTracker:
         if self.rules.zoom is not None:
             focus = self._first_focus(views, prompt, self.rules.zoom)
             window = focus.window(views.frame.height, views.frame.width)
-        self._objects[prompt.object_id] = TrackedObject(self.empty_memory(), focus)
+        self._objects[prompt.object_id] = begun = TrackedObject(self.empty_memory(), focus)
+        if (replaced := self._replaced.pop(prompt.object_id, None)) is not None:
+            begun.before.extend(replaced.before)
         view = views[window]
         self._prompt(view, self._unconditioned(view.features), prompt, answers, previous=None)
 

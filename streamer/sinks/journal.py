@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streamer.events import Event
@@ -14,9 +14,17 @@ from streamer.types import TrackResult
 class JournalSink:
     """Keeps events, and has each receiver told of them in its own time. Raises SinkError."""
 
-    def __init__(self, path: Path, retention: Retention, receivers: Sequence[Receiver] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        retention: Retention,
+        receivers: Sequence[Receiver] = (),
+        *,
+        told: Callable[[], None] = lambda: None,
+    ) -> None:
+        """`told` is called after each event: others may wait for those in the same file."""
         self._journal: Journal | None = None
-        self._path, self._retention = path, retention
+        self._path, self._retention, self._told = path, retention, told
         Journal(path, retention).close()  # so that what cannot be used is said at the start
         self._couriers = [Courier(path, receiver) for receiver in receivers]
 
@@ -29,6 +37,7 @@ class JournalSink:
         self._journal.append(event)
         for courier in self._couriers:
             courier.wake()
+        self._told()
 
     def close(self) -> None:
         if self._journal is not None:

@@ -34,6 +34,7 @@ SAMPLE_S = 1.0
 WARM_UP = 0.2  # of the time, before which memory and latency have not settled
 BLOCKS = 10  # that samples are averaged over for the error of a slope: neighbours are alike
 RECOVERY_S = 90.0
+STARTED_S = 0.1
 WATCH = Watch(stable_s=3.0, waits_s=(1.0, 2.0, 5.0, 10.0))  # so that a source is not away for most of the time
 
 
@@ -129,6 +130,8 @@ def _disturb(
 ) -> None:
     """A fault every so many seconds, on a source that is not still busy with one; at the end all have come back."""
     with ThreadPoolExecutor(len(sites), "fault") as pool:
+        for _ in sites:
+            pool.submit(time.sleep, STARTED_S)  # so that no thread begins later and looks like a leak
         busy: dict[int, Future[None]] = {}
         while time.monotonic() < until:
             free = [number for number in range(len(sites)) if number not in busy or busy[number].done()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from streamer.sources import open_watched
 from streamer.sources.watch import Watch
 from streamer.types import Command, Frame, Prompt, Sink, Track, Tracker, TrackResult
 
+log = logging.getLogger(__name__)
 STALE_S = 1.5  # from what is seen to its mask: a picture may be late by one second, and tracking takes its time
 SLICE_S = 0.02
 CHECK_EVERY = 5  # results between comparisons with the truth
@@ -47,7 +49,9 @@ class Probe:
         self.taken_s = taken_ms / 1000
         age_s = time.monotonic() - self.taken_s
         self.oldest_s = max(self.oldest_s, age_s)
-        self.stale += age_s > self.allowed_s
+        if age_s > self.allowed_s:
+            self.stale += 1
+            log.warning("%s: a picture of %.1f s ago was called live", result.frame.source, age_s)
         if self.results % CHECK_EVERY == 0 and (result.frame.width, result.frame.height) == camera.SIZE:
             truth = SCENE.truth(camera.index_at(taken_ms))
             seen = {track.object_id: track.mask for track in result.tracks if track.state == "tracked"}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 
 from streamer.errors import SourceError
@@ -11,6 +13,8 @@ from streamer.types import Frame
 SAMPLE = 8  # every so many-th pixel of every so many-th row is compared to know a frozen picture
 JUMP_S = 1.0  # by which the stream's own clock may run ahead of ours between two frames
 DRIFT = 1e-3  # of the two clocks, at most
+PACE = 2.0  # by which pictures may come quicker or slower than they were taken, for their pace to be that of now
+PACE_WITHIN_S = 3.0  # after which another pace is the camera's own
 PAUSE_S, RECENT_S = 0.5, 10.0  # between two pictures on a network that holds some up; how long ago that may be
 
 
@@ -21,6 +25,8 @@ class Checks:
         self._stale_s = stale_s
         self._before: Frame | None = None
         self._late = False
+        self._began_ns = time.monotonic_ns()
+        self._first_ns = 0  # when the first picture came, while it is not known how late it was
         self._paused_ns = 0  # when the last pause ended
         self._delay_s = 0.0  # between a picture's own time and ours: the least that was seen
         self._frozen_s = frozen_s
@@ -30,7 +36,8 @@ class Checks:
     def stale(self, frame: Frame) -> bool:
         """Whether a picture arrives so much later than its own time says that it no longer shows what is there.
 
-        After a pause of the network everything that was sent meanwhile arrives at once.
+        After a pause of the network everything that was sent meanwhile arrives at once. How late the first picture is
+        cannot be told; where it took long to come, those count that come at the pace at which they were taken.
         """
         if self._stale_s is None:
             return False
@@ -38,6 +45,12 @@ class Checks:
             return self._late
         before, self._before = self._before, frame
         delay_s = frame.captured_ns / 1e9 - frame.pts_s
+        if before is None and (frame.captured_ns - self._began_ns) / 1e9 > self._stale_s:
+            self._first_ns = frame.captured_ns
+        if self._first_ns and self._has_no_pace(before, frame):
+            self._delay_s, self._late = delay_s, True
+            return True
+        self._first_ns = 0
         if before is None or self.jump(before, frame) is not None:
             self._delay_s = delay_s
         else:
@@ -47,6 +60,13 @@ class Checks:
             self._delay_s = min(self._delay_s + DRIFT * passed_s, delay_s)
         self._late = delay_s - self._delay_s > self._stale_s
         return self._late
+
+    def _has_no_pace(self, before: Frame | None, frame: Frame) -> bool:
+        if before is None or before.pts_s is None or frame.pts_s is None:
+            return True
+        arrived_s, taken_s = (frame.captured_ns - before.captured_ns) / 1e9, frame.pts_s - before.pts_s
+        is_of_now = taken_s / PACE <= arrived_s <= taken_s * PACE
+        return not is_of_now and (frame.captured_ns - self._first_ns) / 1e9 < PACE_WITHIN_S
 
     @property
     def drifts(self) -> bool:

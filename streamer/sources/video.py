@@ -11,7 +11,6 @@ from typing import cast
 
 import av
 import av.error
-import av.logging
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
+from streamer import allocator
 from streamer.channel import Channel, Closed
 from streamer.errors import SourceError, UsageError
 from streamer.events import Cause, SourceEvent
@@ -33,7 +34,7 @@ class Watch:
     frozen_s: float | None = 30.0  # of the same picture to the pixel; None: a still picture is fine
     open_s: float = 20.0  # to give the first picture after connecting began
     waits_s: tuple[float, ...] = WAITS_S  # before each attempt in turn, the last one from then on
-    jitter: float = 0.1  # of a wait, so that cameras of one network do not return in step
+    jitter: float = 0.2  # of a wait that is left out, so that cameras of one network do not return in step
     stable_s: float = 60.0  # of pictures, after which the next failure waits from the start of the list
     stale_s: float | None = 1.0  # later than its own time says, a picture is left out; None: it is shown
 
@@ -67,7 +68,7 @@ class WatchedSource:
         self._stuck: list[threading.Thread] = []
         self._index = 0
         self._epoch = 0
-        self.stale = 0  # pictures that were left out since they came too late
+        self.late = 0  # pictures that were left out since they came too late
         self._drifted: list[float] = []  # when it failed for pictures that were late though nothing held them up
         self._late_at = -1  # the index that was next when the last of them came
         self._lost_at: float | None = None
@@ -87,19 +88,26 @@ class WatchedSource:
                 return
             if self._lost_at is None and self._clock() - began > self._watch.stable_s:
                 attempt = 0
-            wait_s = self._wait_s(attempt)
+            wait_s = self._wait_s(attempt, failure)
             yield self._lost(failure, wait_s)
             self._closed.wait(wait_s)
+            allocator.give_back()  # what the connection held
             attempt += 1
+
+    def follow(self, before: WatchedSource) -> None:
+        """Count on from where another of the same camera ended, whose place it takes."""
+        self._index, self._epoch = before._index, before._epoch + 1
 
     def close(self) -> None:
         self._closed.set()
         if self._first is not None:
             self._first.close()
 
-    def _wait_s(self, attempt: int) -> float:
-        wait = self._watch.waits_s[min(attempt, len(self._watch.waits_s) - 1)]
-        return wait * (1 + self._watch.jitter * self._random.random())
+    def _wait_s(self, attempt: int, failure: SourceError) -> float:
+        """Before the next attempt; the silence of a connection that has stalled was a wait already."""
+        wait_s = self._watch.waits_s[min(attempt, len(self._watch.waits_s) - 1)]
+        wait_s *= 1 - self._watch.jitter * self._random.random()
+        return max(0.0, wait_s - self._watch.stall_s) if failure.cause == "stalled" else wait_s
 
     def _connection(self) -> Iterator[Frame | SourceEvent]:
         """The frames of one connection until it fails (SourceError) or the source is closed."""
@@ -144,7 +152,7 @@ class WatchedSource:
                     return frame
                 if self._late_at != self._index:
                     log.warning("%s: pictures come late; they are left out until they are of now", self.name)
-                self.stale, self._late_at = self.stale + 1, self._index
+                self.late, self._late_at = self.late + 1, self._index
             except TimeoutError:
                 pass
             except Closed:
@@ -189,7 +197,8 @@ class WatchedSource:
     def _lost(self, error: SourceError, wait_s: float) -> SourceEvent:
         self._lost_at = self._clock() if self._lost_at is None else self._lost_at
         self._cause = cast(Cause, error.cause)
-        return self._event("lost", self._cause, f"{error}; trying again in {wait_s:.0f} s")
+        when = f"in {wait_s:.0f} s" if wait_s else "at once"
+        return self._event("lost", self._cause, f"{error}; trying again {when}")
 
     def _event(self, kind: Kind, cause: Cause, message: str, *, gap_s: float = 0.0) -> SourceEvent:
         return SourceEvent(

@@ -16,7 +16,13 @@ TOLERANCE, MIN_IOU = 1e-3, 0.9999
 
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
-    "runtime", ["torch", *(pytest.param(name, marks=pytest.mark.peers) for name in ("openvino", "onnx", "compile"))]
+    "runtime",
+    [
+        "torch",
+        pytest.param("openvino", marks=pytest.mark.peers),
+        pytest.param("onnx", marks=pytest.mark.peers),
+        pytest.param("compile", marks=[pytest.mark.peers, pytest.mark.slow]),
+    ],
 )
 def test_nano_equals_transformers_for_every_kind_of_prompt(runtime):
     """On masks of ten thousand pixels and more: a pixel on the rim may go either way by rounding."""
@@ -54,7 +60,8 @@ def test_merged_weights_change_nothing_but_rounding(make):
 @pytest.mark.peers
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("size", "objects", "runtime"), [(512, 5, "torch"), (512, 5, "openvino"), (1024, 1, "openvino")]
+    ("size", "objects", "runtime"),
+    [pytest.param(512, 5, "torch", marks=pytest.mark.slow), (512, 5, "openvino"), (1024, 1, "openvino")],
 )
 def test_full_size_random_weights_equal_transformers(size, objects, runtime):
     scene = Scene(Settings(seed=2, objects=3))

@@ -72,6 +72,7 @@ def test_runtimes_agree_with_torch_while_objects_join_and_leave(name, nano, scen
             np.testing.assert_allclose(a.logits, b.logits, atol=1e-3)
 
 
+@pytest.mark.peers
 def test_the_second_start_reads_what_the_first_kept(nano, kept, monkeypatch, caplog):
     first = openvino.OpenVinoRuntime(nano)
     folder = kept_by_openvino(nano)

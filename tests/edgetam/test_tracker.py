@@ -9,8 +9,8 @@ from streamer.edgetam.memory import Capacity, ObjectMemory, bank
 from streamer.edgetam.rules import Rules
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import CommandError, UsageError
-from streamer.masks import box_of
-from streamer.types import Frame, Pause, Prompt, Remove, Reset
+from streamer.masks import box_of, iou
+from streamer.types import Frame, Pause, Prompt, Remove, Reset, Undo
 from tests.edgetam.parity import centre
 
 
@@ -92,6 +92,32 @@ def test_replace_starts_an_object_anew(tracker, scene):
     tracker.track(frame_of(scene, 3), [Prompt(1, box=box(scene, 2, 3), mode="replace")])
     memory = tracker._objects[1].memory
     assert (memory.step, len(memory.conditioning), len(memory.recent)) == (1, 1, 0)
+
+
+def test_undo_takes_back_a_refinement_a_replacement_and_at_last_the_object(tracker, scene):
+    tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
+    wrong = Prompt(1, points=(centre(scene.truth(1)[2]),), labels=(1,))
+    tracker.track(frame_of(scene, 1), [wrong])
+    tracker.track(frame_of(scene, 2), [Prompt(1, box=box(scene, 2, 2), mode="replace")])
+    (replaced,) = tracker.track(frame_of(scene, 3))
+    assert iou(replaced.mask, scene.truth(3)[2]) > 0.5
+    tracker.track(frame_of(scene, 4), [Undo(1)])
+    (again,) = tracker.track(frame_of(scene, 5), [Undo(1)])
+    assert iou(again.mask, scene.truth(5)[1]) > 0.8
+    assert tracker.track(frame_of(scene, 6), [Undo(1)]) == ()
+    with pytest.raises(CommandError, match="object 1 is not tracked; tracked: none"):
+        tracker.track(frame_of(scene, 7), [Undo(1)])
+
+
+def test_undo_goes_back_by_at_most_eight_prompts_and_not_on_the_frame_of_one(tracker, scene):
+    prompt = Prompt(1, points=(centre(scene.truth(0)[1]),), labels=(1,))
+    with pytest.raises(CommandError, match="send the undo later"):
+        tracker.track(frame_of(scene, 0), [prompt, Undo(1)])
+    for _ in range(12):
+        tracker.track(frame_of(scene, 0), [prompt])
+    for _ in range(8):
+        assert tracker.track(frame_of(scene, 0), [Undo(1)])
+    assert tracker.track(frame_of(scene, 0), [Undo(1)]) == ()
 
 
 def test_state_is_bounded_however_long_and_however_often_prompted(nano, scene):

@@ -24,7 +24,7 @@ from tests.peers.processes import ROOT, streamer
 FLOOD = """
 import sys, time, zmq
 from streamer.types import Remove
-from streamer.wire import pack_request
+from streamer.verbs import pack_request
 socket = zmq.Context().socket(zmq.DEALER)
 socket.linger = 0
 socket.connect(sys.argv[1])

@@ -1,0 +1,27 @@
+"""One set of weights and what runs it, for any number of trackers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from streamer.edgetam.rules import Rules
+from streamer.edgetam.runtimes import Runtime, describe
+from streamer.edgetam.tracker import StreamingTracker
+from streamer.edgetam.weights import Checkpoint
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Engine:
+    """Its trackers may live in different threads, but only one of them may track at a time: see `turns`."""
+
+    checkpoint: Checkpoint
+    runtime: Runtime
+
+    def tracker(self, rules: Rules | None = None) -> StreamingTracker:
+        """For one stream."""
+        return StreamingTracker(self.checkpoint, rules or Rules(), self.runtime)
+
+    def describe(self) -> dict[str, Any]:
+        """Model id, input size, runtime, device and dtype."""
+        return describe(self.runtime, self.checkpoint)

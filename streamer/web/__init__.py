@@ -1,0 +1,1 @@
+"""The live page and the HTTP API: cameras for people and programs that are elsewhere."""

@@ -1,0 +1,211 @@
+"""What comes in over HTTP is looked at before anything else sees it: from where, by whom, how much, and how often."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from streamer.allowance import Allowance
+from streamer.uris import is_loopback
+from streamer.web.passes import Passes
+
+BODY_AT_MOST = 4 << 20  # bytes: a full-HD mask is some kilobytes
+RATE, BURST = 50.0, 100.0  # requests a second of one address on average, and at once
+LOGIN_RATE, LOGIN_BURST = 0.2, 5.0  # attempts: a person has a few, a program that guesses has hours to wait
+ADDRESSES_AT_MOST = 4096  # whose allowances are kept
+SESSIONS_AT_MOST = 1024
+SESSION_S = 12 * 3600.0
+COOKIE = "streamer_session"
+SAFE = ("GET", "HEAD", "OPTIONS")
+OPEN = ("/login", "/page/login.js", "/page/style.css", "/page/icon.svg", "/api/v1/health", "/api/v1/ready")
+SESSION_PATH = "/api/v1/session"
+FORBIDDEN_ORIGIN = 1008  # of a WebSocket that is refused
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; "
+        "connect-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+class Sessions:
+    """Those who have shown a pass with a browser; bounded."""
+
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._until_s: OrderedDict[str, float] = OrderedDict()
+        self._clock_s = clock_s
+
+    def begin(self) -> str:
+        """A new session's secret."""
+        session = secrets.token_urlsafe(32)
+        self._until_s[session] = self._clock_s() + SESSION_S
+        while len(self._until_s) > SESSIONS_AT_MOST:
+            self._until_s.popitem(last=False)
+        return session
+
+    def holds(self, session: str) -> bool:
+        return self._until_s.get(session, 0.0) > self._clock_s()
+
+    def end(self, session: str) -> None:
+        self._until_s.pop(session, None)
+
+
+class Limits:
+    """An allowance for each address; the one that was not heard of for longest is forgotten."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._allowances: OrderedDict[str, Allowance] = OrderedDict()
+
+    def take(self, address: str, now_s: float) -> bool:
+        allowance = self._allowances.setdefault(address, Allowance(self._rate, self._burst))
+        self._allowances.move_to_end(address)
+        if len(self._allowances) > ADDRESSES_AT_MOST:
+            self._allowances.popitem(last=False)
+        return allowance.take(now_s)
+
+
+@dataclass(slots=True)
+class Gate:
+    """Who may come in, and by which names this server is called."""
+
+    passes: Passes
+    names: frozenset[str] = frozenset()  # beside those of this machine; none: any, since a pass is wanted
+    secure: bool = False  # TLS: cookies travel over it alone
+    sessions: Sessions = field(default_factory=Sessions)
+    requests: Limits = field(default_factory=lambda: Limits(RATE, BURST))
+    logins: Limits = field(default_factory=lambda: Limits(LOGIN_RATE, LOGIN_BURST))
+
+    def refusal(self, scope: Scope, now_s: float) -> tuple[int, str] | None:
+        """Why a request is not let through, and the status that says so."""
+        headers, method = Headers(scope=scope), scope.get("method", "GET")
+        host, origin = headers.get("host", ""), headers.get("origin")
+        if not self._is_called(host):
+            return 403, f"host {host[:80]!r} is none of this server's names; add it to web.names"
+        if origin is not None and urlsplit(origin).netloc != host and (method not in SAFE or scope["type"] != "http"):
+            return 403, f"origin {origin[:80]!r} may not ask here"
+        if not self._is_free(scope) and not self.requests.take(address_of(scope), now_s):
+            return 429, f"more than {RATE:g} requests a second; send fewer"
+        if (length := headers.get("content-length", "0")).isdecimal() and int(length) > BODY_AT_MOST:
+            return 413, f"{length} bytes; at most {BODY_AT_MOST} are taken"
+        if self.passes.wanted and not self._is_open(scope) and not self.knows(headers):
+            return 401, "show a token: Authorization: Bearer TOKEN, or log in"
+        return None
+
+    def knows(self, headers: Headers) -> bool:
+        """Whether a request comes with a token or a session."""
+        kind, _, token = headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer" and self.passes.allows_token(token.strip()):
+            return True
+        return self.sessions.holds(session_of(headers))
+
+    def _is_called(self, host: str) -> bool:
+        name = urlsplit(f"//{host}").hostname or "" if _is_plain(host) else ""
+        return is_loopback(name) or name in self.names or (self.passes.wanted and not self.names and bool(name))
+
+    @staticmethod
+    def _is_free(scope: Scope) -> bool:
+        """Parts of the page itself are not counted."""
+        return scope["path"].startswith("/page/") or scope["path"] in ("/", "/login")
+
+    @staticmethod
+    def _is_open(scope: Scope) -> bool:
+        return scope["path"] in OPEN or (scope["path"] == SESSION_PATH and scope.get("method") == "POST")
+
+
+class Guard:
+    """The outermost layer of the application."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self._app = app
+        self._gate = gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        refusal = self._gate.refusal(scope, time.monotonic())
+        if scope["type"] == "websocket":
+            if refusal is None:
+                await self._app(scope, receive, send)
+            else:
+                await receive()
+                await send({"type": "websocket.close", "code": FORBIDDEN_ORIGIN, "reason": refusal[1]})
+            return
+        if refusal is not None:
+            await _refuse(scope, receive, _hardened(send), refusal)
+            return
+        await self._app(scope, _bounded(receive), _hardened(send))
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: tuple[int, str]) -> None:
+    status, why = refusal
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "1"} if status == 429 else {}
+    if status == 401 and scope["path"] == "/":
+        headers, status = {"Location": "/login"}, 303
+    await JSONResponse({"error": why}, status, headers)(scope, receive, send)
+
+
+class TooLargeError(Exception):
+    """A body that goes on beyond what is taken."""
+
+
+def _bounded(receive: Receive) -> Receive:
+    """For a body that did not say its length."""
+    taken = 0
+
+    async def receive_bounded() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        if taken > BODY_AT_MOST:
+            raise TooLargeError
+        return message
+
+    return receive_bounded
+
+
+def _hardened(send: Send) -> Send:
+    """With the headers that tell a browser what not to do."""
+
+    async def send_hardened(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return send_hardened
+
+
+def session_of(headers: Headers | Mapping[str, Any]) -> str:
+    """The session that a browser's cookie names; empty where there is none."""
+    try:
+        morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+    except CookieError:
+        return ""
+    return "" if morsel is None else morsel.value
+
+
+def address_of(scope: Scope) -> str:
+    client: Iterable[Any] | None = scope.get("client")
+    return str(next(iter(client), "")) if client else ""
+
+
+def _is_plain(host: str) -> bool:
+    return all(character.isalnum() or character in ".-:[]_" for character in host)

@@ -1,0 +1,184 @@
+"""What may be sent to the API, and what it answers, as typed data: the OpenAPI document is made of these."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from streamer.settings import CameraName, Section, TrackingSettings, ZoneSettings
+from streamer.types import MAX_OBJECT_ID, MAX_POINTS
+
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+ObjectId = Annotated[int, Field(ge=0, le=MAX_OBJECT_ID)]
+Text = Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class RemoteSource(Section):
+    """A source that may be opened from elsewhere: addresses and devices, no files of the server."""
+
+    uri: str = Field(
+        min_length=1, max_length=2048, description="rtsp://, rtsps://, rtmp://, http://, https://, camera:N or scene:"
+    )
+    reconnect: Literal["never", "after_start", "always"] = "always"
+    stall_s: float = Field(5.0, gt=0, le=3600)
+    stale_s: float | None = Field(1.0, gt=0, le=3600)
+    frozen_s: float | None = Field(30.0, gt=0, le=86400)
+
+
+class RemoteFind(Section):
+    """What is tracked without anybody pointing at it."""
+
+    by: Literal["automatic", "motion"]
+    every_s: float = Field(2.0, ge=0.1, le=3600)
+    min_score: float | None = Field(None, ge=0, le=1)
+    most: int = Field(16, ge=1, le=64)
+
+
+class CameraBody(Section):
+    """A camera as it may be set from elsewhere. Where it writes to is for the configuration file alone."""
+
+    source: RemoteSource
+    tracking: TrackingSettings | None = Field(None, description="unset: as it is; for a new camera the defaults")
+    find: RemoteFind | None = None
+    zones: tuple[ZoneSettings, ...] = Field((), max_length=64)
+    max_fps: float | None = Field(None, gt=0, le=1000)
+    priority: float = Field(1.0, gt=0, le=100)
+
+
+class NewCameraBody(CameraBody):
+    """A camera and its name."""
+
+    name: CameraName
+
+
+class PromptBody(Section):
+    """What a user pointed at, in pixels of the picture: clicks, a box, or both."""
+
+    object_id: ObjectId | None = Field(None, description="unset: a new object")
+    points: tuple[tuple[Coordinate, Coordinate], ...] = Field((), max_length=MAX_POINTS, description="x, y")
+    labels: tuple[Literal[0, 1], ...] = Field((), max_length=MAX_POINTS, description="1 on the object, 0 off it")
+    box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = Field(None, description="x0, y0, x1, y1")
+    mode: Literal["refine", "replace"] = "refine"
+
+
+class LookBody(Section):
+    """How an object is called and drawn; null: by its number, in its own colour."""
+
+    name: Text | None = None
+    colour: str | None = Field(None, pattern="^#[0-9a-f]{6}$")
+
+
+class LoginBody(Section):
+    """A token, or a user and a password."""
+
+    token: str | None = Field(None, max_length=256)
+    user: str | None = Field(None, max_length=64)
+    password: str | None = Field(None, max_length=256)
+
+
+class EventsQuery(Section):
+    """Which events are wanted."""
+
+    camera: CameraName | None = None
+    before: int | None = Field(None, ge=1, le=2**63 - 1, description="only those with a lower id")
+    limit: int = Field(50, ge=1, le=500)
+
+
+class SnapshotQuery(Section):
+    """What is drawn."""
+
+    overlay: bool = False
+
+
+class Answer(BaseModel):
+    """More may be added."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Refusal(Answer):
+    """Why not."""
+
+    error: str
+
+
+class AckAnswer(Answer):
+    """The frame that commands took effect on."""
+
+    object_id: int | None = None
+    index: int
+    epoch: int
+
+
+class ObjectAnswer(Answer):
+    """One object."""
+
+    id: int
+    state: Literal["tracked", "occluded", "lost"]
+    score: float
+    name: str | None
+    colour: str | None
+
+
+class ObjectsAnswer(Answer):
+    """The objects of a camera."""
+
+    objects: list[ObjectAnswer]
+
+
+class CameraAnswer(Answer):
+    """A camera as it is now."""
+
+    name: str
+    state: Literal["running", "failed", "ended", "stopped"]
+    error: str | None
+    live: bool
+    paused: bool
+    uri: str
+    settings: dict[str, Any]
+
+
+class CamerasAnswer(Answer):
+    """All cameras."""
+
+    cameras: list[CameraAnswer]
+
+
+class EventAnswer(Answer):
+    """Something that happened; `files` are those of it that there are now."""
+
+    id: int
+    event: str
+    source: str
+    wall_ns: int
+    message: str
+    files: list[Literal["snapshot.jpg", "mask.png", "clip.mp4"]]
+
+
+class EventsAnswer(Answer):
+    """Events, the newest first."""
+
+    events: list[EventAnswer]
+
+
+class HealthAnswer(Answer):
+    """Whether the server lives, and whether every camera gives pictures."""
+
+    status: Literal["ok", "waiting"]
+
+
+class SessionAnswer(Answer):
+    """Whether a pass is wanted, and was shown."""
+
+    wanted: bool
+    known: bool
+
+
+class StatsAnswer(Answer):
+    """The model, and what this process uses."""
+
+    model: dict[str, Any]
+    resident_mb: float
+    cameras: int
+    readers: int

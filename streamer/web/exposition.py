@@ -1,0 +1,143 @@
+"""What cameras do, for Prometheus: names and units as it wants them."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter as Count
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+
+from prometheus_client import CollectorRegistry, Histogram, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from streamer.types import TrackResult
+
+SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
+STATES = ("tracked", "occluded", "lost")
+CAMERA_STATES = ("running", "failed", "ended", "stopped")
+CAUSES = {"newer": "dropped", "rate": "skipped", "late": "late"}  # and what a status calls it
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Exposition:
+    """`statuses` gives what each camera says of itself, with its `readers`; `write` is told of every result."""
+
+    def __init__(self, statuses: Callable[[], list[dict[str, Any]]], frozen_readers: Callable[[], int]) -> None:
+        self._statuses = statuses
+        self._frozen_readers = frozen_readers
+        self._registry = CollectorRegistry()
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        self._stages = Histogram(
+            "streamer_stage_seconds",
+            "Seconds of a picture in a stage: queue (from its capture until it is tracked), track, and total.",
+            ("camera", "stage"),
+            buckets=SECONDS,
+            registry=self._registry,
+        )
+        self._registry.register(self)
+
+    def write(self, result: TrackResult) -> None:
+        """A sink of every camera."""
+        camera = result.frame.source
+        stages = {**result.timings_ms, "total": (time.monotonic_ns() - result.frame.captured_ns) / 1e6}
+        for stage, milliseconds in stages.items():
+            self._stages.labels(camera, stage).observe(milliseconds / 1e3)
+
+    def close(self) -> None:
+        """It is not the end of other cameras."""
+
+    def forget(self, camera: str) -> None:
+        for stage in ("queue", "track", "total"):
+            with suppress(KeyError):  # of a camera that gave no picture
+                self._stages.remove(camera, stage)
+
+    def text(self) -> bytes:
+        return generate_latest(self._registry)
+
+    def describe(self) -> list[Metric]:
+        return []  # so that nothing is asked for before there is a camera
+
+    def collect(self) -> Iterator[Metric]:
+        statuses = self._statuses()
+        yield _gauge("camera_up", "1 while pictures come that are fresh.", ["camera"], _each(statuses, "live"))
+        yield _gauge("camera_state", "1 for the state that a camera is in.", ["camera", "state"], _states(statuses))
+        yield _gauge("camera_paused", "1 while tracking is paused.", ["camera"], _each(statuses, "paused"))
+        for key, name, what in (
+            ("frames_captured", "frames_captured", "Pictures that came from the source."),
+            ("frames_tracked", "frames_tracked", "Pictures that were tracked."),
+        ):
+            yield _counter(name, what, ["camera"], _each(statuses, key))
+        yield _counter(
+            "frames_dropped", "Pictures not tracked or not written, and why.", ["camera", "cause"], _drops(statuses)
+        )
+        yield _counter("source_events", "What happened to sources.", ["camera", "kind", "cause"], _events(statuses))
+        for key, what in (
+            ("fps", "Pictures a second that come from the source, over five seconds."),
+            ("age_s", "Seconds since the last picture came."),
+            ("stalls_last_hour", "Times in the last hour when a source fell silent or froze."),
+            ("reconnects_last_hour", "Times in the last hour when a source came back."),
+        ):
+            name = f"source_{key.replace('age_s', 'age_seconds').replace('fps', 'frames_per_second')}"
+            yield _gauge(name, what, ["camera"], [([c], v) for [c], v in _quality(statuses, key)])
+        yield _gauge("objects", "Objects by state.", ["camera", "state"], _objects(statuses))
+        yield _gauge("readers", "Readers of results over WebSockets.", ["camera"], _each(statuses, "readers"))
+        yield _counter("readers_dropped", "Readers that took nothing.", [], [([], float(self._frozen_readers()))])
+
+
+Values = list[tuple[list[str], float]]
+
+
+def _gauge(name: str, what: str, labels: list[str], values: Values) -> Metric:
+    family = GaugeMetricFamily(f"streamer_{name}", what, labels=labels)
+    for at, value in values:
+        family.add_metric(at, value)
+    return family
+
+
+def _counter(name: str, what: str, labels: list[str], values: Values) -> Metric:
+    family = CounterMetricFamily(f"streamer_{name}", what, labels=labels)
+    for at, value in values:
+        family.add_metric(at, value)
+    return family
+
+
+def _each(statuses: list[dict[str, Any]], key: str) -> Values:
+    return [([status["name"]], float(status.get(key, 0))) for status in statuses]
+
+
+def _quality(statuses: list[dict[str, Any]], key: str) -> Values:
+    found = [(status["name"], status.get("quality", {}).get(key)) for status in statuses]
+    return [([name], float(value)) for name, value in found if value is not None]
+
+
+def _states(statuses: list[dict[str, Any]]) -> Values:
+    return [
+        ([status["name"], state], float(status["state"] == state)) for status in statuses for state in CAMERA_STATES
+    ]
+
+
+def _drops(statuses: list[dict[str, Any]]) -> Values:
+    values: Values = []
+    for status in statuses:
+        causes = {cause: status.get(f"frames_{key}", 0) for cause, key in CAUSES.items()}
+        causes |= {f"sink {name}": count for name, count in status.get("dropped_by_sink", {}).items()}
+        values += [([status["name"], cause], float(count)) for cause, count in causes.items()]
+    return values
+
+
+def _events(statuses: list[dict[str, Any]]) -> Values:
+    return [
+        ([status["name"], *text.split(" ", 1)], float(count))
+        for status in statuses
+        for text, count in status.get("events", {}).items()
+    ]
+
+
+def _objects(statuses: list[dict[str, Any]]) -> Values:
+    values: Values = []
+    for status in statuses:
+        counts = Count(entry["state"] for entry in status.get("objects", ()))
+        values += [([status["name"], state], float(counts[state])) for state in STATES]
+    return values

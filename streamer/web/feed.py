@@ -1,0 +1,113 @@
+"""A camera's results as messages for the page, made once for all readers who want the same."""
+
+from __future__ import annotations
+
+import json
+import struct
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.cameras import Camera, Look
+from streamer.events import Event
+from streamer.types import TrackResult
+from streamer.web.h264 import Encoder
+from streamer.wire import event_fields, header_of, object_fields
+
+QUALITY = 80
+WIDTHS = (320, 640, 960, 1280, 1920)  # that a picture may be made smaller to; few, so that readers share them
+Pictures = Literal["none", "jpeg", "h264"]
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """What a reader wants to see."""
+
+    pictures: Pictures = "jpeg"
+    width: int | None = None  # pixels at most; None: as the camera gives it
+
+    @classmethod
+    def of(cls, pictures: Pictures, width: int | None) -> Variant:
+        """The nearest of those that there are, and not smaller than `width`."""
+        return cls(pictures, None if width is None else next((each for each in WIDTHS if each >= width), None))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Message:
+    """What is sent for one result."""
+
+    data: bytes
+    needs_earlier: bool  # it cannot be shown by somebody who missed the one before
+
+
+class Feed:
+    """A sink. `wanted` is set by whoever has readers; `deliver` is called in the sink's thread."""
+
+    def __init__(self, camera: str, deliver: Callable[[str, Variant | None, Message | str], None]) -> None:
+        self.wanted: frozenset[Variant] = frozenset()
+        self.latest: TrackResult | None = None
+        self.camera: Camera | None = None  # the one whose results these are now
+        self._name = camera
+        self._deliver = deliver
+        self._encoders: dict[Variant, Encoder] = {}
+        self._sequence = 0
+        self._dropped = 0
+
+    def want_key(self, variant: Variant) -> None:
+        """Make the next picture one that can be shown without those before."""
+        if (encoder := self._encoders.get(variant)) is not None:
+            encoder.key_next = True
+
+    def write(self, result: TrackResult) -> None:
+        self.latest = result
+        wanted = self.wanted
+        for gone in self._encoders.keys() - wanted:
+            del self._encoders[gone]
+        self._sequence += 1
+        if not wanted:
+            return
+        dropped, self._dropped = max(0, result.dropped - self._dropped), result.dropped
+        header = header_of(result, sequence=self._sequence, dropped=dropped, published_ns=time.monotonic_ns())
+        objects, masks = object_fields(result, "rle")
+        looks = {} if self.camera is None else self.camera.looks
+        header |= {"kind": "result", "objects": [fields | _look(looks.get(fields["id"])) for fields in objects]}
+        for variant in wanted:
+            self._deliver(self._name, variant, self._message(variant, result, header, masks))
+
+    def notify(self, event: Event) -> None:
+        self._deliver(self._name, None, json.dumps({"kind": "event", **event_fields(event)}))
+
+    def close(self) -> None:
+        self._encoders.clear()
+
+    def _message(self, variant: Variant, result: TrackResult, header: dict[str, Any], masks: bytes) -> Message:
+        """`u32 length of the header, little endian | header as JSON | masks | picture`."""
+        picture, fields, needs_earlier = self._picture(variant, result.frame.image)
+        more: dict[str, Any] = {} if fields is None else {"picture": fields | {"at": [len(masks), len(picture)]}}
+        packed = json.dumps(header | more).encode()
+        return Message(struct.pack("<I", len(packed)) + packed + masks + picture, needs_earlier)
+
+    def _picture(self, variant: Variant, image: NDArray[np.uint8]) -> tuple[bytes, dict[str, Any] | None, bool]:
+        if variant.pictures == "none":
+            return b"", None, False
+        if variant.width is not None and variant.width < image.shape[1]:
+            size = (variant.width, round(image.shape[0] * variant.width / image.shape[1]))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        if variant.pictures == "jpeg":
+            return jpeg(image), {"codec": "jpeg"}, False
+        encoder = self._encoders.setdefault(variant, Encoder())
+        data, is_key = encoder.encode(image)
+        return data, {"codec": encoder.codec, "key": is_key}, not is_key
+
+
+def jpeg(image_hwc_rgb: NDArray[np.uint8]) -> bytes:
+    return cv2.imencode(".jpg", image_hwc_rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+
+
+def _look(look: Look | None) -> dict[str, str | None]:
+    return {"name": None, "colour": None} if look is None else {"name": look.name, "colour": look.colour}
