@@ -39,13 +39,13 @@ class Scripted:
         self.closed.set()
 
 
-def pictures(count: int, *, size=(48, 64), pts_s=None, same=False) -> Callable[[threading.Event], Iterator[Frame]]:
+def pictures(count: int, *, size=(48, 64), same=False) -> Callable[[threading.Event], Iterator[Frame]]:
     def script(closed: threading.Event) -> Iterator[Frame]:
         for index in range(count):
             if closed.is_set():
                 return
             image = np.full((*size, 3), 0 if same else index % 256, np.uint8)
-            yield Frame.from_image(image, index=index, source="camera", pts_s=None if pts_s is None else pts_s(index))
+            yield Frame.from_image(image, index=index, source="camera")
             time.sleep(0.01)
 
     return script
@@ -151,7 +151,7 @@ def test_a_frozen_picture_is_a_failure_and_a_still_one_may_be_allowed():
 
 
 def test_another_size_and_a_clock_that_jumps_raise_the_epoch_without_a_gap():
-    jumping = pictures(6, pts_s=lambda index: index * 0.01 + (100 if index >= 3 else 0))
+    jumping = timed(*((0.01 * n + (100 if n > 3 else 0), 0.01 * n) for n in range(7)))  # its first is left out
     source, made = watched(then(pictures(3), pictures(3, size=(24, 32)), jumping, pictures(100)))
     frames, events = take(source, 12)
     assert [event.cause for event in events][:3] == ["resized", "resized", "clock"]
@@ -195,24 +195,31 @@ def timed(*moments: tuple[float, float]) -> Callable[[threading.Event], Iterator
 def test_what_a_pause_of_the_network_held_up_is_left_out_until_pictures_are_of_now(caplog):
     held = [(0.1 * n, max(0.1 * n, 3.05) if n > 5 else 0.1 * n) for n in range(40)]
     source, _ = watched(timed(*held))
-    frames, events = take(source, 25)
+    frames, events = take(source, 24)
     lateness = [frame.captured_ns / 1e9 - frame.pts_s for frame in frames]
     assert max(lateness) <= 1.0
-    assert [frame.index for frame in frames] == [*range(6), *range(21, 40)]
+    assert [frame.index for frame in frames] == [*range(5), *range(20, 39)]
     assert (source.late, events) == (15, [])
     assert caplog.text.count("pictures come late") == 1
 
 
-@pytest.mark.parametrize(("came_s", "left_out"), [(0.3, 0), (3.0, 4)])
-def test_a_first_picture_that_took_long_and_those_that_hurry_after_it_are_of_before(came_s, left_out):
-    """Over a wire that was narrow while it connected: the picture was seconds on its way."""
+QUEUED = {
+    "kept by the server": ([0.1 * n for n in range(20)], [0.01 * n for n in range(4)]),
+    "kept before the server, which stamped them anew": ([1e-4 * n for n in range(4)], [1e-3 * n for n in range(4)]),
+}
+
+
+@pytest.mark.parametrize("where", QUEUED)
+def test_first_pictures_that_come_all_at_once_are_of_before(where):
+    taken, arrived = QUEUED[where]
+    taken = taken[:4] + [taken[3] + 0.1 * n for n in range(1, 17)]
+    arrived = arrived + [arrived[3] + 0.1 * n for n in range(1, 17)]
     checks, began_ns = Checks(stale_s=1.0, frozen_s=None), time.monotonic_ns()
-    arrived = [came_s + 0.01 * n for n in range(4)] + [came_s + 0.03 + 0.1 * n for n in range(1, 20)]
     late = [
-        checks.stale(replace(picture(n, source="camera"), pts_s=0.1 * n, captured_ns=began_ns + int(at_s * 1e9)))
-        for n, at_s in enumerate(arrived)
+        checks.stale(replace(picture(n, source="camera"), pts_s=pts_s, captured_ns=began_ns + int(at_s * 1e9)))
+        for n, (pts_s, at_s) in enumerate(zip(taken, arrived, strict=True))
     ]
-    assert late == [True] * left_out + [False] * (len(arrived) - left_out)
+    assert late == [True] * 4 + [False] * 16
 
 
 def test_a_network_that_stays_behind_is_connected_anew():
@@ -221,7 +228,7 @@ def test_a_network_that_stays_behind_is_connected_anew():
     frames, events = take(source, 8)
     assert [event.cause for event in events] == ["stalled", "stalled"]
     assert len(made) == 2
-    assert frames[3].epoch + 1 == frames[4].epoch
+    assert frames[2].epoch + 1 == frames[3].epoch
 
 
 def test_a_camera_whose_clock_runs_slow_is_believed_no_longer_and_goes_on(caplog):

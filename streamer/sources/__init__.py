@@ -13,6 +13,7 @@ from streamer.uris import NETWORK_SCHEMES, Address, parse, redact
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
 GLOB_MARKS = ("*", "[")
+READ_S = 5.0
 
 
 Reconnect = Literal["never", "after_start", "always"]
@@ -30,8 +31,12 @@ def open_watched(uri: str, *, name: str | None = None, reconnect: Reconnect = "a
     if address.scheme in ("http", "https"):  # HLS comes by the segment, each of its pictures late but the last
         watch = replace(watch, stale_s=None)
     known_as = name or _camera_name(address)
-    first = open_source(uri, name=known_as) if reconnect == "after_start" else None
-    return WatchedSource(lambda: open_source(uri, name=known_as), name=known_as, watch=watch, first=first)
+
+    def connect() -> Source:
+        return open_source(uri, name=known_as, read_s=watch.stall_s)
+
+    first = connect() if reconnect == "after_start" else None
+    return WatchedSource(connect, name=known_as, watch=watch, first=first)
 
 
 def _camera_name(address: Address) -> str:
@@ -51,8 +56,10 @@ def is_camera(uri: str) -> bool:
     return address.scheme == "camera" or address.target.startswith("/dev/video")
 
 
-def open_source(uri: str, *, name: str | None = None) -> Source:
+def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) -> Source:
     """The source of a URI; the README lists them. `name` is what messages call it.
+
+    A network that is silent for `read_s` seconds has failed.
 
     Raises UsageError for a URI that makes no sense and SourceError for one that cannot be opened.
     """
@@ -73,7 +80,7 @@ def open_source(uri: str, *, name: str | None = None) -> Source:
         case scheme if scheme in NETWORK_SCHEMES:
             from streamer.sources.video import open_network
 
-            return open_network(address, name=name or _camera_name(address))
+            return open_network(address, name=name or _camera_name(address), read_s=read_s)
         case "" | "file":
             return _open_path(address, uri, name)
         case scheme:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 
 from streamer.errors import SourceError
@@ -15,6 +13,7 @@ JUMP_S = 1.0  # by which the stream's own clock may run ahead of ours between tw
 DRIFT = 1e-3  # of the two clocks, at most
 PACE = 2.0  # by which pictures may come quicker or slower than they were taken, for their pace to be that of now
 PACE_WITHIN_S = 3.0  # after which another pace is the camera's own
+QUEUED_S = 0.004  # pictures that come closer together than any camera takes them were waiting somewhere
 PAUSE_S, RECENT_S = 0.5, 10.0  # between two pictures on a network that holds some up; how long ago that may be
 
 
@@ -25,8 +24,8 @@ class Checks:
         self._stale_s = stale_s
         self._before: Frame | None = None
         self._late = False
-        self._began_ns = time.monotonic_ns()
-        self._first_ns = 0  # when the first picture came, while it is not known how late it was
+        self.paced = False  # whether it is known how late the pictures are
+        self._first_ns = 0
         self._paused_ns = 0  # when the last pause ended
         self._delay_s = 0.0  # between a picture's own time and ours: the least that was seen
         self._frozen_s = frozen_s
@@ -36,8 +35,9 @@ class Checks:
     def stale(self, frame: Frame) -> bool:
         """Whether a picture arrives so much later than its own time says that it no longer shows what is there.
 
-        After a pause of the network everything that was sent meanwhile arrives at once. How late the first picture is
-        cannot be told; where it took long to come, those count that come at the pace at which they were taken.
+        How late the first one is cannot be told: a server may have kept it, and what followed, until it was asked or
+        until its network was back. Such pictures come all at once, so those count that come at the pace at which they
+        were taken.
         """
         if self._stale_s is None:
             return False
@@ -45,13 +45,13 @@ class Checks:
             return self._late
         before, self._before = self._before, frame
         delay_s = frame.captured_ns / 1e9 - frame.pts_s
-        if before is None and (frame.captured_ns - self._began_ns) / 1e9 > self._stale_s:
-            self._first_ns = frame.captured_ns
-        if self._first_ns and self._has_no_pace(before, frame):
-            self._delay_s, self._late = delay_s, True
-            return True
-        self._first_ns = 0
-        if before is None or self.jump(before, frame) is not None:
+        if not self.paced:
+            self._first_ns = self._first_ns or frame.captured_ns
+            self.paced = self._comes_as_taken(before, frame)
+            self._delay_s, self._late = delay_s, not self.paced
+            return self._late
+        assert before is not None
+        if self.jump(before, frame) is not None:
             self._delay_s = delay_s
         else:
             passed_s = (frame.captured_ns - before.captured_ns) / 1e9
@@ -61,12 +61,13 @@ class Checks:
         self._late = delay_s - self._delay_s > self._stale_s
         return self._late
 
-    def _has_no_pace(self, before: Frame | None, frame: Frame) -> bool:
+    def _comes_as_taken(self, before: Frame | None, frame: Frame) -> bool:
         if before is None or before.pts_s is None or frame.pts_s is None:
+            return False
+        if (frame.captured_ns - self._first_ns) / 1e9 > PACE_WITHIN_S:
             return True
         arrived_s, taken_s = (frame.captured_ns - before.captured_ns) / 1e9, frame.pts_s - before.pts_s
-        is_of_now = taken_s / PACE <= arrived_s <= taken_s * PACE
-        return not is_of_now and (frame.captured_ns - self._first_ns) / 1e9 < PACE_WITHIN_S
+        return arrived_s > QUEUED_S and taken_s / PACE <= arrived_s <= taken_s * PACE
 
     @property
     def drifts(self) -> bool:

@@ -23,7 +23,7 @@ from streamer.sources.tls import distrusted, trust
 from streamer.types import Frame
 from streamer.uris import Address, redact
 
-OPEN_TIMEOUT_S, READ_TIMEOUT_S = 5.0, 3.0
+OPEN_TIMEOUT_S = 5.0
 MAX_RATE = 240  # pictures a second that are believed of a stream
 SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg calls some of it invalid data
 RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
@@ -189,8 +189,10 @@ def open_lavfi(graph: str, *, name: str) -> VideoSource:
     )
 
 
-def open_network(address: Address, *, name: str) -> VideoSource:
+def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
     """RTSP, RTMP, HTTP, MJPEG or HLS, tuned for low latency; `#transport=udp` for RTSP over UDP.
+
+    A connection that is silent for `read_s` is given up, and with it what the server keeps for it.
 
     An HTTP address that ends like a file is a recording. Over TLS (rtsps, https, rtmps) the server's certificate must
     be signed by an authority of this system, or of `#ca=FILE.pem`; `#verify=0` trusts anybody.
@@ -198,11 +200,13 @@ def open_network(address: Address, *, name: str) -> VideoSource:
     address.allow("transport", "realtime", "loop", "ca", "verify")
     url, recorded = address.target, is_recording(address)
     paced = address.flag("realtime")
+    if address.scheme in ("rtsp", "rtsps"):
+        read_s /= 2  # at the first read that fails FFmpeg hands out the picture that it kept back, and reads again
 
     def opener() -> InputContainer:
         chosen = trust(address) if recorded else options(address)
         try:
-            return av.open(url, timeout=(OPEN_TIMEOUT_S, READ_TIMEOUT_S), options=chosen)
+            return av.open(url, timeout=(OPEN_TIMEOUT_S, read_s), options=chosen)
         except av.error.FFmpegError as error:
             if why := distrusted(address):
                 raise SourceError(f"{redact(url)}: {why}; give its own certificate with #ca=FILE.pem", "tls") from error

@@ -150,9 +150,8 @@ class WatchedSource:
                 frame = reader.frames.get(min(SLICE_S, limit_s))
                 if not checks.stale(frame):
                     return frame
-                if self._late_at != self._index:
-                    log.warning("%s: pictures come late; they are left out until they are of now", self.name)
-                self.late, self._late_at = self.late + 1, self._index
+                if checks.paced:
+                    self._leave_out()
             except TimeoutError:
                 pass
             except Closed:
@@ -164,6 +163,11 @@ class WatchedSource:
                 cause = "stalled" if limit_s == self._watch.stall_s else "timeout"
                 raise SourceError(f"no picture for {limit_s:g} s", cause)
         return None
+
+    def _leave_out(self) -> None:
+        if self._late_at != self._index:
+            log.warning("%s: pictures come late; they are left out until they are of now", self.name)
+        self.late, self._late_at = self.late + 1, self._index
 
     def _distrust(self) -> None:
         """A camera whose clock does not keep time would be connected anew for ever."""
