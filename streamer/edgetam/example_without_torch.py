@@ -32,7 +32,7 @@ def graph(name: str, here: Path) -> Call:
         session = onnxruntime.InferenceSession(here / f"{name}.onnx", providers=["CPUExecutionProvider"])
         outputs = [output.name for output in session.get_outputs()]
         return lambda inputs: dict(zip(outputs, session.run(None, inputs), strict=True))
-    compiled = openvino_core().compile_model(here / f"{name}.xml", "CPU")
+    compiled = openvino_core().compile_model(here / f"{name}.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     return lambda inputs: {key.any_name: value for key, value in compiled(inputs).to_dict().items()}
 
 

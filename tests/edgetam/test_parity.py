@@ -14,14 +14,15 @@ FRAMES = 42
 TOLERANCE, MIN_IOU = 1e-3, 0.9999
 
 
+@pytest.mark.peers
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "runtime",
     [
         "torch",
-        pytest.param("openvino", marks=pytest.mark.peers),
-        pytest.param("onnx", marks=pytest.mark.peers),
-        pytest.param("compile", marks=[pytest.mark.peers, pytest.mark.slow]),
+        "openvino",
+        "onnx",
+        pytest.param("compile", marks=pytest.mark.slow),
     ],
 )
 def test_nano_equals_transformers_for_every_kind_of_prompt(runtime):
@@ -60,14 +61,19 @@ def test_merged_weights_change_nothing_but_rounding(make):
 @pytest.mark.peers
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    ("size", "objects", "runtime"),
-    [pytest.param(512, 5, "torch", marks=pytest.mark.slow), (512, 5, "openvino"), (1024, 1, "openvino")],
+    ("size", "objects", "runtime", "frames"),
+    [
+        (512, 5, "openvino", 20),
+        pytest.param(512, 5, "torch", FRAMES, marks=pytest.mark.slow),
+        pytest.param(512, 5, "openvino", FRAMES, marks=pytest.mark.slow),
+        pytest.param(1024, 1, "openvino", FRAMES, marks=pytest.mark.slow),
+    ],
 )
-def test_full_size_random_weights_equal_transformers(size, objects, runtime):
+def test_full_size_random_weights_equal_transformers(size, objects, runtime, frames):
     scene = Scene(Settings(seed=2, objects=3))
     plain, merged = load("full-random", size=size, merge=False), load("full-random", size=size)
     starts = dict(list(one_of_each(scene).items())[:objects])
-    seen = compare(merged, plain, scene, starts, FRAMES, runtime=runtime)
+    seen = compare(merged, plain, scene, starts, frames, runtime=runtime)
     assert seen.logits < TOLERANCE
     assert seen.iou >= MIN_IOU
     assert seen.visible > 0.5
