@@ -53,7 +53,7 @@ def test_a_runtime_that_cannot_run_is_refused_with_the_remedy(monkeypatch):
 
 @pytest.mark.peers
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("name", ["openvino", "onnx"])
+@pytest.mark.parametrize("name", ["openvino", pytest.param("onnx", marks=pytest.mark.slow)])
 def test_runtimes_agree_with_torch_while_objects_join_and_leave(name, nano, scene, kept):
     """No number of objects or memories is compiled in."""
     trackers = [StreamingTracker(nano, Rules(robust=False), runtimes.start(each, nano)) for each in ("torch", name)]

@@ -1,8 +1,11 @@
 """Exported graphs in programs of their own, without torch."""
 
+import functools
 import json
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -32,11 +35,22 @@ np.save(f"{sys.argv[2]}/masks.npy", masks)
 """
 
 
+@pytest.fixture(scope="module")
+def export(tmp_path_factory):
+    """Exports a kind once; the folder, and what was said of it."""
+
+    @functools.cache
+    def export(kind: str) -> tuple[Path, dict[str, Any]]:
+        out = tmp_path_factory.mktemp(kind) / "graphs"
+        return out, finish(streamer("export", str(out), "--format", kind, "--json"), timeout=200)
+
+    return export
+
+
 @pytest.mark.parametrize("kind", ["onnx", "openvino"])
-def test_the_example_tracks_as_the_tracker_does(kind, nano, scene, tmp_path):
-    out, pictures = tmp_path / "graphs", tmp_path / "pictures"
+def test_the_example_tracks_as_the_tracker_does(kind, export, nano, scene, tmp_path):
+    (out, written), pictures = export(kind), tmp_path / "pictures"
     pictures.mkdir()
-    written = finish(streamer("export", str(out), "--format", kind, "--json"), timeout=200)
     assert len(written["bytes"]) == len(GRAPHS)
     assert all(size > 1e6 for size in written["bytes"].values())
     assert "b x m" in (out / "README.md").read_text()
@@ -53,11 +67,14 @@ def test_the_example_tracks_as_the_tracker_does(kind, nano, scene, tmp_path):
     assert json.loads((out / "settings.json").read_text())["size"] == nano.size
 
 
-def test_a_video_is_tracked_by_the_example_s_command(tmp_path):
+def test_a_video_is_tracked_by_the_example_s_command(export, scene, tmp_path):
     clip, drawn = tmp_path / "clip.mp4", tmp_path / "drawn.mp4"
-    finish(streamer("run", "--source", "scene:?frames=12", "--sink", str(clip), "--json"))
-    finish(streamer("export", str(tmp_path / "graphs"), "--format", "openvino", "--json"), timeout=200)
-    words = [sys.executable, tmp_path / "graphs" / "track.py", clip, 100, 100, 300, 250, drawn]
+    height, width, _ = scene.draw(0)[0].shape
+    writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), 15, (width, height))
+    for index in range(12):
+        writer.write(scene.draw(index)[0][..., ::-1])
+    writer.release()
+    words = [sys.executable, export("openvino")[0] / "track.py", clip, 100, 100, 300, 250, drawn]
     subprocess.run([str(word) for word in words], check=True, timeout=100)
     capture = cv2.VideoCapture(str(drawn))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 12

@@ -64,7 +64,7 @@ def test_the_api_does_what_its_document_says(serve, tmp_path):
         f"{url}/api/v1/openapi.json",
         *excluded,
         "--max-examples",
-        "5",
+        "3",
         "--rate-limit",
         "40/s",
         "--seed",
@@ -147,6 +147,6 @@ def test_cameras_are_served_alike_and_one_that_goes_does_not_change_the_others()
 
 
 def test_readers_do_not_slow_the_tracker_and_a_frozen_one_is_dropped():
-    figures = finish(streamer("bench", "readers", "--seconds", "8", "--fps", "8", "--json"), 120)
+    figures = finish(streamer("bench", "readers", "--seconds", "6", "--fps", "8", "--json"), 120)
     assert figures["ratio"] >= 0.9  # other tests may run beside this one; the bench by itself says more
     assert figures["frozen_dropped"] >= 1
