@@ -83,6 +83,7 @@ def test_the_second_start_reads_what_the_first_kept(nano, kept, monkeypatch, cap
     torch.testing.assert_close(again.encode(pixels).top_gchw, first.encode(pixels).top_gchw)
 
 
+@pytest.mark.peers
 def test_a_broken_file_in_the_cache_is_converted_again(nano, kept, caplog):
     openvino.OpenVinoRuntime(nano)
     file = kept_by_openvino(nano) / "encode.xml"
