@@ -4,7 +4,6 @@ import contextlib
 import logging
 import os
 import sys
-import threading
 from typing import NoReturn
 
 from streamer.cli import main
@@ -13,17 +12,16 @@ from streamer.cli import main
 def run() -> NoReturn:
     """Run the command that the process was started with, and end the process.
 
-    A camera's read cannot be interrupted, so its thread may outlive the command. CPython unwinds such a thread when it
-    shuts down, and a C++ library that is in the middle of a read aborts then: the process leaves without shutting down.
+    What opened something has closed it by then. A camera's read cannot be interrupted, so its thread may outlive the
+    command; CPython unwinds such a thread when it shuts down, and a C++ library in the middle of a read aborts then.
+    Taking torch and OpenVINO down takes a second or two besides: the process leaves without shutting down.
     """
     status = main()
-    if any(thread.daemon for thread in threading.enumerate()):
-        logging.shutdown()
-        for stream in (sys.stdout, sys.stderr):
-            with contextlib.suppress(OSError):  # its reader has gone
-                stream.flush()
-        os._exit(status)
-    sys.exit(status)
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):  # its reader has gone
+            stream.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":

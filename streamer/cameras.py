@@ -22,7 +22,7 @@ from streamer.prompts import build
 from streamer.settings import CameraSettings, ModelSettings, PromptSettings
 from streamer.sources.watch import WatchedSource
 from streamer.turns import Turns
-from streamer.types import Ack, Command, Pause, Request, Resume, Sink, Source
+from streamer.types import Ack, Command, Pause, Request, Resume, Sink, Source, Tracker
 from streamer.uris import redact
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 WAITS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # before a pipeline that failed begins again
 STABLE_S = 60.0  # after which it counts as well again
-GRACE_S = 5.0  # for a pipeline to end
+GRACE_S = 2.5  # for a pipeline to end; it gives its stages 2.2 s
 State = Literal["running", "failed", "ended", "stopped"]
 
 
@@ -84,13 +84,17 @@ class Camera:
         self.state = "running"
         self._thread.start()
 
-    def stop(self) -> None:
-        """End it; what was tracked is still written."""
+    def tell(self) -> None:
+        """Have it end soon; what was tracked is still written."""
         self._told.set()
         if self.pipeline is not None:
             self.pipeline.stop()
+
+    def stop(self, grace_s: float = GRACE_S) -> None:
+        """End it, or leave it behind with what it is blocked in."""
+        self.tell()
         if self._thread.ident is not None:
-            self._thread.join(GRACE_S)
+            self._thread.join(grace_s)
         self.state = "stopped"
 
     def send(self, *commands: Command) -> Future[Ack]:
@@ -187,7 +191,7 @@ class Camera:
             self._tracker.interrupt()
             self.pipeline = Pipeline(
                 source,
-                self._kept(opened),
+                self._lasting(),
                 sinks | dict(shared.watching(self)),
                 first=[*first, Pause()] if self.paused else first,
                 limits=Limits(fps=settings.max_fps),
@@ -201,13 +205,9 @@ class Camera:
             self._opened = opened.pop_all()
         return self._opened
 
-    def _kept(self, opened: contextlib.ExitStack) -> Any:
+    def _lasting(self) -> Tracker:
         """The tracker, with its objects in a file where the settings name one."""
-        if self.settings.state is None:
-            return self._tracker
-        snapshot = snapshot_of(self._tracker, self.settings.state)
-        opened.callback(snapshot.write)
-        return snapshot
+        return self._tracker if self.settings.state is None else snapshot_of(self._tracker, self.settings.state)
 
 
 class Cameras:
@@ -267,13 +267,17 @@ class Cameras:
         self.shared.turns.forget(name)
         self._forgotten(name)
 
+    def tell(self) -> None:
+        """Have all of them end soon."""
+        for camera in self.all():
+            camera.tell()
+
     def close(self) -> None:
         """Stop all of them together."""
+        self.tell()
+        deadline = time.monotonic() + GRACE_S
         for camera in self.all():
-            if camera.pipeline is not None:
-                camera.pipeline.stop()
-        for camera in self.all():
-            camera.stop()
+            camera.stop(max(0.0, deadline - time.monotonic()))
 
 
 class UnknownCameraError(UsageError):

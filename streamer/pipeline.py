@@ -25,6 +25,7 @@ from streamer.types import (
     Described,
     Find,
     Frame,
+    Lasting,
     Notified,
     Pause,
     Prompting,
@@ -45,7 +46,8 @@ RECORDED_DEPTH = 8
 SINK_DEPTH = 8
 COMMAND_DEPTH = 64
 SLICE_S = 0.05  # the main thread waits in slices: a bare join misses Ctrl-C now and then
-GRACE_S = 1.2  # for stages to end after they were told to; one that is blocked is left behind with what it holds
+STEP_S = 1.0  # for the step that is under way when a pipeline is told to stop
+GRACE_S = 1.2  # for the other stages to end then; one that is blocked is left behind with what it holds
 LEVELS = {"lost": logging.WARNING, "jumped": logging.WARNING, "occluded": logging.DEBUG}  # of events; others: INFO
 FINISH_S = 60.0  # for sinks to write what is left after a source has ended
 
@@ -120,14 +122,14 @@ class Pipeline:
         capture, track, *writers = [self._start(name, stage) for name, stage in stages.items()]
         deadline = math.inf if self.limits.seconds is None else time.monotonic() + self.limits.seconds
         try:
-            while track.is_alive():  # it ends when the source ends, when a sink fails, and when it is told to
+            while track.is_alive() and not self._told_to_stop:  # it ends when the source ends, and when a sink fails
                 track.join(SLICE_S)
                 if time.monotonic() > deadline:
                     self._frames.abort()
         finally:
             self._frames.abort()
             self.source.close()
-            _join([track, *writers, capture], GRACE_S if self._told_to_stop else FINISH_S)
+            self._end(track, [*writers, capture])
         if self._errors:
             raise self._errors[0]
 
@@ -155,6 +157,13 @@ class Pipeline:
             "quality": quality.summary(self._clock_ns()),
             **self.meter.summary(),
         }
+
+    def _end(self, track: threading.Thread, others: Sequence[threading.Thread]) -> None:
+        """Wait for the stages; where tracking is blocked, sinks write what it has given them."""
+        _join([track], STEP_S if self._told_to_stop else FINISH_S)
+        for channel in self._results.values():
+            channel.close()
+        _join(others, GRACE_S if self._told_to_stop else FINISH_S)
 
     def _start(self, name: str, stage: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=self._guard, args=(stage,), name=name, daemon=True)
@@ -217,6 +226,8 @@ class Pipeline:
             for channel in self._results.values():
                 channel.close()
             self._refuse("the stream has ended")
+            if isinstance(self.tracker, Lasting):
+                self.tracker.save()
 
     def _write(self, name: str) -> None:
         sink, results = self.sinks[name], self._results[name]

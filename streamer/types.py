@@ -297,6 +297,14 @@ class Timely(Protocol):
 
 
 @runtime_checkable
+class Lasting(Protocol):
+    """A tracker whose objects outlast the process."""
+
+    def save(self) -> None:
+        """Keep what it knows now; raises SinkError."""
+
+
+@runtime_checkable
 class Tracker(Protocol):
     """One call is "these commands, on this frame", so a log of (index, commands) replays exactly."""
 

@@ -171,6 +171,31 @@ def test_a_signal_ends_the_run_in_order_and_the_handlers_are_given_back(number):
     assert signal.getsignal(number) is before
 
 
+def test_a_step_that_does_not_end_is_left_behind_and_sinks_write_what_came_before(monkeypatch):
+    monkeypatch.setattr("streamer.pipeline.STEP_S", 0.05)
+    blocked, ended = threading.Event(), threading.Event()
+
+    class Stuck(FakeTracker):
+        def track(self, frame, commands=()):
+            if frame.index == 3:
+                blocked.set()
+                ended.wait(5)
+            return super().track(frame, commands)
+
+    sink = ListSink()
+    pipeline = Pipeline(FakeSource(5), Stuck(), {"list": sink})
+    stopping = threading.Thread(target=lambda: blocked.wait(5) and pipeline.stop())
+    stopping.start()
+    pipeline.run()
+    assert not ended.is_set()
+    assert [result.frame.index for result in sink.results] == [0, 1, 2]
+    assert sink.closed
+    ended.set()
+    for thread in threading.enumerate():
+        if thread.name == "track":
+            thread.join(5)
+
+
 def test_no_thread_is_left_behind():
     before = threading.active_count()
     run(FakeSource(5), sinks={"list": ListSink()})

@@ -57,8 +57,6 @@ def run(given: argparse.Namespace) -> int:
         unused.pop_all()  # each is closed by the stage that writes to it
         with progress(pipeline):
             pipeline.run()
-        if state is not None:
-            state.write()
         summary = summarise(pipeline, model, start_mb)
     report(summary, as_json=given.json)
     return 0

@@ -52,7 +52,7 @@ class Snapshot:
         now_s = frame.captured_ns / 1e9
         if self._written_s is None or now_s - self._written_s >= self._every_s or commands:
             self._written_s = now_s
-            self.write()
+            self.save()
         return tracks
 
     def describe(self) -> dict[str, Any]:
@@ -62,7 +62,7 @@ class Snapshot:
         """Those prompts of a run's start whose objects did not come from the file."""
         return [prompt for prompt in first if prompt.object_id not in self.restored]
 
-    def write(self) -> None:
+    def save(self) -> None:
         """Write the file, whole or not at all; raises SinkError."""
         part = self._file.with_name(f"{self._file.name}.{os.getpid()}")
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import ssl
@@ -23,16 +22,11 @@ BACKLOG = 128
 
 
 class Server:
-    """`with Server(...) as server:` serves on `server.url` until it is left.
+    """`with Server(...) as server:` serves on `server.url`, the address of a socket that listens, until it is left."""
 
-    Raises UsageError for a place that others can reach without a pass or without TLS, and for certificates that cannot
-    be used; SinkError where the port is taken.
-    """
-
-    def __init__(self, app: ASGIApp, settings: WebSettings, *, has_pass: bool) -> None:
-        check(settings, has_pass=has_pass)
-        self._socket = listening(settings.host, settings.port)
-        port = self._socket.getsockname()[1]
+    def __init__(self, app: ASGIApp, settings: WebSettings, listener: socket.socket) -> None:
+        self._socket = listener
+        port = listener.getsockname()[1]
         scheme = "http" if settings.certificate is None else "https"
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.url = f"{scheme}://{host}:{port}"
@@ -64,15 +58,33 @@ class Server:
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join(2 * GRACE_S)
-        with contextlib.suppress(OSError):
-            self._socket.close()
 
     def _run(self) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         self._server.run(sockets=[self._socket])
 
 
-def check(settings: WebSettings, *, has_pass: bool) -> None:
+def listening(settings: WebSettings, *, has_pass: bool) -> socket.socket:
+    """A socket where the settings say.
+
+    Raises UsageError for a place that others can reach without a pass or without TLS, and for certificates that cannot
+    be used; SinkError where the port is taken.
+    """
+    _check(settings, has_pass=has_pass)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((settings.host, settings.port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        place = f"{settings.host}:{settings.port}"
+        raise SinkError(f"web: cannot listen on {place}: {error.strerror}; set web.port to another") from error
+    return listener
+
+
+def _check(settings: WebSettings, *, has_pass: bool) -> None:
     """Raise UsageError for what would let strangers in, or could not start."""
     if not is_loopback(settings.host):
         if not has_pass:
@@ -90,17 +102,3 @@ def check(settings: WebSettings, *, has_pass: bool) -> None:
             raise UsageError(
                 f"web.certificate {settings.certificate}, web.key {settings.key}: cannot be used: {why}"
             ) from error
-
-
-def listening(host: str, port: int) -> socket.socket:
-    """Raises SinkError where that place cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise SinkError(f"web: cannot listen on {host}:{port}: {error.strerror}; set web.port to another") from error
-    return listener

@@ -22,7 +22,7 @@ from streamer.web.api.service import Service
 from streamer.web.app import app
 from streamer.web.exposition import Exposition
 from streamer.web.live import Readers
-from streamer.web.server import Server, check
+from streamer.web.server import Server, listening
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +45,13 @@ class Station:
         files = (None, None) if events is None else (events.file, events.clips)
         return Service(self.cameras, self.readers, gate, *files)
 
-    def close(self) -> None:
+    def tell(self) -> None:
+        """Have readers and cameras end soon."""
         self.readers.close()
+        self.cameras.tell()
+
+    def close(self) -> None:
+        self.tell()
         self.cameras.close()
         if self._events is not None:
             self._events.close()
@@ -100,12 +105,14 @@ class _Events:
 def serving(settings: ServeSettings) -> Iterator[tuple[Station, Server]]:
     """Serve while the block runs; raises UsageError, ModelError, SourceError or SinkError."""
     known = passes.read(settings.web.token, settings.web.users)
-    check(settings.web, has_pass=known.wanted)  # before the model is loaded
     gate = Gate(known, frozenset(settings.web.names), secure=settings.web.certificate is not None)
     with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(listening(settings.web, has_pass=known.wanted))  # before the model is loaded
         station = Station(settings)
         opened.callback(station.close)
-        server = Server(app(station.service(gate), station.metrics), settings.web, has_pass=known.wanted)
         for name, camera in settings.cameras.items():
             station.cameras.add(name, camera)
-        yield station, opened.enter_context(server)
+        served = app(station.service(gate), station.metrics)
+        server = opened.enter_context(Server(served, settings.web, listener))
+        opened.callback(station.tell)
+        yield station, server

@@ -25,7 +25,7 @@ def test_objects_go_on_under_their_ids_after_a_restart(nano, scene, tmp_path, po
     before = Snapshot(StreamingTracker(nano, rules), file)
     for index in range(4):
         before.track(frame(scene, index), prompts(scene) if index == 0 else [])
-    before.write()
+    before.save()
     after = Snapshot(StreamingTracker(nano, rules), file)
     assert after.restored == (1, 3)
     assert after.unprompted([*prompts(scene), Prompt(4, box=(1, 1, 9, 9))])[0].object_id == 4

@@ -17,7 +17,7 @@ from streamer.settings import WebSettings
 from streamer.web import passes
 from streamer.web.access import BODY_AT_MOST, COOKIE, Gate, Limits, Sessions
 from streamer.web.passes import Passes
-from streamer.web.server import check, listening
+from streamer.web.server import listening
 from tests.web.conftest import TOKEN
 
 TAKEN = r"cannot listen on 127\.0\.0\.1:\d+: Address already in use; set web\.port"
@@ -158,13 +158,13 @@ def test_pages_may_load_nothing_from_elsewhere(served):
 def test_beyond_this_machine_a_pass_and_tls_are_wanted(tmp_path):
     open_to_all = WebSettings(host="0.0.0.0")
     with pytest.raises(UsageError, match=r"web\.host 0\.0\.0\.0: others can reach it, so a pass is needed"):
-        check(open_to_all, has_pass=False)
+        listening(open_to_all, has_pass=False)
     with pytest.raises(UsageError, match=r"set web\.certificate and web\.key"):
-        check(open_to_all, has_pass=True)
+        listening(open_to_all, has_pass=True)
     (tmp_path / "cert").write_text("nonsense")
     broken = WebSettings(host="0.0.0.0", certificate=tmp_path / "cert", key=tmp_path / "cert")
     with pytest.raises(UsageError, match="cannot be used"):
-        check(broken, has_pass=True)
+        listening(broken, has_pass=True)
 
 
 def test_a_port_that_is_taken_is_one_clear_line():
@@ -172,7 +172,7 @@ def test_a_port_that_is_taken_is_one_clear_line():
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(SinkError, match=TAKEN):
-            listening("127.0.0.1", other.getsockname()[1])
+            listening(WebSettings(port=other.getsockname()[1]), has_pass=False)
 
 
 def test_a_server_that_is_not_there_is_one_clear_line():
