@@ -18,6 +18,7 @@ from streamer.config import checked
 from streamer.edgetam import open_engine
 from streamer.metrics import resident_mb
 from streamer.settings import CameraSettings, ModelSettings, ServeSettings
+from streamer.web.live import PATIENCE_S
 from streamer.web.station import serving
 
 SETTLE_S = 4.0  # before anything is counted
@@ -73,7 +74,7 @@ def readers(model: str, count: int, fps: float, seconds: float, objects: int) ->
             memory = [resident_mb()]
             for _ in range(ROUNDS):
                 alone += _rates(station.cameras, ["cam"], seconds).values()
-                with _reading(server.url, count, seconds + SETTLE_S) as received:
+                with _reading(server.url, count, SETTLE_S + max(seconds, PATIENCE_S)) as received:
                     time.sleep(SETTLE_S)
                     together += _rates(station.cameras, ["cam"], seconds).values()
                 read.append(received())

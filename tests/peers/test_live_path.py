@@ -265,26 +265,3 @@ def test_objects_are_added_refined_and_removed_over_the_socket_and_masks_sit_on_
     assert run.returncode == 0
     assert time.monotonic() - started < 3
     assert "Traceback" not in err
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_leaves_a_playable_file_and_a_summary(number, tmp_path):
-    out = tmp_path / "run.mp4"
-    run = streamer("run", "--source", SCENE, "--box", "1:truth", "--sink", str(out), "--json")
-    while not (out.exists() and out.stat().st_size > 10_000):
-        time.sleep(0.05)
-        assert run.poll() is None, run.communicate()
-    run.send_signal(number)
-    summary = finish(run, timeout=20)
-    assert len(play(out)) == summary["frames_tracked"]
-
-
-def test_a_killed_run_leaves_a_file_that_plays(tmp_path):
-    out = tmp_path / "run.mp4"
-    run = streamer("run", "--source", "scene:?frames=0&size=1280x720", "--sink", str(out), "--json")
-    while not (out.exists() and out.stat().st_size > 400_000):
-        time.sleep(0.05)
-        assert run.poll() is None, run.communicate()
-    run.kill()
-    run.communicate()
-    assert len(play(out)) > 0
