@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
@@ -96,7 +96,7 @@ class Gate:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._is_called(host):
             return 403, f"host {host[:80]!r} is none of this server's names; add it to web.names"
-        if origin is not None and urlsplit(origin).netloc != host and (method not in SAFE or scope["type"] != "http"):
+        if origin is not None and _parts(origin).netloc != host and (method not in SAFE or scope["type"] != "http"):
             return 403, f"origin {origin[:80]!r} may not ask here"
         if not self._is_free(scope) and not self.requests.take(address_of(scope), now_s):
             return 429, f"more than {RATE:g} requests a second; send fewer"
@@ -114,7 +114,7 @@ class Gate:
         return self.sessions.holds(session_of(headers))
 
     def _is_called(self, host: str) -> bool:
-        name = urlsplit(f"//{host}").hostname or "" if _is_plain(host) else ""
+        name = _parts(f"//{host}").hostname or "" if _is_plain(host) else ""
         return is_loopback(name) or name in self.names or (self.passes.wanted and not self.names and bool(name))
 
     @staticmethod
@@ -205,6 +205,14 @@ def session_of(headers: Headers | Mapping[str, Any]) -> str:
 def address_of(scope: Scope) -> str:
     client: Iterable[Any] | None = scope.get("client")
     return str(next(iter(client), "")) if client else ""
+
+
+def _parts(url: str) -> SplitResult:
+    """Of a URL that anybody sent; of nothing where it is none."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def _is_plain(host: str) -> bool:

@@ -93,6 +93,11 @@ def test_another_name_of_this_machine_may_be_a_page_from_elsewhere(served):
     assert "web.names" in answer.json()["error"]
 
 
+@pytest.mark.parametrize("headers", [{"Host": "["}, {"Host": "a]b"}, {"Origin": "http://["}])
+def test_what_is_no_address_is_refused_and_not_an_error(served, headers):
+    assert httpx.post(served[1].url + "/api/v1/cameras", headers=headers, json={}).status_code in (400, 403)
+
+
 @pytest.mark.parametrize("says_its_length", [True, False])
 def test_an_oversized_body_is_refused(served, says_its_length):
     body = b" " * (BODY_AT_MOST + 1)
