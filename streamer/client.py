@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import cv2
 import httpx
@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.sync.client import connect
 
-from streamer.errors import CommandError, StreamerError, WireError
+from streamer.errors import CommandError, StreamerError, UsageError, WireError
 from streamer.masks import Mask, decode
 from streamer.types import Ack, Box
+from streamer.uris import parts_of, redact
 
 PREFIX = "/api/v1"
 TIMEOUT_S = 15.0
@@ -55,10 +56,13 @@ class Result:
 class Client:
     """`with Client("http://127.0.0.1:8080") as client:`; a `token` where the server wants one.
 
-    Everything raises CommandError for what the server refuses, StreamerError where it does not answer.
+    Raises UsageError for what is no address. Everything raises CommandError for what the server refuses, StreamerError
+    where it does not answer.
     """
 
     def __init__(self, url: str, *, token: str | None = None, verify: ssl.SSLContext | bool = True) -> None:
+        if parts_of(url).scheme not in ("http", "https"):
+            raise UsageError(f"{redact(url)!r:.200}: write http://HOST:PORT or https://HOST:PORT")
         self._url = url.rstrip("/")
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._verify = verify
@@ -186,7 +190,7 @@ class Client:
         try:
             answer = self._http.request(method, url, json=body)
         except httpx.HTTPError as error:
-            host = urlsplit(url).netloc
+            host = parts_of(url).netloc
             raise StreamerError(f"{host}: no answer ({error}); is `streamer serve` running there?") from error
         if answer.is_error:
             raise CommandError(_why(answer))

@@ -10,7 +10,7 @@ from zmq.auth.thread import ThreadAuthenticator
 
 from streamer.errors import SinkError, UsageError
 from streamer.keys import ClientKeys, ServerKeys
-from streamer.uris import host_of, is_loopback
+from streamer.uris import is_loopback, parts_of
 
 DOMAIN = "streamer"  # of authentication
 
@@ -21,7 +21,8 @@ def check_endpoint(endpoint: str, keys: ServerKeys | None = None) -> str:
         return endpoint
     if not endpoint.startswith("tcp://"):
         raise UsageError(f"endpoint {endpoint!r}: use tcp://127.0.0.1:PORT or ipc://PATH")
-    if keys is None and not is_loopback(host_of(endpoint)):
+    host = parts_of(endpoint.removesuffix(":*")).hostname or ""  # any port
+    if keys is None and not is_loopback(host):
         raise UsageError(
             f"endpoint {endpoint}: only this machine may connect (127.0.0.1 or ipc://) as long as there are no keys; "
             "make some with `streamer keys new` and give --keys and --clients"
@@ -90,8 +91,9 @@ class Server:
 def connect(context: zmq.Context[Any], socket: zmq.Socket[bytes], endpoint: str) -> None:
     """Connect; where the endpoint is none, socket and context are closed and UsageError is raised."""
     try:
+        parts_of(endpoint)  # ZeroMQ takes any number for a port
         socket.connect(endpoint)
-    except zmq.ZMQError as error:
+    except (zmq.ZMQError, UsageError) as error:
         socket.close(0)
         context.term()
-        raise UsageError(f"endpoint {endpoint!r}: {error.strerror}; use tcp://HOST:PORT or ipc://PATH") from error
+        raise UsageError(f"endpoint {endpoint!r}: {error}; use tcp://HOST:PORT or ipc://PATH") from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from streamer.errors import UsageError
 
@@ -86,5 +86,11 @@ def is_loopback(host: str) -> bool:
     return bool(LOOPBACK.match(host))
 
 
-def host_of(uri: str) -> str:
-    return urlsplit(uri).hostname or ""
+def parts_of(url: str) -> SplitResult:
+    """Scheme, host, port and the rest of a URL; raises UsageError where it is none."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which is looked at only then
+    except ValueError as error:
+        raise UsageError(f"{redact(url)!r:.200} is no address: {error}") from None
+    return parts

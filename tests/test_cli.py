@@ -32,6 +32,7 @@ from streamer.cli import main
         (["run", "nowhere.yaml"], 2, "nowhere.yaml: cannot be read"),
         (["subscribe", "tcp://127.0.0.1:9", "--timeout", "0.1"], 1, "no fresh message"),
         (["subscribe", "nonsense"], 2, "endpoint 'nonsense'"),
+        (["subscribe", "tcp://127.0.0.1:99999"], 2, "Port out of range"),
         (["prompt", "tcp://127.0.0.1:9"], 2, "say what to track"),
         (["bench", "memory", "--frames", "0"], 2, "give 1 or more"),
     ],

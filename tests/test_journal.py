@@ -130,6 +130,10 @@ def test_what_makes_no_sense_is_refused_with_the_remedy(tmp_path):
         open_sink(f"journal:{tmp_path}/a.sqlite?webhook=ftp://x")
     with pytest.raises(UsageError, match="give mqtt://HOST:PORT/TOPIC"):
         open_sink(f"journal:{tmp_path}/a.sqlite?mqtt=mqtt://host")
+    for receiver in ("webhook=http://[", "webhook=http://host:port", "mqtt=mqtt://user:hunter2@host:99999/topic"):
+        with pytest.raises(UsageError, match="is no address") as caught:
+            open_sink(f"journal:{tmp_path}/a.sqlite?{receiver}")
+        assert "hunter2" not in str(caught.value)
     (tmp_path / "b.sqlite").write_text("not a database at all, but text that is long enough to be taken for one")
     with pytest.raises(SinkError, match="cannot be used as a journal"):
         open_sink(f"journal:{tmp_path}/b.sqlite")

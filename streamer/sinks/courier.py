@@ -13,12 +13,12 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import unquote, urlunsplit
 
 from streamer.channel import Channel, Closed
 from streamer.errors import SinkError, UsageError
 from streamer.journal import Journal
-from streamer.uris import redact
+from streamer.uris import parts_of, redact
 
 log = logging.getLogger(__name__)
 WAITS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
@@ -104,7 +104,7 @@ class Webhook:
     """Each event as a POST of JSON, with its number in `X-Event-Id`; taken with any answer of 2xx."""
 
     def __init__(self, url: str) -> None:
-        if urlsplit(url).scheme not in ("http", "https"):
+        if parts_of(url).scheme not in ("http", "https"):
             raise UsageError(f"webhook {redact(url)!r}: give an http:// or https:// address")
         self.name = redact(url)
         self._url, user, password = without_login(url)
@@ -129,7 +129,7 @@ class Mqtt:
             from paho.mqtt.enums import CallbackAPIVersion
         except ImportError:
             raise UsageError("MQTT is not installed; install it with: pip install 'streamer[mqtt]'") from None
-        parts = urlsplit(url)
+        parts = parts_of(url)
         self._topic = parts.path.strip("/")
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not self._topic:
             raise UsageError(f"mqtt {redact(url)!r}: give mqtt://HOST:PORT/TOPIC")
@@ -164,6 +164,6 @@ class Mqtt:
 
 def without_login(url: str) -> tuple[str, str, str]:
     """The address without its user and password, and these."""
-    parts = urlsplit(url)
+    parts = parts_of(url)
     bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
     return bare, unquote(parts.username or ""), unquote(parts.password or "")

@@ -5,10 +5,9 @@ from __future__ import annotations
 import socket
 import ssl
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from streamer.errors import UsageError
-from streamer.uris import Address
+from streamer.uris import Address, parts_of
 
 PORTS = {"rtsps": 322, "rtmps": 443, "https": 443}
 TIMEOUT_S = 3.0
@@ -27,7 +26,7 @@ def distrusted(address: Address) -> str | None:
     """What is wrong with the certificate of a server that could not be opened; None where it is not that."""
     if address.scheme not in PORTS or not _verifies(address):
         return None
-    parts = urlsplit(address.target)
+    parts = parts_of(address.shown)  # a password may have any characters
     context = ssl.create_default_context(cafile=_authorities(address))
     try:
         with socket.create_connection((parts.hostname or "", parts.port or PORTS[address.scheme]), TIMEOUT_S) as plain:

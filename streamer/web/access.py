@@ -16,7 +16,8 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from streamer.allowance import Allowance
-from streamer.uris import is_loopback
+from streamer.errors import UsageError
+from streamer.uris import is_loopback, parts_of
 from streamer.web.passes import Passes
 
 BODY_AT_MOST = 4 << 20  # bytes: a full-HD mask is some kilobytes
@@ -210,8 +211,8 @@ def address_of(scope: Scope) -> str:
 def _parts(url: str) -> SplitResult:
     """Of a URL that anybody sent; of nothing where it is none."""
     try:
-        return urlsplit(url)
-    except ValueError:
+        return parts_of(url)
+    except UsageError:
         return urlsplit("")
 
 

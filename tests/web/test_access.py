@@ -185,6 +185,12 @@ def test_a_server_that_is_not_there_is_one_clear_line():
         client.cameras()
 
 
+@pytest.mark.parametrize("url", ["http://[", "http://host:port", "127.0.0.1:8080", "ftp://host"])
+def test_a_server_that_cannot_be_is_one_clear_line(url):
+    with pytest.raises(UsageError, match=r"is no address|write http://HOST:PORT"):
+        Client(url)
+
+
 def test_a_token_is_new_private_and_long(tmp_path):
     token = passes.new_token(tmp_path / "token")
     assert len(token) > 40
