@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from streamer.cli import main
-from streamer.cli.interactive import Session, sessions
-from streamer.cli.segment import Work
+from streamer.cli.interactive import sessions
+from streamer.cli.stills import Session, Work
 from streamer.edgetam.image import ImageSegmenter
 from streamer.masks import box_of, iou
 from streamer.sources.scene import Scene, Settings

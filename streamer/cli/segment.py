@@ -6,18 +6,17 @@ import argparse
 import json
 import logging
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from streamer.annotations import FORMATS, Annotations, Format
 from streamer.cli import prompts
+from streamer.cli.stills import Image, Work
 from streamer.edgetam import open_segmenter
 from streamer.edgetam.automatic import AutomaticMasks, Grid
 from streamer.edgetam.image import ImageSegmenter, Segment
@@ -26,17 +25,6 @@ from streamer.sources import IMAGE_SUFFIXES
 from streamer.types import Prompt
 
 log = logging.getLogger(__name__)
-Image = NDArray[np.uint8]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Work:
-    """One image and what is known of the objects in it."""
-
-    path: Path
-    image: Image
-    prompts: Sequence[Prompt] = ()
-    labels: Mapping[int, str] = field(default_factory=dict)
 
 
 def segment(given: argparse.Namespace) -> int:

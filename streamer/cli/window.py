@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageTk
 
-from streamer.cli.interactive import Session, drawn
+from streamer.cli.stills import Session, drawn
 from streamer.errors import CommandError
 
 HINT = "left: on the object; right: off it; drag: box; n: new object; u: undo; Enter: next image; q: quit"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from streamer.edgetam.runtimes import GraphRuntime
+from streamer.edgetam.graph_runtime import GraphRuntime
 from streamer.edgetam.steps import GRAPHS, Follow
 from streamer.edgetam.weights import Checkpoint
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from streamer.edgetam import kept, workers
-from streamer.edgetam.runtimes import GraphRuntime
+from streamer.edgetam.graph_runtime import GraphRuntime
 from streamer.edgetam.steps import GRAPHS, Step, examples
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import UsageError

@@ -6,7 +6,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from streamer.cli.interactive import Session
+from streamer.cli.stills import Session
 from streamer.edgetam.image import ImageSegmenter
 from streamer.masks import box_of, iou
 
