@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
+from collections.abc import Hashable
+
+KNOWN_AT_MOST = 4096
+
 
 class Allowance:
     """So much a second on average, so much at once; who is over it waits. Time is in seconds."""
@@ -18,6 +23,22 @@ class Allowance:
             return False
         self._left -= 1
         return True
+
+
+class Allowances:
+    """One for each of those who ask; the one that was not heard of for longest is forgotten."""
+
+    def __init__(self, rate: float, burst: float) -> None:
+        self._rate, self._burst = rate, burst
+        self._known: OrderedDict[Hashable, Allowance] = OrderedDict()
+
+    def take(self, who: Hashable, now_s: float) -> bool:
+        """One more of `who`, if there is one left."""
+        allowance = self._known.setdefault(who, Allowance(self._rate, self._burst))
+        self._known.move_to_end(who)
+        if len(self._known) > KNOWN_AT_MOST:
+            self._known.popitem(last=False)
+        return allowance.take(now_s)
 
 
 class Rate:

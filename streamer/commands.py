@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import zmq
 
-from streamer.allowance import Allowance
+from streamer.allowance import Allowance, Allowances
 from streamer.channel import Channel, Closed
 from streamer.errors import CommandError, StreamerError, WireError
 from streamer.keys import ClientKeys, ServerKeys
@@ -26,7 +26,10 @@ from streamer.verbs import (
 
 POLL_MS = 10  # how late an acknowledgement may be noticed
 IDLE_POLL_MS = 100
-RATE, BURST = 100.0, 200.0  # requests a second that are looked at, and how many at once; a person sends ten
+RATE, BURST = 50.0, 100.0  # requests a second of one connection that are looked at, and at once; a person sends ten
+RATE_OF_ALL, BURST_OF_ALL = 100.0, 200.0
+TAKEN_RATE, TAKEN_BURST = 1000.0, 100.0  # messages a second that are taken in, to be refused at least: each costs time
+TAKEN_AHEAD = 8  # messages of one connection that ZeroMQ holds; more wait at their sender
 UNANSWERED_S = 10.0  # a request that no frame has answered for so long gets an interim answer
 
 
@@ -35,19 +38,24 @@ class CommandServer:
 
     def __init__(self, endpoint: str, *, keys: ServerKeys | None = None) -> None:
         check_endpoint(endpoint, keys)
-        self._server = Server(zmq.ROUTER, endpoint, keys, {zmq.MAXMSGSIZE: MAX_COMMAND})
+        self._server = Server(zmq.ROUTER, endpoint, keys, {zmq.MAXMSGSIZE: MAX_COMMAND, zmq.RCVHWM: TAKEN_AHEAD})
         self._socket = self._server.socket
         self.endpoint = self._server.endpoint
         self._answers: Channel[tuple[tuple[bytes, ...], bytes]] = Channel(1024, lossy=True)
         self._waiting: dict[tuple[bytes, ...], float] = {}
-        self._allowance = Allowance(RATE, BURST)
+        self._of_one = Allowances(RATE, BURST)
+        self._of_all = Allowance(RATE_OF_ALL, BURST_OF_ALL)
+        self._taken = Allowance(TAKEN_RATE, TAKEN_BURST)
 
     def serve(self, commands: Channel[Request], status: Callable[[], Mapping[str, Any]], stop: Channel[None]) -> None:
         """Pass requests on until `stop` is closed."""
         try:
             while not stop.closed:
                 if self._socket.poll(POLL_MS if self._waiting else IDLE_POLL_MS):
-                    self._take(self._socket.recv_multipart(), commands, status)
+                    if self._taken.take(time.monotonic()):
+                        self._take(self._socket.recv_multipart(), commands, status)
+                    else:  # connections are read in turn, so this is the one wait of an honest one
+                        time.sleep(POLL_MS / 1e3)
                 self._send_answers()
             self._send_answers()
         finally:
@@ -59,7 +67,8 @@ class CommandServer:
     ) -> None:
         *envelope, body = parts
         route = tuple(envelope)
-        if not self._allowance.take(time.monotonic()):
+        now_s = time.monotonic()
+        if not (self._of_one.take(route[:1], now_s) and self._of_all.take(now_s)):
             self._reply(route, pack_ack(Ack(error=f"more than {RATE:g} requests a second; send fewer")))
             return
         try:

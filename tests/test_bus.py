@@ -11,6 +11,7 @@ from streamer.control import controlled
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
 from streamer.pipeline import Pipeline
 from streamer.types import Ack, Pause, Prompt, Remove, Request, Reset
+from streamer.verbs import pack_status_request, unpack_reply
 from tests.fakes import FakeSource, FakeTracker, result
 
 PATIENCE_S = 5.0
@@ -148,6 +149,24 @@ def test_a_refusal_comes_back_as_an_error():
         pytest.raises(CommandError, match="object 9"),
     ):
         client.send(Remove(9))
+
+
+def test_who_asks_too_often_is_refused_and_others_are_not():
+    with Server() as server, CommandClient(server.server.endpoint) as honest:
+        context = zmq.Context()
+        greedy = context.socket(zmq.DEALER)
+        greedy.connect(server.server.endpoint)
+        for _ in range(180):
+            greedy.send_multipart([b"", pack_status_request()])
+        answers = []
+        while len(answers) < 180 and greedy.poll(5000):
+            answers.append(unpack_reply(greedy.recv_multipart()[1]))
+        refused = [answer["error"] for answer in answers if not answer["ok"]]
+        assert 20 <= len(refused) <= 80  # a burst of 100, and 50 more a second meanwhile
+        assert "more than 50 requests a second" in refused[0]
+        assert honest.status() == {"fps": 3}
+        greedy.close(0)
+        context.term()
 
 
 def test_garbage_is_answered_and_the_server_goes_on():

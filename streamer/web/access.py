@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamer.allowance import Allowance
+from streamer.allowance import Allowances
 from streamer.errors import UsageError
 from streamer.uris import is_loopback, parts_of
 from streamer.web.passes import Passes
@@ -23,7 +23,6 @@ from streamer.web.passes import Passes
 BODY_AT_MOST = 4 << 20  # bytes: a full-HD mask is some kilobytes
 RATE, BURST = 50.0, 100.0  # requests a second of one address on average, and at once
 LOGIN_RATE, LOGIN_BURST = 0.2, 5.0  # attempts: a person has a few, a program that guesses has hours to wait
-ADDRESSES_AT_MOST = 4096  # whose allowances are kept
 SESSIONS_AT_MOST = 1024
 SESSION_S = 12 * 3600.0
 COOKIE = "streamer_session"
@@ -65,21 +64,6 @@ class Sessions:
         self._until_s.pop(session, None)
 
 
-class Limits:
-    """An allowance for each address; the one that was not heard of for longest is forgotten."""
-
-    def __init__(self, rate: float, burst: float) -> None:
-        self._rate, self._burst = rate, burst
-        self._allowances: OrderedDict[str, Allowance] = OrderedDict()
-
-    def take(self, address: str, now_s: float) -> bool:
-        allowance = self._allowances.setdefault(address, Allowance(self._rate, self._burst))
-        self._allowances.move_to_end(address)
-        if len(self._allowances) > ADDRESSES_AT_MOST:
-            self._allowances.popitem(last=False)
-        return allowance.take(now_s)
-
-
 @dataclass(slots=True)
 class Gate:
     """Who may come in, and by which names this server is called."""
@@ -88,8 +72,8 @@ class Gate:
     names: frozenset[str] = frozenset()  # beside those of this machine; none: any, since a pass is wanted
     secure: bool = False  # TLS: cookies travel over it alone
     sessions: Sessions = field(default_factory=Sessions)
-    requests: Limits = field(default_factory=lambda: Limits(RATE, BURST))
-    logins: Limits = field(default_factory=lambda: Limits(LOGIN_RATE, LOGIN_BURST))
+    requests: Allowances = field(default_factory=lambda: Allowances(RATE, BURST))
+    logins: Allowances = field(default_factory=lambda: Allowances(LOGIN_RATE, LOGIN_BURST))
 
     def refusal(self, scope: Scope, now_s: float) -> tuple[int, str] | None:
         """Why a request is not let through, and the status that says so."""

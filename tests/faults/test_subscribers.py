@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import socket
 import subprocess
@@ -13,7 +12,6 @@ import pytest
 
 from streamer.bus import NothingFresh, Publisher, Subscriber
 from streamer.commands import CommandClient
-from streamer.errors import StreamerError
 from streamer.metrics import resident_mb
 from streamer.sinks.mjpeg import MjpegSink
 from streamer.soak.watched import Watched
@@ -113,30 +111,29 @@ def test_a_browser_that_freezes_or_is_gone_costs_no_rate(site, tracker, nothing_
     assert during > 0.95 * before
 
 
-def test_a_flood_of_commands_and_garbage_is_refused_and_honest_ones_get_through_after(published):
+def test_a_flood_of_commands_and_garbage_waits_at_its_sender_and_honest_ones_get_through(published):
     watched, _ = published
     assert watched.endpoint is not None
     before, start_mb = rate(watched), resident_mb()
-    words = [sys.executable, "-c", FLOOD, watched.endpoint, "6"]
+    words = [sys.executable, "-c", FLOOD, watched.endpoint, "8"]
     flood = subprocess.Popen(words, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     time.sleep(1.0)
     during = rate(watched)
-    sent = int(flood.communicate(timeout=30)[0])
     began = time.monotonic()
     with CommandClient(watched.endpoint, timeout_s=5) as honest:
-        while True:
-            with contextlib.suppress(StreamerError):
-                assert honest.status()["frames_tracked"] > 0
-                break
-            assert time.monotonic() - began < 10
+        assert honest.status()["frames_tracked"] > 0
+    took_s = time.monotonic() - began
+    assert flood.poll() is None
+    sent = int(flood.communicate(timeout=30)[0])
     ledger.note(
-        f"flood of {sent // 6 // 100 * 100} commands/s for 6 s: until an honest one is answered",
-        time.monotonic() - began,
+        f"flood of commands, {sent // 8 // 100 * 100} a second get through: until an honest one is answered meanwhile",
+        took_s,
         stale=watched.probe.stale,
         kept=watched.kept(),
         objects=1,
     )
     assert sent > 3000
+    assert took_s < 1
     assert during > 0.9 * before
     assert resident_mb() - start_mb < 20
 

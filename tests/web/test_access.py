@@ -11,11 +11,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from streamer.allowance import Allowances
 from streamer.client import Client
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
 from streamer.settings import WebSettings
 from streamer.web import passes
-from streamer.web.access import BODY_AT_MOST, COOKIE, Gate, Limits, Sessions
+from streamer.web.access import BODY_AT_MOST, COOKIE, Gate, Sessions
 from streamer.web.passes import Passes
 from streamer.web.server import listening
 from tests.web.conftest import TOKEN
@@ -111,7 +112,7 @@ def test_an_oversized_body_is_refused(served, says_its_length):
 
 
 def test_too_many_requests_are_refused():
-    limits = Limits(rate=10.0, burst=20.0)
+    limits = Allowances(rate=10.0, burst=20.0)
     assert [limits.take("a", 1.0) for _ in range(30)].count(True) == 20
     assert limits.take("b", 1.0)
     assert limits.take("a", 1.2)
