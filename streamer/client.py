@@ -64,6 +64,7 @@ class Client:
         if parts_of(url).scheme not in ("http", "https"):
             raise UsageError(f"{redact(url)!r:.200}: write http://HOST:PORT or https://HOST:PORT")
         self._url = url.rstrip("/")
+        self._shown = redact(self._url)
         self._headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         self._verify = verify
         self._http = httpx.Client(headers=self._headers, timeout=TIMEOUT_S, verify=verify)
@@ -152,9 +153,9 @@ class Client:
                         socket.send(json.dumps({"seen": result.header["sequence"]}))
         except ConnectionClosed as closed:
             why = closed.rcvd.reason if closed.rcvd is not None else "the connection broke; is the server still there?"
-            raise StreamerError(f"{self._url}: {why or closed}") from None
+            raise StreamerError(f"{self._shown}: {why or closed}") from None
         except (OSError, InvalidHandshake) as error:
-            raise StreamerError(f"{self._url}: no results of camera {camera!r}: {error}") from error
+            raise StreamerError(f"{self._shown}: no results of camera {camera!r}: {error}") from error
 
     def wait_for(self, camera: str, object_id: int, *, timeout_s: float = TIMEOUT_S) -> Result:
         """The first result with an object in it; raises StreamerError after `timeout_s`."""
@@ -164,7 +165,7 @@ class Client:
                 return result
             if time.monotonic() > deadline:
                 break
-        raise StreamerError(f"{self._url}: camera {camera!r}: object {object_id} was not seen within {timeout_s:g} s")
+        raise StreamerError(f"{self._shown}: camera {camera!r}: object {object_id} was not seen within {timeout_s:g} s")
 
     def metrics(self) -> str:
         """In Prometheus' text format."""
@@ -190,8 +191,7 @@ class Client:
         try:
             answer = self._http.request(method, url, json=body)
         except httpx.HTTPError as error:
-            host = parts_of(url).netloc
-            raise StreamerError(f"{host}: no answer ({error}); is `streamer serve` running there?") from error
+            raise StreamerError(f"{self._shown}: no answer ({error}); is `streamer serve` running there?") from error
         if answer.is_error:
             raise CommandError(_why(answer))
         return answer

@@ -51,7 +51,7 @@ class Station:
         self.cameras.tell()
 
     def close(self) -> None:
-        self.tell()
+        self.readers.close()
         self.cameras.close()
         if self._events is not None:
             self._events.close()

@@ -186,6 +186,14 @@ def test_a_server_that_is_not_there_is_one_clear_line():
         client.cameras()
 
 
+def test_a_login_in_the_servers_address_is_in_no_error():
+    with Client("http://ann:hunter2@127.0.0.1:9") as client:
+        for ask in (client.cameras, lambda: next(client.results("a"))):
+            with pytest.raises(StreamerError) as caught:
+                ask()
+            assert "hunter2" not in str(caught.value)
+
+
 @pytest.mark.parametrize("url", ["http://[", "http://host:port", "127.0.0.1:8080", "ftp://host"])
 def test_a_server_that_cannot_be_is_one_clear_line(url):
     with pytest.raises(UsageError, match=r"is no address|write http://HOST:PORT"):
