@@ -208,8 +208,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--start", type=Path, help="begin with the weights of this checkpoint folder")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--steps", type=int, nargs=3, default=(1500, 4000, 2000), help="pictures, clips, long clips")
-    parser.add_argument("--rates", type=float, nargs=4, default=(6e-4, 5e-4, 2e-4, 1e-5), help="at the stages' ends")
+    parser.add_argument(
+        "--steps", type=int, nargs=4, default=(1500, 4000, 2000, 800), help="stills, then clips of 4, 8 and 14 frames"
+    )
+    parser.add_argument(
+        "--rates", type=float, nargs=5, default=(6e-4, 5e-4, 2e-4, 8e-5, 5e-6), help="learning rates at the stages' ends"
+    )
     return parser.parse_args()
 
 
@@ -217,12 +221,12 @@ def main() -> None:
     given = arguments()
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "meeting").unlink(missing_ok=True)
-    pictures, clips, long_clips = given.steps
-    a, b, c, d = given.rates
+    shapes = [("stills", 4, 1, 4), ("clips of 4", 2, 4, 3), ("clips of 8", 1, 8, 3), ("clips of 14", 1, 14, 2)]
     stages = [
-        Stage("pictures", pictures, a, b, clips=4, frames=1, targets=4),
-        Stage("clips", clips, b, c, clips=2, frames=4, targets=3),
-        Stage("long clips", long_clips, c, d, clips=1, frames=8, targets=3),
+        Stage(name, steps, first, last, clips=clips, frames=frames, targets=targets)
+        for (name, clips, frames, targets), steps, first, last in zip(
+            shapes, given.steps, given.rates[:-1], given.rates[1:], strict=True
+        )
     ]
     Stills.under(given.data)  # a folder without pictures is refused before any process starts
     multiprocessing.spawn(train, (given, stages), nprocs=given.processes)

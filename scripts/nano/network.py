@@ -18,6 +18,7 @@ from streamer.edgetam.graphs import Bank, Features, ImageEncoder, MaskDecoder, M
 CLICK, BOX, MASK = 0, 1, 2
 TRUE_MEMORY = 0.3  # how often a first memory is written from the true mask, so that tracking learns from good ones
 CORRECTED = 0.12  # how often a tracked frame gets a correction click
+MISLED = 0.15  # how often a tracked frame's memory is written from a neighbour's mask, so that scores learn to doubt
 POINTERS = 15
 
 
@@ -102,8 +103,30 @@ def write(net: Network, objects: Features, masks: Masks, hard: bool, step: Step,
         true = torch.from_numpy(step.masks_tbhw[0])[:, None].float() * 20 - 10
         use_true = torch.from_numpy(step.rng.random(len(true)) < TRUE_MEMORY)[:, None, None, None]
         logits = torch.where(use_true, true, logits)
+    seen_b = masks.object_logit_b
+    if t > 0:
+        other_b = neighbours(step, t)
+        misled_b = torch.from_numpy((other_b >= 0) & (step.rng.random(len(other_b)) < MISLED))
+        wrong = torch.from_numpy(step.masks_tbhw[t, other_b])[:, None].float() * 20 - 10
+        logits = torch.where(misled_b[:, None, None, None], wrong, logits)
+        seen_b = torch.where(misled_b, 10.0, seen_b)
     flags = torch.full((len(logits),), hard)
-    return net.memory(objects.top_gchw, logits, masks.object_logit_b, flags)
+    return net.memory(objects.top_gchw, logits, seen_b, flags)
+
+
+def neighbours(step: Step, t: int) -> NDArray[np.intp]:
+    """For each object another one of its clip that can be seen on frame t; -1 where there is none."""
+    masks_bhw, image_b = step.masks_tbhw[t], step.image_of_b.numpy()
+    chosen = np.full(len(masks_bhw), -1)
+    for row, mask in enumerate(masks_bhw):
+        others = [
+            n
+            for n in np.nonzero(image_b == image_b[row])[0]
+            if masks_bhw[n].any() and not (masks_bhw[n] & mask).any() and n != row
+        ]
+        if others:
+            chosen[row] = step.rng.choice(others)
+    return chosen
 
 
 def remembered(memories: list[Tensor], pointers: list[Tensor], prompted: list[bool]) -> Bank:
