@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from streamer.edgetam.weights import Checkpoint, load
-from streamer.sources.scene import Scene, Settings
 from streamer.types import Frame
+from streamer.video.scene import Scene, SceneSettings
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,7 @@ def nano() -> Checkpoint:
 
 @pytest.fixture(scope="session")
 def scene() -> Scene:
-    return Scene(Settings(seed=2, objects=3))
+    return Scene(SceneSettings(seed=2, objects=3))
 
 
 @pytest.fixture

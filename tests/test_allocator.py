@@ -7,9 +7,9 @@ import pytest
 
 HEAPS = """
 import re, threading
-from streamer import allocator
+from streamer.process import memory
 if {settled}:
-    allocator.settle()
+    memory.limit_malloc_arenas()
 begun = threading.Barrier(9)
 def work():
     kept = [bytes(200) for _ in range(20000)]  # so small that they come from a heap

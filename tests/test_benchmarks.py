@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from streamer.benchmarks import engine, live, original, recorded
+from streamer.bench import engine, live, original, recorded
 from streamer.cli import main
 from streamer.errors import StreamerError
 

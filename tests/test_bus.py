@@ -4,14 +4,16 @@ import time
 import pytest
 import zmq
 
-from streamer.bus import NothingFresh, Publisher, Subscriber
+from streamer.bus.command_client import CommandClient
+from streamer.bus.command_server import CommandServer
+from streamer.bus.publisher import Publisher
+from streamer.bus.requests import pack_status_request, unpack_reply
+from streamer.bus.subscriber import NothingFresh, Subscriber
 from streamer.channel import Channel
-from streamer.commands import CommandClient, CommandServer
-from streamer.control import controlled
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
-from streamer.pipeline import Pipeline
+from streamer.pipeline.pipeline import Pipeline
+from streamer.service.control import controlled
 from streamer.types import Ack, Pause, Prompt, Remove, Request, Reset
-from streamer.verbs import pack_status_request, unpack_reply
 from tests.fakes import FakeSource, FakeTracker, result
 
 PATIENCE_S = 5.0
@@ -60,7 +62,7 @@ def test_pictures_are_published_where_somebody_asks_for_them(publisher, topic):
 
 
 def test_a_topic_nobody_asked_for_is_not_made(publisher, monkeypatch):
-    monkeypatch.setattr("streamer.bus._jpeg", lambda *_: pytest.fail("a picture was encoded"))
+    monkeypatch.setattr("streamer.bus.publisher._jpeg", lambda *_: pytest.fail("a picture was encoded"))
     with Subscriber(publisher.endpoint, "fake", "masks-png") as subscriber:
         assert publish_until(publisher, subscriber, endless()).objects[0].codec == "png"
 

@@ -4,10 +4,11 @@ import time
 
 import pytest
 
-from streamer.cameras import Cameras, Shared, UnknownCameraError
+from streamer.config.settings import CameraSettings, ModelSettings
 from streamer.edgetam import open_engine
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
-from streamer.settings import CameraSettings, ModelSettings
+from streamer.service.camera import Shared
+from streamer.service.cameras import Cameras, UnknownCameraError
 from streamer.soak.site import free_port
 from streamer.types import Pause, Prompt, Remove, Resume
 from tests.fakes import ListSink

@@ -9,8 +9,8 @@ import cv2
 import pytest
 
 from streamer.errors import SinkError
-from streamer.events import ObjectEvent, PlaceEvent
-from streamer.sinks.clips import ClipSink, Wish, prune, stem
+from streamer.events.clips import ClipSettings, ClipSink, prune, stem
+from streamer.events.types import ObjectEvent, PlaceEvent
 from streamer.types import TrackResult
 from tests.fakes import picture, track
 from tests.waiting import wait
@@ -34,7 +34,7 @@ def frames_in(path):
 
 
 def test_an_event_has_a_snapshot_a_mask_and_a_clip_from_before_until_after(tmp_path):
-    sink = ClipSink(Wish(tmp_path, ["lost"], before_s=1.0, after_s=0.5))
+    sink = ClipSink(ClipSettings(tmp_path, ["lost"], before_s=1.0, after_s=0.5))
     for index in range(30):
         now = result(index)
         sink.write(now)
@@ -50,7 +50,7 @@ def test_an_event_has_a_snapshot_a_mask_and_a_clip_from_before_until_after(tmp_p
 
 
 def test_other_events_get_none_and_an_end_writes_what_there_is(tmp_path):
-    sink = ClipSink(Wish(tmp_path, ["entered"], after_s=60.0))
+    sink = ClipSink(ClipSettings(tmp_path, ["entered"], after_s=60.0))
     now = result(3)
     sink.write(now)
     sink.notify(lost(now))
@@ -61,7 +61,7 @@ def test_other_events_get_none_and_an_end_writes_what_there_is(tmp_path):
 
 
 def test_before_the_first_picture_there_is_none_of_an_event(tmp_path):
-    sink = ClipSink(Wish(tmp_path, ["lost"]))
+    sink = ClipSink(ClipSettings(tmp_path, ["lost"]))
     sink.notify(lost(result(0)))
     sink.close()
     assert list(tmp_path.iterdir()) == []
@@ -75,11 +75,11 @@ def test_old_and_too_many_files_are_removed_the_oldest_first(tmp_path):
         os.utime(file, (now - number * 86400,) * 2)
     (tmp_path / "notes.txt").write_text("mine")
     os.utime(tmp_path / "notes.txt", (0, 0))
-    prune(Wish(tmp_path, (), days=3.5, most_bytes=2500), now)
+    prune(ClipSettings(tmp_path, (), days=3.5, most_bytes=2500), now)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["0.jpg", "1.jpg", "notes.txt"]
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SinkError, match="cannot be made"):
-        ClipSink(Wish(tmp_path / "file" / "clips", ()))
+        ClipSink(ClipSettings(tmp_path / "file" / "clips", ()))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer import config
+from streamer.config import load as config
 from streamer.errors import UsageError
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))

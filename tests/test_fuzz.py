@@ -6,11 +6,11 @@ import msgpack
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.allowance import Allowance
+from streamer.bus.messages import VERSION, unpack
+from streamer.bus.requests import MAX_COMMANDS, pack_request, unpack_reply, unpack_request
 from streamer.errors import CommandError, WireError
+from streamer.rate_limit import TokenBucket
 from streamer.types import Prompt
-from streamer.verbs import MAX_COMMANDS, pack_request, unpack_reply, unpack_request
-from streamer.wire import VERSION, unpack
 
 settings.register_profile("ours", max_examples=150, deadline=None)  # a shared machine may pause at any time
 settings.load_profile("ours")
@@ -64,7 +64,7 @@ def test_a_request_with_a_few_bytes_changed_does_no_harm(noise, at, cut):
 
 @given(st.lists(st.floats(0, 0.05), min_size=1, max_size=300))
 def test_no_more_is_allowed_than_the_rate_and_the_burst(gaps_s):
-    allowance, now_s, taken = Allowance(10.0, 5.0), 100.0, 0
+    allowance, now_s, taken = TokenBucket(10.0, 5.0), 100.0, 0
     for gap_s in gaps_s:
         now_s += gap_s
         taken += allowance.take(now_s)

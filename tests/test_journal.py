@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from streamer.errors import SinkError, UsageError
-from streamer.events import ObjectEvent, SourceEvent
-from streamer.journal import DAY_NS, PRUNE_EVERY, Journal, Retention, read
+from streamer.events.journal import DAY_NS, PRUNE_EVERY, Journal, Retention, read
+from streamer.events.types import ObjectEvent, SourceEvent
 from streamer.sinks import open_sink
 from tests.waiting import wait
 
@@ -68,7 +68,7 @@ def receiver():
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr("streamer.sinks.courier.WAITS_S", (0.05, 0.1))
+    monkeypatch.setattr("streamer.events.delivery.WAITS_S", (0.05, 0.1))
 
 
 def test_events_are_on_disk_when_they_have_been_told(tmp_path):
@@ -140,7 +140,7 @@ def test_what_makes_no_sense_is_refused_with_the_remedy(tmp_path):
 
 
 def test_news_do_not_shorten_the_wait_for_a_receiver_that_is_away(tmp_path, receiver, monkeypatch, caplog):
-    monkeypatch.setattr("streamer.sinks.courier.WAITS_S", (30.0,))
+    monkeypatch.setattr("streamer.events.delivery.WAITS_S", (30.0,))
     receiver.refuses = True
     sink = open_sink(f"journal:{tmp_path}/events.sqlite?webhook={receiver.url}")
     for index in range(20):

@@ -7,11 +7,13 @@ import threading
 import pytest
 import zmq
 
-from streamer.bus import NothingFresh, Publisher, Subscriber
+from streamer.bus.command_client import CommandClient
+from streamer.bus.command_server import CommandServer
+from streamer.bus.curve import ClientKeys, Pair, client_keys, create, read_pair, read_public, server_keys
+from streamer.bus.publisher import Publisher
+from streamer.bus.subscriber import NothingFresh, Subscriber
 from streamer.channel import Channel
-from streamer.commands import CommandClient, CommandServer
 from streamer.errors import StreamerError, UsageError
-from streamer.keys import ClientKeys, Pair, client_keys, create, read_pair, read_public, server_keys
 from streamer.types import Ack, Request, Reset
 from tests.fakes import result
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from streamer.lifecycle import Lifecycle
+from streamer.events.object_state import Lifecycle
 from streamer.types import TrackResult
 from tests.fakes import picture, track
 

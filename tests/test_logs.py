@@ -3,7 +3,7 @@
 import json
 import logging
 
-from streamer.logs import Plain, Structured
+from streamer.cli.logs import Plain, Structured
 
 CAMERA = "rtsp://admin:hunter2@10.0.0.1/x"
 

@@ -6,7 +6,7 @@ import pytest
 from pycocotools import mask as coco
 
 from streamer.masks import CODECS, box_of, colour, decode, encode, iou, overlay, png_size
-from streamer.metrics import resident_mb
+from streamer.process.memory import resident_mb
 from tests.fakes import track
 
 

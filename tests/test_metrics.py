@@ -1,7 +1,7 @@
 """What a run can say about itself."""
 
-from streamer.events import SourceEvent
-from streamer.metrics import HOUR_NS, Quality
+from streamer.events.types import SourceEvent
+from streamer.pipeline.meter import HOUR_NS, Quality
 
 SECOND = 1_000_000_000
 

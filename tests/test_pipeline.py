@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from streamer.pipeline import Limits, Pipeline, stopped_by_signals
+from streamer.pipeline.pipeline import Limits, Pipeline
+from streamer.pipeline.signals import stopped_by_signals
 from streamer.types import Ack, Pause, Prompt, Remove, Request, Resume
 from tests.fakes import FakeSource, FakeTracker, ListSink, picture
 
@@ -172,7 +173,7 @@ def test_a_signal_ends_the_run_in_order_and_the_handlers_are_given_back(number):
 
 
 def test_a_step_that_does_not_end_is_left_behind_and_sinks_write_what_came_before(monkeypatch):
-    monkeypatch.setattr("streamer.pipeline.STEP_S", 0.05)
+    monkeypatch.setattr("streamer.pipeline.pipeline.STEP_S", 0.05)
     blocked, ended = threading.Event(), threading.Event()
 
     class Stuck(FakeTracker):

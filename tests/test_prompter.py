@@ -8,11 +8,11 @@ import torch
 
 from streamer.channel import Channel
 from streamer.errors import ModelError, UsageError
-from streamer.motion import WARM_UP_FRAMES, Motion
-from streamer.pipeline import Pipeline
+from streamer.finders.auto_prompter import AutoPrompter, Choice, choose
+from streamer.finders.motion import WARM_UP_FRAMES, Motion
+from streamer.pipeline.pipeline import Pipeline
 from streamer.sinks import NullSink
-from streamer.sinks.prompter import AutoPrompter, Choice, choose
-from streamer.types import Ack, Find, Found, Frame, Request, Track, TrackResult
+from streamer.types import Ack, Detection, Find, Frame, Request, Track, TrackResult
 from tests.fakes import FakeSource, FakeTracker
 
 
@@ -46,7 +46,7 @@ def drawn(index, x):
 
 def test_what_is_found_is_prompted_by_its_box_with_ids_that_nobody_has():
     commands = Channel(4)
-    prompter = AutoPrompter(Planted(Found((10, 10, 40, 40), 0.9), Found((100, 10, 140, 40), 0.8)), commands)
+    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9), Detection((100, 10, 140, 40), 0.8)), commands)
     prompter.write(TrackResult(blank(), (tracked(7, (150, 50, 190, 90)),)))
     (request,) = commands.drain()
     assert [(prompt.object_id, prompt.box) for prompt in request.commands] == [
@@ -70,7 +70,7 @@ def test_it_looks_every_so_often_or_when_it_is_told_to():
 
 def test_what_was_prompted_and_is_not_tracked_yet_is_not_prompted_again():
     commands = Channel(4)
-    prompter = AutoPrompter(Planted(Found((10, 10, 40, 40), 0.9)), commands, Choice(every_s=0))
+    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9)), commands, Choice(every_s=0))
     for tracks in ((), (), (tracked(1, (60, 10, 90, 40)),)):  # at last it is tracked, and has gone elsewhere
         prompter.write(TrackResult(blank(), tracks))
     assert [request.commands[0].object_id for request in commands.drain()] == [1, 2]
@@ -78,7 +78,7 @@ def test_what_was_prompted_and_is_not_tracked_yet_is_not_prompted_again():
 
 def test_what_was_refused_may_be_found_again():
     commands = Channel(4)
-    prompter = AutoPrompter(Planted(Found((10, 10, 40, 40), 0.9)), commands, Choice(every_s=0))
+    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9)), commands, Choice(every_s=0))
     for _ in range(2):
         prompter.write(TrackResult(blank(), ()))
         (request,) = commands.drain()
@@ -88,13 +88,13 @@ def test_what_was_refused_may_be_found_again():
 @pytest.mark.parametrize(
     ("found", "kept"),
     [
-        (Found((10, 10, 40, 40), 0.2), False),  # unsure
-        (Found((10, 10, 12, 12), 0.9), False),  # small
-        (Found((0, 0, 200, 100), 0.9), False),  # the whole picture
-        (Found((152, 52, 188, 88), 0.9), False),  # a part of what is tracked
-        (Found((140, 40, 198, 98), 0.9), False),  # what is tracked and more
-        (Found((10, 60, 40, 95), 0.9), False),  # out of the region
-        (Found((10, 10, 40, 40), 0.9), True),
+        (Detection((10, 10, 40, 40), 0.2), False),  # unsure
+        (Detection((10, 10, 12, 12), 0.9), False),  # small
+        (Detection((0, 0, 200, 100), 0.9), False),  # the whole picture
+        (Detection((152, 52, 188, 88), 0.9), False),  # a part of what is tracked
+        (Detection((140, 40, 198, 98), 0.9), False),  # what is tracked and more
+        (Detection((10, 60, 40, 95), 0.9), False),  # out of the region
+        (Detection((10, 10, 40, 40), 0.9), True),
     ],
 )
 def test_only_what_is_sure_of_a_fair_size_in_the_region_and_new_is_taken(found, kept):
@@ -103,9 +103,9 @@ def test_only_what_is_sure_of_a_fair_size_in_the_region_and_new_is_taken(found, 
 
 
 def test_of_two_finds_of_one_thing_the_surer_is_taken_and_never_too_many():
-    twice = [Found((10, 10, 40, 40), 0.5), Found((12, 12, 42, 42), 0.9)]
+    twice = [Detection((10, 10, 40, 40), 0.5), Detection((12, 12, 42, 42), 0.9)]
     assert choose(twice, blank(), [], Choice()) == [twice[1]]
-    many = [Found((10 * n, 0, 10 * n + 8, 8), 0.9) for n in range(9)]
+    many = [Detection((10 * n, 0, 10 * n + 8, 8), 0.9) for n in range(9)]
     assert len(choose(many, blank(), [], Choice(most=4))) == 4
 
 
@@ -133,10 +133,10 @@ def test_find_is_refused_where_nothing_finds():
 
 def test_find_reaches_the_prompter_and_what_it_finds_is_tracked():
     commands = Channel(4)
-    finder = Planted(Found((10, 10, 40, 40), 0.9))
+    finder = Planted(Detection((10, 10, 40, 40), 0.9))
     prompter = AutoPrompter(finder, commands, Choice(every_s=1e9))
     prompter.write(TrackResult(blank(), ()))
-    finder.found = (Found((100, 10, 140, 40), 0.9),)
+    finder.found = (Detection((100, 10, 140, 40), 0.9),)
     acks = []
     commands.offer(Request((Find(),), acks.append))
     pipeline = Pipeline(FakeSource(1), FakeTracker(), {"find": prompter}, commands=commands)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from streamer.errors import SourceError
-from streamer.sources.recording import open_recording
+from streamer.offline.recording import open_recording
 
 COUNT, STEP = 40, 6  # each frame is brighter than the one before
 

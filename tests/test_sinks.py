@@ -9,10 +9,11 @@ import pytest
 from pycocotools import mask as coco
 
 from streamer.errors import SinkError, UsageError
+from streamer.ports import Sink
 from streamer.sinks import PUSH_FORMATS, open_sink
 from streamer.sinks.push import PushSink
 from streamer.sinks.retried import RetriedSink
-from streamer.types import Sink, TrackResult
+from streamer.types import TrackResult
 from tests.fakes import ListSink, picture, result
 
 

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from streamer.errors import SourceError, UsageError
+from streamer.ports import Source
 from streamer.sinks import open_sink
 from streamer.sources import open_source
 from streamer.sources.pace import Pace
-from streamer.sources.scene import Scene, Settings
 from streamer.sources.video import LIVE_OPTIONS, options
-from streamer.types import Source
 from streamer.uris import parse
+from streamer.video.scene import Scene, SceneSettings
 from tests.fakes import result
 
 
@@ -149,7 +149,7 @@ def test_pace_waits_for_a_pictures_own_time():
 
 
 def test_a_scene_depends_on_its_seed_alone():
-    a, b, c = Scene(Settings(seed=5)), Scene(Settings(seed=5)), Scene(Settings(seed=6))
+    a, b, c = Scene(SceneSettings(seed=5)), Scene(SceneSettings(seed=5)), Scene(SceneSettings(seed=6))
     np.testing.assert_array_equal(a.draw(17)[0], b.draw(17)[0])
     assert (a.draw(17)[0] != c.draw(17)[0]).any()
     for number, mask in a.truth(17).items():
@@ -157,7 +157,7 @@ def test_a_scene_depends_on_its_seed_alone():
 
 
 def test_a_scenes_objects_move_hide_leave_and_return():
-    scene = Scene(Settings(seed=1, objects=3, leave=True))
+    scene = Scene(SceneSettings(seed=1, objects=3, leave=True))
     areas = np.array([[mask.sum() for mask in scene.truth(i).values()] for i in range(0, 300, 5)])
     assert (areas[:, 0] == 0).any()
     assert areas[0, 0] > 0
@@ -167,10 +167,10 @@ def test_a_scenes_objects_move_hide_leave_and_return():
 
 
 def test_masks_of_a_scene_do_not_overlap_and_lie_on_their_objects():
-    scene = Scene(Settings(seed=3, objects=4, occluder=False, light=False, shake=False))
+    scene = Scene(SceneSettings(seed=3, objects=4, occluder=False, light=False, shake=False))
     image, truth = scene.draw(40)
     assert np.sum(list(truth.values()), axis=0).max() == 1
-    empty = Scene(Settings(seed=3, objects=4, occluder=False, light=False, shake=False))
+    empty = Scene(SceneSettings(seed=3, objects=4, occluder=False, light=False, shake=False))
     empty._shapes = []
     background = empty.draw(40)[0]
     changed = np.abs(image.astype(int) - background).max(axis=2) > 12

@@ -10,15 +10,15 @@ import pytest
 
 from streamer.cli import main
 from streamer.cli.interactive import sessions
-from streamer.cli.stills import Session, Work
 from streamer.edgetam.image import ImageSegmenter
 from streamer.masks import box_of, iou
-from streamer.sources.scene import Scene, Settings
+from streamer.offline.refinement import Session, Work
+from streamer.video.scene import Scene, SceneSettings
 
 
 @pytest.fixture(scope="module")
 def stills(tmp_path_factory):
-    scene = Scene(Settings(seed=2, objects=2, width=320, height=192))
+    scene = Scene(SceneSettings(seed=2, objects=2, width=320, height=192))
     folder = tmp_path_factory.mktemp("stills")
     for index in range(6):
         cv2.imwrite(str(folder / f"{index}.png"), scene.draw(index)[0][..., ::-1])

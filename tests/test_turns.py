@@ -6,20 +6,20 @@ from collections import Counter
 
 import pytest
 
-from streamer.allowance import Rate
 from streamer.channel import Channel
-from streamer.turns import Turns
+from streamer.rate_limit import FrameThrottle
+from streamer.service.fair_queue import FairQueue
 
 
 def served(priorities, turns_in_all):
     """How often each was served while all wanted to be, all the time."""
-    turns, counts, done = Turns(), Counter(), threading.Event()
+    fair_queue, counts, done = FairQueue(), Counter(), threading.Event()
     everybody = threading.Barrier(len(priorities))
 
     def want(name):
         everybody.wait()
         while not done.is_set():
-            with turns.turn(name, priorities[name]):
+            with fair_queue.acquire(name, priorities[name]):
                 time.sleep(1e-4)  # so that the others come to wait
                 counts[name] += 1
                 if counts.total() >= turns_in_all:
@@ -44,27 +44,27 @@ def test_priority_is_a_share_of_the_turns():
 
 
 def test_who_was_away_has_saved_nothing_up():
-    turns = Turns()
+    fair_queue = FairQueue()
     for _ in range(100):
-        with turns.turn("busy"):
+        with fair_queue.acquire("busy"):
             pass
-    with turns.turn("late"):
+    with fair_queue.acquire("late"):
         pass
-    assert turns._until["late"] >= 99
+    assert fair_queue._until["late"] >= 99
 
 
 def test_a_turn_that_fails_is_over():
-    turns = Turns()
-    with pytest.raises(ValueError, match="broken"), turns.turn("a"):
+    fair_queue = FairQueue()
+    with pytest.raises(ValueError, match="broken"), fair_queue.acquire("a"):
         raise ValueError("broken")
-    with turns.turn("b"):
+    with fair_queue.acquire("b"):
         pass
-    turns.forget("a")
-    assert "a" not in turns._until
+    fair_queue.forget("a")
+    assert "a" not in fair_queue._until
 
 
 def test_a_rate_lets_through_so_much_on_average_whatever_the_jitter():
-    rate, taken = Rate(10.0), 0
+    rate, taken = FrameThrottle(10.0), 0
     for number in range(900):  # 30 s at 30 fps
         jitter_s = 0.008 * (-1) ** number
         taken += rate.take(1000 + number / 30 + jitter_s)
@@ -72,7 +72,7 @@ def test_a_rate_lets_through_so_much_on_average_whatever_the_jitter():
 
 
 def test_a_rate_does_not_make_up_for_a_pause():
-    rate = Rate(10.0)
+    rate = FrameThrottle(10.0)
     assert rate.take(0.0)
     assert [rate.take(60 + number / 100) for number in range(12)].count(True) == 2
 

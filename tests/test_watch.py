@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from streamer.errors import SourceError, UsageError
-from streamer.events import SourceEvent
-from streamer.pipeline import Limits, Pipeline
+from streamer.events.types import SourceEvent
+from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.sources import is_camera
 from streamer.sources.checks import Checks
 from streamer.sources.watch import MAX_STUCK, Watch, WatchedSource

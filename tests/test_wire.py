@@ -4,12 +4,12 @@ import msgpack
 import numpy as np
 import pytest
 
+from streamer.bus.messages import VERSION, header_of, pack_event, pack_masks, pack_picture, unpack
+from streamer.bus.requests import pack_ack, pack_request, pack_status_request, unpack_reply, unpack_request
 from streamer.errors import CommandError, WireError
-from streamer.events import ObjectEvent, PlaceEvent, SourceEvent
+from streamer.events.types import ObjectEvent, PlaceEvent, SourceEvent
 from streamer.masks import CODECS
 from streamer.types import Ack, Pause, Prompt, Remove, Reset, Resume
-from streamer.verbs import pack_ack, pack_request, pack_status_request, unpack_reply, unpack_request
-from streamer.wire import VERSION, header_of, pack_event, pack_masks, pack_picture, unpack
 from tests.fakes import result
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from streamer.events.zones import Zone, Zones
 from streamer.types import Frame, Track, TrackResult
-from streamer.zones import Zone, Zones
 
 WIDTH, HEIGHT = 200, 100
-DOOR = Zone("door", ((0.4, 0.4), (0.6, 0.4), (0.6, 1.0), (0.4, 1.0)), stay_s=3.0)
+DOOR = Zone("door", ((0.4, 0.4), (0.6, 0.4), (0.6, 1.0), (0.4, 1.0)), dwell_s=3.0)
 FENCE = Zone("fence", ((0.1, 0.5), (0.9, 0.5)))  # from left to right: who goes down the picture goes to its right
 
 

@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.edgetam.focus import Focus, size_after
+from streamer.edgetam.search_window import SearchWindow, size_after
 from streamer.masks import box_of
-from streamer.sources.scene import Scene, Settings
+from streamer.video.scene import Scene, SceneSettings
 
 Image = NDArray[np.uint8]
 Plane = NDArray[np.float32]
@@ -360,7 +360,7 @@ def rendered(_stills: Stills, rng: random.Random, nprng: np.random.Generator, st
     """The package's own synthetic scene, with seeds that nothing else uses, at the pace of a live camera."""
     width, height = rng.choice([(480, 270), (480, 360), (360, 360)])
     scene = Scene(
-        Settings(
+        SceneSettings(
             seed=rng.randrange(FIRST_SCENE_SEED, 1 << 30),
             objects=rng.randint(1, 5),
             width=width,
@@ -424,7 +424,7 @@ def followed(clip: Clip, rng: random.Random, size: int) -> Clip | None:
     height, width = clip.frames.shape[1:3]
     box = box_of(clip.masks[0, target])
     assert box is not None
-    focus, length = Focus.on(box, rng.uniform(1.5, 3.0)), size_after(None, box)
+    focus, length = SearchWindow.on(box, rng.uniform(1.5, 3.0)), size_after(None, box)
     frames, visible = [], []
     for image, masks in zip(clip.frames, clip.masks, strict=True):
         x, y, w, h = focus.window(height, width)

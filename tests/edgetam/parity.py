@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamer.edgetam import runtimes
 from streamer.edgetam.reference import ReferenceTracker
 from streamer.edgetam.rules import Rules
+from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint
 from streamer.masks import box_of, iou
-from streamer.sources.scene import Scene
 from streamer.types import Frame, Prompt
+from streamer.video.scene import Scene
 
 
 @dataclass(frozen=True)

@@ -19,10 +19,10 @@ def test_a_converter_that_is_not_installed_is_named(tmp_path, monkeypatch):
 
 def test_the_graph_that_cannot_be_converted_is_named(tmp_path, monkeypatch):
     def refuse(step, checkpoint, path):
-        if path.name == "follow":
+        if path.name == "mask_tracker":
             raise ValueError("no such operation\nand a page more")
         return path
 
     monkeypatch.setattr(export, "_openvino", refuse)
-    with pytest.raises(StreamerError, match=r"the graph follow cannot be converted: no such operation$"):
+    with pytest.raises(StreamerError, match=r"the graph mask_tracker cannot be converted: no such operation$"):
         export.export("nano", "openvino", None, tmp_path)

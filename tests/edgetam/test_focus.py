@@ -1,37 +1,37 @@
 import numpy as np
 import pytest
 
-from streamer.edgetam.focus import Focus, Window, around, extent, size_after
 from streamer.edgetam.rules import Rules
+from streamer.edgetam.search_window import Crop, SearchWindow, around, extent, size_after
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.masks import box_of, deepest_point, iou
-from streamer.sources.scene import Scene, Settings
 from streamer.types import Frame, Prompt
+from streamer.video.scene import Scene, SceneSettings
 
 
 def test_a_window_is_square_around_the_object_and_stays_inside_the_picture():
-    assert Focus.on((100, 100, 140, 120), zoom=2.5).window(480, 640) == Window(70, 60, 100, 100)
-    assert Focus.on((0, 0, 40, 40), zoom=2.5).window(480, 640) == Window(0, 0, 100, 100)
-    assert Focus.on((600, 440, 640, 480), zoom=2.5).window(480, 640) == Window(540, 380, 100, 100)
+    assert SearchWindow.on((100, 100, 140, 120), zoom=2.5).window(480, 640) == Crop(70, 60, 100, 100)
+    assert SearchWindow.on((0, 0, 40, 40), zoom=2.5).window(480, 640) == Crop(0, 0, 100, 100)
+    assert SearchWindow.on((600, 440, 640, 480), zoom=2.5).window(480, 640) == Crop(540, 380, 100, 100)
 
 
 def test_a_window_as_large_as_most_of_the_picture_is_the_picture():
-    assert Focus.on((100, 100, 400, 300), zoom=2.5).window(360, 640) == Window(0, 0, 640, 360)
+    assert SearchWindow.on((100, 100, 400, 300), zoom=2.5).window(360, 640) == Crop(0, 0, 640, 360)
 
 
 def test_a_window_stands_still_until_the_object_moves_in_it():
-    focus = Focus.on((100, 100, 140, 140), zoom=2.5)
+    focus = SearchWindow.on((100, 100, 140, 140), zoom=2.5)
     focus.follow((105, 105, 145, 145), 40)
-    assert focus.window(480, 640) == Window(70, 70, 100, 100)
+    assert focus.window(480, 640) == Crop(70, 70, 100, 100)
     focus.follow((115, 100, 155, 140), 40)
-    assert focus.window(480, 640) == Window(85, 70, 100, 100)
+    assert focus.window(480, 640) == Crop(85, 70, 100, 100)
 
 
 def test_a_window_widens_to_the_picture_while_the_object_is_not_seen():
-    focus = Focus.on((100, 100, 140, 140), zoom=2.5)
+    focus = SearchWindow.on((100, 100, 140, 140), zoom=2.5)
     for _ in range(12):
         focus.widen(480, 640)
-    assert focus.window(480, 640) == Window(0, 0, 640, 480)
+    assert focus.window(480, 640) == Crop(0, 0, 640, 480)
 
 
 def test_an_object_that_is_being_hidden_keeps_its_size_for_a_while():
@@ -65,7 +65,7 @@ def test_small_objects_are_found_better_through_windows(nano, how):
     """The same scene drawn into the middle of a picture three times as large."""
     means = {}
     for robust in (False, True):
-        tracker, scene, seen = StreamingTracker(nano, Rules(robust=robust)), Scene(Settings(seed=4, objects=2)), []
+        tracker, scene, seen = StreamingTracker(nano, Rules(robust=robust)), Scene(SceneSettings(seed=4, objects=2)), []
         for index in range(12):
             image, truth = inset(*scene.draw(index))
             prompts = [prompt(number, mask, how) for number, mask in truth.items()] if index == 0 else []

@@ -7,7 +7,7 @@ import torch
 
 from streamer.edgetam.graphs import ImageEncoder
 from streamer.edgetam.weights import full_random, load, merge_weights
-from streamer.sources.scene import Scene, Settings
+from streamer.video.scene import Scene, SceneSettings
 from tests.edgetam.parity import compare, one_of_each
 
 FRAMES = 42
@@ -27,7 +27,7 @@ TOLERANCE, MIN_IOU = 1e-3, 0.9999
 )
 def test_nano_equals_transformers_for_every_kind_of_prompt(runtime):
     """On masks of ten thousand pixels and more: a pixel on the rim may go either way by rounding."""
-    scene = Scene(Settings(seed=2, objects=3, width=1280, height=720))
+    scene = Scene(SceneSettings(seed=2, objects=3, width=1280, height=720))
     reference = load("nano", merge=False)
     seen = compare(load("nano"), reference, scene, one_of_each(scene), FRAMES, runtime=runtime)
     assert seen.logits < TOLERANCE
@@ -70,7 +70,7 @@ def test_merged_weights_change_nothing_but_rounding(make):
     ],
 )
 def test_full_size_random_weights_equal_transformers(size, objects, runtime, frames):
-    scene = Scene(Settings(seed=2, objects=3))
+    scene = Scene(SceneSettings(seed=2, objects=3))
     plain, merged = load("full-random", size=size, merge=False), load("full-random", size=size)
     starts = dict(list(one_of_each(scene).items())[:objects])
     seen = compare(merged, plain, scene, starts, frames, runtime=runtime)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.edgetam import kept as disk
-from streamer.edgetam import onnx, openvino, runtimes
 from streamer.edgetam.rules import Rules
+from streamer.edgetam.runtimes import cache as disk
+from streamer.edgetam.runtimes import choose as runtimes
+from streamer.edgetam.runtimes import onnx, openvino
 from streamer.edgetam.steps import GRAPHS
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import UsageError

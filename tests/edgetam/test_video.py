@@ -7,15 +7,15 @@ import pytest
 import torch
 
 from streamer.edgetam.rules import Rules
-from streamer.edgetam.runtimes import TorchRuntime
+from streamer.edgetam.runtimes.choose import TorchRuntime
 from streamer.edgetam.video import PassTracker
 from streamer.edgetam.weights import load
 from streamer.errors import ModelError
 from streamer.masks import box_of, iou
-from streamer.propagation import Propagation
-from streamer.sources.scene import Scene, Settings
-from streamer.store import Store
+from streamer.offline.propagation import Propagation
+from streamer.offline.store import Store
 from streamer.types import Frame, Prompt
+from streamer.video.scene import Scene, SceneSettings
 
 FRAMES, HEIGHT, WIDTH = 24, 192, 320
 
@@ -26,7 +26,7 @@ class Drawn:
     name, count, height, width, broken = "scene", FRAMES, HEIGHT, WIDTH, None
 
     def __init__(self):
-        self.scene = Scene(Settings(seed=2, objects=3, width=WIDTH, height=HEIGHT))
+        self.scene = Scene(SceneSettings(seed=2, objects=3, width=WIDTH, height=HEIGHT))
         self.asked = []
 
     def frames(self, first, last):

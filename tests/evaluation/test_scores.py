@@ -121,7 +121,7 @@ def test_live_scores_are_of_what_was_on_the_screen(root, step_ms, followed, on_s
     def watch(index, found, _j):
         shown[index] = found
 
-    (score,) = evaluate(sequences(root)[0], follow, "mask", live=Live(10.0, step_ms), watch=watch)
+    (score,) = evaluate(sequences(root)[0], follow, "mask", live=Live(10.0, step_ms), observer=watch)
     assert seen == followed
     for index in (1, 2, 3):
         expected = {} if on_screen[index] is None else where(on_screen[index])

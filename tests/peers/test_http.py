@@ -16,7 +16,7 @@ import pytest
 
 from streamer.errors import SourceError
 from streamer.sources import open_source
-from streamer.sources.scene import Scene, Settings
+from streamer.video.scene import Scene, SceneSettings
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(60)]
 
@@ -30,7 +30,7 @@ class Mjpeg(BaseHTTPRequestHandler):
     """A network camera's endless picture."""
 
     def do_GET(self):
-        scene = Scene(Settings(width=128, height=96))
+        scene = Scene(SceneSettings(width=128, height=96))
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
@@ -67,7 +67,7 @@ def serve():
 
 
 def write(path, container_format=None, **options):
-    scene = Scene(Settings(width=128, height=96))
+    scene = Scene(SceneSettings(width=128, height=96))
     with av.open(str(path), "w", format=container_format, options=options) as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt, stream.options = 128, 96, "yuv420p", {"g": "25", "bf": "0"}

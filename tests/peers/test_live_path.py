@@ -12,13 +12,13 @@ import av
 import numpy as np
 import pytest
 
-from streamer.bus import Subscriber
-from streamer.commands import CommandClient
+from streamer.bus.command_client import CommandClient
+from streamer.bus.subscriber import Subscriber
 from streamer.masks import box_of, iou
 from streamer.soak.relay import Relay
 from streamer.sources import open_source
-from streamer.sources.scene import Scene, Settings
 from streamer.types import Prompt, Remove
+from streamer.video.scene import Scene, SceneSettings
 from tests.peers.processes import ROOT, finish, streamer
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(180)]
@@ -47,7 +47,7 @@ def clip(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def box() -> str:
-    scene = Scene(Settings(seed=2, objects=3, fps=15))
+    scene = Scene(SceneSettings(seed=2, objects=3, fps=15))
     return "1:" + ",".join(map(str, box_of(scene.truth(0)[1])))
 
 
@@ -236,7 +236,7 @@ def test_objects_are_added_refined_and_removed_over_the_socket_and_masks_sit_on_
     )
     published = bound(run, "publishing on")
     control = bound(run, "taking commands on")
-    scene = Scene(Settings(seed=2, objects=3, fps=15))
+    scene = Scene(SceneSettings(seed=2, objects=3, fps=15))
     with CommandClient(control, timeout_s=60) as client, Subscriber(published, "scene") as subscriber:
         index = subscriber.receive(60).index
         for number in (1, 2):

@@ -73,8 +73,8 @@ def hear():
 
 def test_every_event_arrives_also_those_of_the_time_without_a_broker(broker, hear, tmp_path, monkeypatch):
     pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'streamer[mqtt]'")
-    monkeypatch.setattr("streamer.sinks.courier.WAITS_S", (0.2,))
-    monkeypatch.setattr("streamer.sinks.courier.TIMEOUT_S", 1.0)
+    monkeypatch.setattr("streamer.events.delivery.WAITS_S", (0.2,))
+    monkeypatch.setattr("streamer.events.delivery.TIMEOUT_S", 1.0)
     got = hear(broker.port)
     sink = open_sink(f"journal:{tmp_path}/events.sqlite?mqtt=mqtt://127.0.0.1:{broker.port}/yard/events")
     sink.notify(event(0))

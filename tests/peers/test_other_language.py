@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamer.bus.messages import header_of, pack_masks
 from streamer.masks import box_of
-from streamer.wire import header_of, pack_masks
 from tests.fakes import result, track
 
 pytestmark = pytest.mark.peers

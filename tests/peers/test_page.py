@@ -15,7 +15,7 @@ import yaml
 from streamer.client import Client
 from streamer.masks import box_of, colour, deepest_point, iou
 from streamer.soak.site import Site
-from streamer.sources.scene import Scene, Settings
+from streamer.video.scene import Scene, SceneSettings
 from tests.peers.processes import ROOT, streamer
 from tests.waiting import wait
 
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.peers, pytest.mark.timeout(240)]
 
 SIZE, FPS = (640, 360), 15
 URI = f"scene:?objects=3&size={SIZE[0]}x{SIZE[1]}&fps={FPS}&frames=0&realtime&occluder=0&shake=0"
-SCENE = Scene(Settings(objects=3, width=SIZE[0], height=SIZE[1], fps=FPS, frames=0, occluder=False, shake=False))
+SCENE = Scene(SceneSettings(objects=3, width=SIZE[0], height=SIZE[1], fps=FPS, frames=0, occluder=False, shake=False))
 CANVAS = "#picture canvas"
 LEAD = 2  # frames from what is on the screen to what a click takes effect on
 SHOTS = ROOT / "out" / "page"

@@ -6,9 +6,9 @@ import subprocess
 import numpy as np
 import pytest
 
-from streamer.cli.stills import Session
 from streamer.edgetam.image import ImageSegmenter
 from streamer.masks import box_of, iou
+from streamer.offline.refinement import Session
 
 pytestmark = pytest.mark.peers
 

@@ -3,9 +3,9 @@
 import pytest
 
 from streamer.client import Client
-from streamer.config import checked
-from streamer.settings import ServeSettings
-from streamer.web.station import serving
+from streamer.config.load import checked
+from streamer.config.settings import ServeSettings
+from streamer.web.serve_app import serving
 
 SCENE = "scene:?objects=2&size=320x240&fps=15&frames=0&realtime&occluder=0&shake=0"
 TOKEN = "a-token-that-is-long-enough-for-a-test"
@@ -32,8 +32,8 @@ def serve_settings(folder, cameras=("a", "b"), **web):
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with serving(serve_settings(tmp_path_factory.mktemp("served"))) as (station, server):
-        yield station, server
+    with serving(serve_settings(tmp_path_factory.mktemp("served"))) as (serve_app, server):
+        yield serve_app, server
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ def client(served):
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory):
     """One that wants a token or a user."""
-    from streamer.web import passes
+    from streamer.web import credentials as passes
 
     folder = tmp_path_factory.mktemp("locked")
     (folder / "token").write_text(TOKEN)
     (folder / "token").chmod(0o600)
     passes.add_user(folder / "users", "ann", "correct horse")
     settings = serve_settings(folder, ["a"], token=folder / "token", users=folder / "users")
-    with serving(settings) as (station, server):
-        yield station, server
+    with serving(settings) as (serve_app, server):
+        yield serve_app, server

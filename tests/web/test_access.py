@@ -11,13 +11,13 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
-from streamer.allowance import Allowances
 from streamer.client import Client
+from streamer.config.settings import WebSettings
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
-from streamer.settings import WebSettings
-from streamer.web import passes
-from streamer.web.access import BODY_AT_MOST, COOKIE, Gate, Sessions
-from streamer.web.passes import Passes
+from streamer.rate_limit import TokenBuckets
+from streamer.web import credentials as passes
+from streamer.web.access import BODY_AT_MOST, COOKIE, AccessPolicy, Sessions
+from streamer.web.credentials import Credentials
 from streamer.web.server import listening
 from tests.web.conftest import TOKEN
 
@@ -112,7 +112,7 @@ def test_an_oversized_body_is_refused(served, says_its_length):
 
 
 def test_too_many_requests_are_refused():
-    limits = Allowances(rate=10.0, burst=20.0)
+    limits = TokenBuckets(rate=10.0, burst=20.0)
     assert [limits.take("a", 1.0) for _ in range(30)].count(True) == 20
     assert limits.take("b", 1.0)
     assert limits.take("a", 1.2)
@@ -256,14 +256,14 @@ def test_names_that_are_given_are_the_only_ones_beside_this_machine():
         scope = {"type": "http", "method": "GET", "path": "/api/v1/health", "headers": [(b"host", host.encode())]}
         return gate.refusal(scope, 1.0)
 
-    with_pass = Passes(token=TOKEN)
-    assert refusal(Gate(with_pass), "camera.example:8080") is None  # a pass is wanted for all that matters
-    named = Gate(with_pass, frozenset({"camera.example"}))
+    with_pass = Credentials(token=TOKEN)
+    assert refusal(AccessPolicy(with_pass), "camera.example:8080") is None  # a pass is wanted for all that matters
+    named = AccessPolicy(with_pass, frozenset({"camera.example"}))
     assert refusal(named, "camera.example") is None
     assert refusal(named, "evil.example")[0] == 403
     assert refusal(named, "127.0.0.1:1") is None
     assert refusal(named, "[::1]:8080") is None
-    assert refusal(Gate(Passes()), "")[0] == 403
+    assert refusal(AccessPolicy(Credentials()), "")[0] == 403
 
 
 def test_the_servers_address_is_that_of_a_browser(served):

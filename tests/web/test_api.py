@@ -11,11 +11,11 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.errors import CommandError
 from streamer.masks import box_of, iou
-from streamer.sources.scene import Scene, Settings
+from streamer.video.scene import Scene, SceneSettings
 from tests.waiting import wait
 from tests.web.conftest import SCENE
 
-TRUTH = Scene(Settings(objects=2, width=320, height=240, fps=15, frames=0, occluder=False, shake=False))
+TRUTH = Scene(SceneSettings(objects=2, width=320, height=240, fps=15, frames=0, occluder=False, shake=False))
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def started(client):
 def test_a_camera_is_added_changed_and_removed(client):
     client.add_camera("new", SCENE, max_fps=7)
     wait(lambda: client.camera("new")["live"])
-    zone = {"name": "door", "points": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.9]], "stay_s": 2}
+    zone = {"name": "door", "points": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.9]], "dwell_s": 2}
     changed = client.change_camera("new", SCENE, zones=[zone])
     assert changed["settings"]["zones"][0]["name"] == "door"
     assert changed["max_fps"] is None

@@ -9,8 +9,8 @@ import pytest
 
 from streamer.client import unpack
 from streamer.errors import WireError
-from streamer.web.feed import Feed, Message, Variant
-from streamer.web.h264 import Encoder
+from streamer.video.h264 import H264Encoder
+from streamer.web.feed import Feed, FeedMessage, Variant
 from streamer.web.live import UNSEEN_AT_MOST, Reader
 from tests.fakes import result
 
@@ -18,11 +18,11 @@ JPEG = Variant("jpeg", None)
 
 
 def whole(name):
-    return Message(name, needs_earlier=False)
+    return FeedMessage(name, needs_earlier=False)
 
 
 def later(name):
-    return Message(name, needs_earlier=True)
+    return FeedMessage(name, needs_earlier=True)
 
 
 def reading(test):
@@ -163,7 +163,7 @@ def test_a_picture_that_needs_none_before_comes_when_it_is_wanted():
 
 
 def test_the_encoder_follows_the_pictures_size():
-    encoder = Encoder()
+    encoder = H264Encoder()
     assert encoder.encode(np.zeros((48, 64, 3), np.uint8))[1]
     assert not encoder.encode(np.zeros((48, 64, 3), np.uint8))[1]
     data, is_key = encoder.encode(np.zeros((51, 67, 3), np.uint8))
@@ -180,7 +180,7 @@ def test_what_is_no_result_is_refused(broken):
 
 
 def test_events_are_told_as_json():
-    from streamer.lifecycle import Lifecycle
+    from streamer.events.object_state import Lifecycle
 
     feed, given = collected(JPEG)
     for event in Lifecycle().update(result()):
