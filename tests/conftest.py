@@ -1,21 +1,26 @@
-"""What tests share: small frames, the embedded tracker, loaded once."""
+"""What tests share: small frames, the synthetic scene, and the embedded checkpoint, loaded once."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may wait for a hub
 
 import numpy as np
 import pytest
 
-from streamer.edgetam.weights import Checkpoint, load
 from streamer.types import Frame
 from streamer.video.scene import Scene, SceneSettings
+
+if TYPE_CHECKING:
+    from streamer.edgetam.weights import Checkpoint
 
 
 @pytest.fixture(scope="session")
 def nano() -> Checkpoint:
+    from streamer.edgetam.weights import load  # here, so that tests/unit imports no torch
+
     return load("nano")
 
 

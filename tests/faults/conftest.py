@@ -15,8 +15,8 @@ from streamer.edgetam.tracker import StreamingTracker
 from streamer.process.memory import open_descriptors
 from streamer.soak.site import Site
 from tests.faults import ledger
-from tests.peers import processes
-from tests.peers.conftest import fake_webcam  # noqa: F401 - a fixture here, too
+from tests.process import processes
+from tests.process.conftest import fake_webcam  # noqa: F401 - a fixture here, too
 
 
 def pytest_collection_modifyitems(items):

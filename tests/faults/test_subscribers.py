@@ -18,7 +18,7 @@ from streamer.sinks.mjpeg import MjpegSink
 from streamer.soak.watched import Watched
 from tests.faults import ledger
 from tests.faults.test_cameras import STEADY, rate
-from tests.peers.processes import ROOT, streamer
+from tests.process.processes import ROOT, streamer
 
 FLOOD = """
 import sys, time, zmq

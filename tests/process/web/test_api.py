@@ -12,8 +12,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamer.errors import CommandError
 from streamer.masks import box_of, iou
 from streamer.video.scene import Scene, SceneSettings
+from tests.process.web.conftest import SCENE
 from tests.waiting import wait
-from tests.web.conftest import SCENE
 
 TRUTH = Scene(SceneSettings(objects=2, width=320, height=240, fps=15, frames=0, occluder=False, shake=False))
 

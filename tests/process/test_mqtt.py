@@ -11,7 +11,7 @@ import pytest
 
 from streamer.sinks import open_sink
 from streamer.soak.site import free_port, listens
-from tests.test_journal import event
+from tests.unit.test_journal import event
 from tests.waiting import wait
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(60)]

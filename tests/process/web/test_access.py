@@ -19,7 +19,7 @@ from streamer.web import credentials as passes
 from streamer.web.access import BODY_AT_MOST, COOKIE, AccessPolicy, Sessions
 from streamer.web.credentials import Credentials
 from streamer.web.server import listening
-from tests.web.conftest import TOKEN
+from tests.process.web.conftest import TOKEN
 
 TAKEN = r"cannot listen on 127\.0\.0\.1:\d+: Address already in use; set web\.port"
 EVIL = "https://evil.example"

@@ -16,7 +16,7 @@ from streamer.edgetam.steps import GRAPHS
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.masks import box_of, iou
 from streamer.types import Frame, Prompt
-from tests.peers.processes import finish, streamer
+from tests.process.processes import finish, streamer
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(300)]
 FRAMES = 20  # more than there are memories and pointers

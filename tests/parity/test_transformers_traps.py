@@ -10,7 +10,7 @@ from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import load
 from streamer.masks import box_of
 from streamer.types import Frame, Prompt
-from tests.edgetam.parity import centre
+from tests.parity.parity import centre
 
 
 @pytest.fixture(scope="module")

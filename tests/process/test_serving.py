@@ -18,7 +18,7 @@ from websockets.sync.client import connect
 from streamer.client import Client
 from streamer.errors import StreamerError
 from streamer.soak.endurance import frames_in
-from tests.peers.processes import finish, streamer
+from tests.process.processes import finish, streamer
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(300)]
 

@@ -16,7 +16,7 @@ from streamer.client import Client
 from streamer.masks import box_of, colour, deepest_point, iou
 from streamer.soak.site import Site
 from streamer.video.scene import Scene, SceneSettings
-from tests.peers.processes import ROOT, streamer
+from tests.process.processes import ROOT, streamer
 from tests.waiting import wait
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(240)]

@@ -11,7 +11,7 @@ from streamer.web.exposition import Exposition
 from streamer.web.openapi import PREFIX, document
 from tests.fakes import result
 
-CONFIGS = Path(__file__).parents[2] / "configs"
+CONFIGS = Path(__file__).parents[3] / "configs"
 DASHBOARD = CONFIGS / "grafana.json"
 STATUS = {
     "name": "door",

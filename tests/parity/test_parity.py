@@ -8,7 +8,7 @@ import torch
 from streamer.edgetam.graphs import ImageEncoder
 from streamer.edgetam.weights import full_random, load, merge_weights
 from streamer.video.scene import Scene, SceneSettings
-from tests.edgetam.parity import compare, one_of_each
+from tests.parity.parity import compare, one_of_each
 
 FRAMES = 42
 TOLERANCE, MIN_IOU = 1e-3, 0.9999

@@ -19,7 +19,7 @@ from streamer.soak.relay import Relay
 from streamer.sources import open_source
 from streamer.types import Prompt, Remove
 from streamer.video.scene import Scene, SceneSettings
-from tests.peers.processes import ROOT, finish, streamer
+from tests.process.processes import ROOT, finish, streamer
 
 pytestmark = [pytest.mark.peers, pytest.mark.timeout(180)]
 CARS = ROOT.parent / "shared" / "data" / "live" / "intel-car-detection.mp4"
@@ -93,7 +93,7 @@ def relay():
 @pytest.fixture
 def published(relay, clip):
     source = str(CARS) if CARS.exists() else f"{clip}?loop"
-    camera = subprocess.Popen([sys.executable, "-m", "tests.peers.camera", source, relay.url("cam"), "90"], cwd=ROOT)
+    camera = subprocess.Popen([sys.executable, "-m", "tests.process.camera", source, relay.url("cam"), "90"], cwd=ROOT)
     deadline = time.monotonic() + 20
     while not relay.is_published("cam") and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -139,7 +139,7 @@ def test_an_rtsp_server_that_wants_a_password_says_401_without_showing_it(clip):
 
 def test_a_camera_that_ends_is_a_failure_and_the_recording_plays(relay, clip, tmp_path):
     camera = subprocess.Popen(
-        [sys.executable, "-m", "tests.peers.camera", f"{clip}?loop", relay.url("cam"), "60"], cwd=ROOT
+        [sys.executable, "-m", "tests.process.camera", f"{clip}?loop", relay.url("cam"), "60"], cwd=ROOT
     )
     while not relay.is_published("cam"):
         time.sleep(0.05)

@@ -11,7 +11,7 @@ from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import CommandError, UsageError
 from streamer.masks import box_of, iou
 from streamer.types import Frame, Pause, Prompt, Remove, Reset, Undo
-from tests.edgetam.parity import centre
+from tests.parity.parity import centre
 
 
 @pytest.fixture

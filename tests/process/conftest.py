@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.peers import processes
+from tests.process import processes
 
 
 @pytest.fixture(autouse=True)

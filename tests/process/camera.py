@@ -1,6 +1,6 @@
 """A clip pushed to an RTSP server in its own time by a process of its own, as a camera does it.
 
-`python -m tests.peers.camera CLIP URL [SECONDS]`
+`python -m tests.process.camera CLIP URL [SECONDS]`
 """
 
 from __future__ import annotations
