@@ -21,7 +21,8 @@ import numpy as np
 from streamer.edgetam import open_tracker
 from streamer.evaluation.davis import Follow, Mask, Score, evaluate, sequences
 from streamer.masks import overlay
-from streamer.types import Frame, Prompt, Tracker
+from streamer.ports import Tracker
+from streamer.types import Frame, Prompt
 
 
 class Repeated:

@@ -20,8 +20,9 @@ import numpy as np
 
 from streamer.edgetam import open_tracker
 from streamer.masks import Mask, box_of, deepest_point, iou
-from streamer.sources.scene import Scene, Settings
-from streamer.types import Frame, Prompt, Reset, Track, Tracker
+from streamer.ports import Tracker
+from streamer.types import Frame, Prompt, Reset, Track
+from streamer.video.scene import Scene, SceneSettings
 
 VISIBLE = 0.004  # of the picture: what is prompted, and what counts as having returned
 REACQUIRED_IOU = 0.5
@@ -67,7 +68,7 @@ def judge(track: Track, truth: Mask, life: Life, tally: Tally) -> None:
             life.back = None
 
 
-def follow(tracker: Tracker, settings: Settings, tallies: dict[str, Tally]) -> None:
+def follow(tracker: Tracker, settings: SceneSettings, tallies: dict[str, Tally]) -> None:
     """One scene."""
     scene, lives = Scene(settings), dict[int, Life]()
     for index in range(settings.frames):
@@ -96,7 +97,7 @@ def main() -> None:
     given = parser.parse_args()
     tracker, tallies = open_tracker(given.model), defaultdict[str, Tally](Tally)
     for seed in range(1, given.scenes + 1):
-        follow(tracker, Settings(seed=seed, objects=given.objects, frames=given.frames, leave=True), tallies)
+        follow(tracker, SceneSettings(seed=seed, objects=given.objects, frames=given.frames, leave=True), tallies)
     print("| prompt | mean IoU where it can be seen | absent where it is | found within 10 frames of returning |")
     print("| --- | --- | --- | --- |")
     both = Tally()

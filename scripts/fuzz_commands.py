@@ -17,12 +17,19 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT)]
 
 with atheris.instrument_imports(include=["streamer"]):
+    from streamer.bus.messages import Message, header_of, pack_event, pack_masks, unpack
+    from streamer.bus.requests import (
+        pack_ack,
+        pack_request,
+        pack_status,
+        pack_status_request,
+        unpack_reply,
+        unpack_request,
+    )
     from streamer.errors import CommandError, WireError
-    from streamer.events import ObjectEvent
+    from streamer.events.types import ObjectEvent
     from streamer.masks import CODECS
     from streamer.types import Ack, Find, Frame, Pause, Prompt, Remove, Reset, Resume, Track, TrackResult, Undo
-    from streamer.verbs import pack_ack, pack_request, pack_status, pack_status_request, unpack_reply, unpack_request
-    from streamer.wire import Message, header_of, pack_event, pack_masks, unpack
 
 
 def one(data: bytes) -> None:

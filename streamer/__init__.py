@@ -1,21 +1,8 @@
 """Point at something in front of a camera, and get its mask on every frame, live, for ever."""
 
 from streamer.errors import CommandError, StreamerError, UsageError
-from streamer.types import (
-    Command,
-    Find,
-    Frame,
-    Pause,
-    Prompt,
-    Remove,
-    Reset,
-    Resume,
-    Sink,
-    Source,
-    Track,
-    Tracker,
-    TrackResult,
-)
+from streamer.ports import Sink, Source, Tracker
+from streamer.types import Command, Find, Frame, Pause, Prompt, Remove, Reset, Resume, Track, TrackResult
 
 __version__ = "0.1.0"
 

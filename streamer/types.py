@@ -1,18 +1,17 @@
-"""The values that flow between stages, and the ports they flow through."""
+"""The values that flow between stages."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import CommandError
-from streamer.events import Event, SourceEvent
 
 State = Literal["tracked", "occluded", "lost"]
 Box = tuple[float, float, float, float]
@@ -238,100 +237,9 @@ class TrackResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Detection:
     """Something that a finder saw, and that might be tracked."""
 
     box: Box  # in pixels of the frame
     score: float  # 0 to 1
     label: str = "object"
-
-
-class Finder(Protocol):
-    """Finds things to track in a picture that nobody has pointed at."""
-
-    def find(self, frame: Frame) -> Sequence[Found]: ...
-
-
-@runtime_checkable
-class Watching(Protocol):
-    """A finder that has to see the frames between, too."""
-
-    def see(self, frame: Frame) -> None: ...
-
-
-@runtime_checkable
-class Source(Protocol):
-    """Frames in order, with what happened to the source between them.
-
-    `live` sources go on whether anybody reads or not. `close` may be called from any thread, and more than once.
-    """
-
-    @property
-    def name(self) -> str: ...
-
-    @property
-    def live(self) -> bool: ...
-
-    def __iter__(self) -> Iterator[Frame | SourceEvent]: ...
-
-    def close(self) -> None: ...
-
-
-@runtime_checkable
-class Described(Protocol):
-    """A source that knows what it is sent: pictures a second (None while it does not), and in which codec."""
-
-    @property
-    def nominal_fps(self) -> float | None: ...
-
-    @property
-    def codec(self) -> str: ...
-
-
-@runtime_checkable
-class Timely(Protocol):
-    """A source that leaves out pictures that come too late, and counts them."""
-
-    @property
-    def late(self) -> int: ...
-
-
-@runtime_checkable
-class Lasting(Protocol):
-    """A tracker whose objects outlast the process."""
-
-    def save(self) -> None:
-        """Keep what it knows now; raises SinkError."""
-
-
-@runtime_checkable
-class Tracker(Protocol):
-    """One call is "these commands, on this frame", so a log of (index, commands) replays exactly."""
-
-    def check(self, frame: Frame, commands: Sequence[Command]) -> None:
-        """Raise CommandError, and change nothing, where `commands` cannot be carried out on `frame`."""
-
-    def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]: ...
-
-
-@runtime_checkable
-class Sink(Protocol):
-    """Where results go."""
-
-    def write(self, result: TrackResult) -> None: ...
-
-    def close(self) -> None: ...
-
-
-@runtime_checkable
-class Prompting(Protocol):
-    """A sink that looks for new objects, and may be told to do so now. `now` may be called from any thread."""
-
-    def now(self) -> None: ...
-
-
-@runtime_checkable
-class Notified(Protocol):
-    """A sink that also wants to hear what happens to the source and to the objects."""
-
-    def notify(self, event: Event) -> None: ...

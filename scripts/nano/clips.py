@@ -16,7 +16,7 @@ from nano.crossing import group
 from nano.photographs import in_place, whole
 from nano.stills import Image, Stills
 from nano.windows import clicked, followed
-from streamer.sources.scene import Scene, Settings
+from streamer.video.scene import Scene, SceneSettings
 
 MIN_AREA = 30  # pixels of the model's square below which nothing can be pointed at
 FOLLOWED = 0.75  # of the clips are seen through a window that follows one object, as the tracker's does
@@ -127,7 +127,7 @@ def rendered(_stills: Stills, rng: random.Random, _nprng: np.random.Generator, s
     """The package's own synthetic scene, with seeds that nothing else uses, at the pace of a live camera."""
     width, height = rng.choice([(480, 270), (480, 360), (360, 360)])
     scene = Scene(
-        Settings(
+        SceneSettings(
             seed=rng.randrange(FIRST_SCENE_SEED, 1 << 30),
             objects=rng.randint(1, 5),
             width=width,

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nano.stills import Image
-from streamer.edgetam.focus import Focus, Window, size_after
+from streamer.edgetam.search_window import Crop, SearchWindow, size_after
 from streamer.masks import box_of, depth
 
 MIN_AREA = 60  # pixels of the canvas below which nothing is followed
@@ -33,7 +33,7 @@ def followed(
     leader = leaders(target, seen, steps, rng)
     box = box_of(masks_tkhw[0, target])
     assert box is not None
-    focus, length = Focus.on(box, rng.uniform(*ZOOMS)), size_after(None, box)
+    focus, length = SearchWindow.on(box, rng.uniform(*ZOOMS)), size_after(None, box)
     frames, visible = [], []
     for t in range(steps):
         image, masks = through(focus.window(height, width), images[t], masks_tkhw[t], size)
@@ -76,12 +76,12 @@ def clicked(
     longer = max(box[2] - box[0], box[3] - box[1])
     side = max(longer * float(np.exp(nprng.uniform(*np.log(CLICK_ZOOMS)))), SMALLEST_WINDOW)
     x, y = nprng.normal((xs[chosen], ys[chosen]), 0.04 * side)
-    window = Focus(1.0, float(x), float(y), side).window(height, width)
+    window = SearchWindow(1.0, float(x), float(y), side).window(height, width)
     image, masks = through(window, images[0], masks_tkhw[0], size)
     return image[None], masks[None]
 
 
-def through(window: Window, image: Image, masks_khw: NDArray[np.bool_], size: int) -> tuple[Image, NDArray[np.bool_]]:
+def through(window: Crop, image: Image, masks_khw: NDArray[np.bool_], size: int) -> tuple[Image, NDArray[np.bool_]]:
     """A window of a picture and of its masks on the model's square."""
     x, y, w, h = window
     way = cv2.INTER_AREA if w > size else cv2.INTER_LINEAR

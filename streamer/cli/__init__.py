@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 import streamer
-from streamer import allocator, logs
+from streamer.cli import logs
 from streamer.errors import StreamerError
+from streamer.process import memory
 from streamer.uris import redact
 
 INTERRUPTED = 130
@@ -20,7 +21,7 @@ RUNTIMES = "auto, torch, compile, openvino, openvino-int8, onnx, tensorrt"
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1 (it failed while running) or 2 (it was asked for wrongly)."""
     given = parser().parse_args(argv)
-    allocator.settle()
+    memory.limit_malloc_arenas()
     logs.begin(given.log, debug=given.debug)
     try:
         status: int = given.command(given)

@@ -31,7 +31,7 @@ def bench(given: argparse.Namespace) -> int:
 
 
 def _engine(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
-    from streamer.benchmarks.engine import against_original, engine
+    from streamer.bench.engine import against_original, engine
 
     if given.against == "original":
         return against_original(given.frames or 6, given.runtime)
@@ -43,7 +43,7 @@ def _engine(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
 
 
 def _live(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
-    from streamer.benchmarks import live
+    from streamer.bench import live
 
     if len(counts) > 1:
         raise UsageError(f"--objects {given.objects}: one number, except for engine")
@@ -59,7 +59,7 @@ def _live(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
 
 
 def _recorded(given: argparse.Namespace) -> dict[str, Any]:
-    from streamer.benchmarks import recorded
+    from streamer.bench import recorded
 
     if given.what == "image":
         return recorded.image(given.model, given.frames or 20)
@@ -67,7 +67,7 @@ def _recorded(given: argparse.Namespace) -> dict[str, Any]:
 
 
 def _serving(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
-    from streamer.benchmarks import serving
+    from streamer.bench import serving
 
     objects = counts[0] if counts else 1
     match given.what:
@@ -77,7 +77,7 @@ def _serving(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
         case "readers":
             return serving.readers(given.model, given.count or 20, given.fps or 15.0, given.seconds, objects)
         case _:
-            from streamer.benchmarks.encoding import encoding
+            from streamer.bench.encoding import encoding
 
             return encoding(given.model, (1, 2, 4), given.frames or 20)
 

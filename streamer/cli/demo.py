@@ -17,19 +17,21 @@ from typing import Any
 
 import numpy as np
 
-from streamer.bus import Publisher
+from streamer.bus.command_client import CommandClient
+from streamer.bus.publisher import Publisher
 from streamer.cli.run import progress, report, summarise
-from streamer.commands import CommandClient
-from streamer.control import controlled
 from streamer.edgetam import open_tracker
 from streamer.errors import CommandError, StreamerError
 from streamer.masks import Mask, box_of, deepest_point, iou
-from streamer.metrics import resident_mb
-from streamer.pipeline import Limits, Pipeline, stopped_by_signals
+from streamer.pipeline.pipeline import Limits, Pipeline
+from streamer.pipeline.signals import stopped_by_signals
+from streamer.process.memory import resident_mb
+from streamer.service.control import controlled
 from streamer.sinks import open_sink
 from streamer.sources import open_source
-from streamer.sources.scene import Scene, SceneSource
+from streamer.sources.scene import SceneSource
 from streamer.types import Command, Prompt, Remove, TrackResult
+from streamer.video.scene import Scene
 
 log = logging.getLogger("streamer.demo")
 SCENE = "scene:?seed=2&objects=3&fps=30&frames=0&realtime"

@@ -67,7 +67,7 @@ def _device() -> str:
 
 
 def _runtime() -> str:
-    from streamer.edgetam.runtimes import choose
+    from streamer.edgetam.runtimes.choose import choose
     from streamer.edgetam.weights import choose_device
 
     chosen = choose("auto", choose_device("auto"))
@@ -78,11 +78,11 @@ def _runtime() -> str:
 
 def _nano() -> str:
     from streamer.edgetam import open_tracker
-    from streamer.sources.scene import Scene, Settings
     from streamer.types import Frame, Prompt
+    from streamer.video.scene import Scene, SceneSettings
 
     tracker = open_tracker("nano")
-    image, truth = Scene(Settings(objects=1)).draw(0)
+    image, truth = Scene(SceneSettings(objects=1)).draw(0)
     ys, xs = truth[1].nonzero()
     prompt = Prompt(1, points=((float(xs.mean()), float(ys.mean())),), labels=(1,))
     track = tracker.track(Frame.from_image(image, index=0), [prompt])[0]
@@ -139,7 +139,7 @@ def _encoding() -> str:
 
 
 def _bus() -> str:
-    from streamer.bus import Publisher
+    from streamer.bus.publisher import Publisher
 
     publisher = Publisher("tcp://127.0.0.1:*")
     publisher.close()

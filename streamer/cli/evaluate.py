@@ -13,7 +13,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from streamer import config
+from streamer.config import load as config
 from streamer.edgetam import open_tracker
 from streamer.edgetam.rules import Rules
 from streamer.errors import UsageError
@@ -42,7 +42,7 @@ def evaluate(given: argparse.Namespace) -> int:
     for clip in clips:
         worst = Worst(clip)
         try:
-            scores += davis.evaluate(clip, follow, given.prompt, live=live, watch=worst)
+            scores += davis.evaluate(clip, follow, given.prompt, live=live, observer=worst)
         except UsageError as error:
             log.warning("%s: not scored: %s", clip.name, error)
             broken.append(clip.name)

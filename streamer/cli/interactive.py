@@ -11,9 +11,9 @@ from typing import TextIO
 
 import cv2
 
-from streamer.cli.stills import Session, Work, drawn
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.errors import CommandError
+from streamer.offline.refinement import Session, Work, drawn
 
 HELP = "+ X Y | - X Y | box X0 Y0 X1 Y1 | new | undo | show [FILE] | next | quit"
 

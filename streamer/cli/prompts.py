@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from streamer.config.prompts import BOX_FORM, build, prompt_of
+from streamer.config.settings import PromptSettings
 from streamer.errors import UsageError
-from streamer.prompts import BOX_FORM, build, prompt_of
-from streamer.settings import PromptSettings
 from streamer.types import Prompt
 
 POINT_FORM, MASK_FORM = "ID:x,y[,0|1]", "ID:FILE.png"

@@ -12,15 +12,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from streamer import config
+from streamer.bus.curve import server_keys
 from streamer.channel import Channel, Closed
 from streamer.cli import prompts as written
-from streamer.control import controlled
-from streamer.keys import server_keys
-from streamer.metrics import resident_mb
-from streamer.parts import engine_of, open_sinks, prompter, snapshot_of, source_of, tracker_of, truth_of, zones_of
-from streamer.pipeline import COMMAND_DEPTH, Limits, Pipeline, stopped_by_signals
-from streamer.prompts import build
+from streamer.config import load as config
+from streamer.config.prompts import build
+from streamer.pipeline.pipeline import COMMAND_DEPTH, Limits, Pipeline
+from streamer.pipeline.signals import stopped_by_signals
+from streamer.process.memory import resident_mb
+from streamer.service.build import (
+    engine_of,
+    open_sinks,
+    prompter,
+    snapshot_of,
+    source_of,
+    tracker_of,
+    truth_of,
+    zones_of,
+)
+from streamer.service.control import controlled
 from streamer.types import Request
 
 log = logging.getLogger("streamer")

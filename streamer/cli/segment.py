@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from streamer.annotations import FORMATS, Annotations, Format
 from streamer.cli import prompts
-from streamer.cli.stills import Image, Work
 from streamer.edgetam import open_segmenter
 from streamer.edgetam.automatic import AutomaticMasks, Grid
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.errors import CommandError, StreamerError, UsageError
+from streamer.offline.coco import FORMATS, Annotations, Format
+from streamer.offline.refinement import Image, Work
 from streamer.sources import IMAGE_SUFFIXES
 from streamer.types import Prompt
 

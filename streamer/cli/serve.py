@@ -12,9 +12,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from streamer import config
+from streamer.config import load as config
 from streamer.errors import UsageError
-from streamer.pipeline import stopped_by_signals
+from streamer.pipeline.signals import stopped_by_signals
 
 PACKAGES = ("argon2", "prometheus_client", "starlette", "uvicorn", "websockets")
 log = logging.getLogger("streamer")
@@ -23,15 +23,15 @@ log = logging.getLogger("streamer")
 def serve(given: argparse.Namespace) -> int:
     """Until Ctrl-C or SIGTERM."""
     _check_packages()
-    from streamer.web.station import serving
+    from streamer.web.serve_app import serving
 
     settings = config.load_serve(Path(given.config) if given.config else None, overrides(given))
     stop = threading.Event()
-    with stopped_by_signals(stop.set), serving(settings) as (station, server):
-        log.info("%d cameras; the page is at %s", len(station.cameras.all()), server.url)
+    with stopped_by_signals(stop.set), serving(settings) as (serve_app, server):
+        log.info("%d cameras; the page is at %s", len(serve_app.cameras.all()), server.url)
         while not stop.wait(0.2):
             pass
-        figures = [camera.status() for camera in station.cameras.all()]
+        figures = [camera.status() for camera in serve_app.cameras.all()]
     if given.json:
         print(json.dumps({"cameras": figures}))
     return 0
@@ -60,7 +60,7 @@ def overrides(given: argparse.Namespace) -> dict[str, Any]:
 def access(given: argparse.Namespace) -> int:
     """Make a token, or let a user in."""
     _check_packages()
-    from streamer.web import passes
+    from streamer.web import credentials as passes
 
     file = Path(given.file)
     if given.what == "token":

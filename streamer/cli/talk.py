@@ -8,13 +8,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from streamer.bus import NothingFresh, Subscriber
+from streamer.bus.command_client import CommandClient
+from streamer.bus.curve import ClientKeys, client_keys, create
+from streamer.bus.messages import Message
+from streamer.bus.subscriber import NothingFresh, Subscriber
 from streamer.cli import prompts
-from streamer.commands import CommandClient
 from streamer.errors import UsageError
-from streamer.keys import ClientKeys, client_keys, create
 from streamer.types import Ack, Command, Find, Pause, Remove, Reset, Resume, Undo
-from streamer.wire import Message
 
 
 def subscribe(given: argparse.Namespace) -> int:

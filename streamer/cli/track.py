@@ -14,17 +14,17 @@ from typing import Any
 
 from tqdm import tqdm
 
-from streamer import config
 from streamer.cli import prompts
+from streamer.config import load as config
+from streamer.config.prompts import build
+from streamer.config.settings import PromptSettings
 from streamer.edgetam.rules import Rules
 from streamer.errors import CommandError, UsageError
-from streamer.pipeline import stopped_by_signals
-from streamer.prompts import build
-from streamer.propagation import Prompts, Propagation
-from streamer.settings import PromptSettings
+from streamer.offline.propagation import Prompts, Propagation
+from streamer.offline.recording import Recording, open_recording
+from streamer.offline.store import Store
+from streamer.pipeline.signals import stopped_by_signals
 from streamer.sinks import open_sink
-from streamer.sources.recording import Recording, open_recording
-from streamer.store import Store
 from streamer.types import Prompt, TrackResult
 
 log = logging.getLogger(__name__)

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageTk
 
-from streamer.cli.stills import Session, drawn
 from streamer.errors import CommandError
+from streamer.offline.refinement import Session, drawn
 
 HINT = "left: on the object; right: off it; drag: box; n: new object; u: undo; Enter: next image; q: quit"
 DRAG_PX = 6  # less is a click

@@ -29,12 +29,13 @@ def open_engine(model: str = "nano", size: int | None = None, device: str = "aut
     `cuda` or `mps`; `runtime` is `auto` (OpenVINO on the CPU where it is installed), `torch` or `openvino`. Raises
     ModelError where the model cannot be loaded, UsageError for an unknown setting.
     """
-    from streamer.edgetam import runtimes, workers
+    from streamer.edgetam import torch_threads
     from streamer.edgetam.engine import Engine
+    from streamer.edgetam.runtimes import choose as runtimes
     from streamer.edgetam.weights import choose_device, load
 
     chosen = runtimes.choose(runtime, choose_device(device))
-    with workers.unstarted(alone=chosen == "torch"):  # the thread that opens it is rarely the one that runs it
+    with torch_threads.deferred(alone=chosen == "torch"):  # the thread that opens it is rarely the one that runs it
         checkpoint = load(model, size=size, device=device)
         return Engine(checkpoint, runtimes.start(chosen, checkpoint))
 

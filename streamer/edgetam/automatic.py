@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import nms
 
-from streamer.edgetam.focus import Window
 from streamer.edgetam.image import ImageSegmenter, Segment
+from streamer.edgetam.search_window import Crop
 from streamer.masks import Mask, box_of
 
 CUT_OFF_PX = 20  # a mask that ends so near a crop's edge goes on beyond it
@@ -57,10 +57,10 @@ class AutomaticMasks:
         kept = nms(boxes, torch.tensor([segment.score for segment in found]), self.grid.box_nms)
         return tuple(_numbered(found[int(row)], number) for number, row in enumerate(kept, 1))
 
-    def _crops(self, image: NDArray[np.uint8]) -> Iterator[tuple[Window, int]]:
+    def _crops(self, image: NDArray[np.uint8]) -> Iterator[tuple[Crop, int]]:
         """The image and its overlapping crops, and how many points a side each gets."""
         height, width = image.shape[:2]
-        yield Window(0, 0, width, height), self.grid.points_per_side
+        yield Crop(0, 0, width, height), self.grid.points_per_side
         for layer in range(1, self.grid.crop_layers + 1):
             side = 2**layer
             overlap = int(self.grid.crop_overlap * min(height, width) * 2 / side)
@@ -69,9 +69,9 @@ class AutomaticMasks:
             for column in range(side):
                 for row in range(side):
                     x, y = (w - overlap) * column, (h - overlap) * row
-                    yield Window(x, y, min(w, width - x), min(h, height - y)), points
+                    yield Crop(x, y, min(w, width - x), min(h, height - y)), points
 
-    def _in_crop(self, image: NDArray[np.uint8], window: Window, points: int) -> Iterator[Segment]:
+    def _in_crop(self, image: NDArray[np.uint8], window: Crop, points: int) -> Iterator[Segment]:
         x, y, w, h = window
         (embedded,) = self.segmenter.embed([image[y : y + h, x : x + w]])
         grid = _point_grid(points) * np.array([w, h], np.float32)
@@ -118,7 +118,7 @@ def _point_grid(points: int) -> NDArray[np.float32]:
     return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2).astype(np.float32)
 
 
-def _cut_off(part_hw: Mask, window: Window, height: int, width: int) -> bool:
+def _cut_off(part_hw: Mask, window: Crop, height: int, width: int) -> bool:
     """Whether a mask ends where its crop does, though the image goes on."""
     box = box_of(part_hw)
     assert box is not None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamer.edgetam.rules import Rules
-from streamer.edgetam.runtimes import Runtime, describe
+from streamer.edgetam.runtimes.choose import Runtime, describe
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint
 

@@ -50,7 +50,7 @@ class BoxTracker:
     def __init__(self, here: Path = HERE) -> None:
         self.settings = json.loads((here / "settings.json").read_text())
         self.size: int = self.settings["size"]
-        names = ("encode", "follow", "point_one", "remember")
+        names = ("image_encoder", "mask_tracker", "prompt_decoder_single", "memory_encoder")
         self.encode, self.follow, self.point, self.remember = (graph(name, here) for name in names)
         self.first: tuple[Any, Any] | None = None  # the prompted frame's memory and pointer
         self.memories: deque[Any] = deque(maxlen=self.settings["memories"] - 1)

@@ -103,7 +103,7 @@ def readme(checkpoint: Checkpoint, kind: str, files: list[Path]) -> str:
 
 
 def _onnx(step: Step, checkpoint: Checkpoint, path: Path) -> Path:
-    from streamer.edgetam.onnx import convert
+    from streamer.edgetam.runtimes.onnx import convert
 
     file = path.with_suffix(".onnx")
     file.write_bytes(convert(step, checkpoint))
@@ -111,7 +111,7 @@ def _onnx(step: Step, checkpoint: Checkpoint, path: Path) -> Path:
 
 
 def _openvino(step: Step, checkpoint: Checkpoint, path: Path) -> Path:
-    from streamer.edgetam.openvino import convert, save
+    from streamer.edgetam.runtimes.openvino import convert, save
 
     file = path.with_suffix(".xml")
     save(convert(step, checkpoint), file)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from streamer.edgetam.automatic import AutomaticMasks
 from streamer.edgetam.weights import quiet
 from streamer.errors import ModelError, UsageError
-from streamer.types import Found, Frame
+from streamer.types import Detection, Frame
 
 
 class AutomaticFinder:
@@ -20,9 +20,9 @@ class AutomaticFinder:
     def __init__(self, masks: AutomaticMasks) -> None:
         self._masks = masks
 
-    def find(self, frame: Frame) -> Sequence[Found]:
+    def find(self, frame: Frame) -> Sequence[Detection]:
         segments = self._masks.find(frame.image)
-        return [Found(tuple(map(float, s.box)), s.score) for s in segments if s.box is not None]  # type: ignore[arg-type]
+        return [Detection(tuple(map(float, s.box)), s.score) for s in segments if s.box is not None]  # type: ignore[arg-type]
 
 
 class Detector:
@@ -58,10 +58,10 @@ class Detector:
             raise UsageError(f"detector {model!r} knows no {unknown[0]!r}; it knows {', '.join(known[:20])}")
         self._labels, self._threshold = list(labels), threshold
 
-    def find(self, frame: Frame) -> Sequence[Found]:
+    def find(self, frame: Frame) -> Sequence[Detection]:
         return self.detect(frame.image)
 
-    def detect(self, image_hwc_rgb: NDArray[np.uint8]) -> list[Found]:
+    def detect(self, image_hwc_rgb: NDArray[np.uint8]) -> list[Detection]:
         """Boxes with labels and scores, the surest first."""
         from PIL import Image
 
@@ -69,9 +69,9 @@ class Detector:
         answers = self._pipeline(Image.fromarray(image_hwc_rgb), threshold=self._threshold, **asked)
         wanted = [a for a in answers if self._asks or not self._labels or a["label"] in self._labels]
         corners = [tuple(float(a["box"][side]) for side in ("xmin", "ymin", "xmax", "ymax")) for a in wanted]
-        found = [Found(box, float(a["score"]), a["label"]) for a, box in zip(wanted, corners, strict=True)]  # type: ignore[arg-type]
+        found = [Detection(box, float(a["score"]), a["label"]) for a, box in zip(wanted, corners, strict=True)]  # type: ignore[arg-type]
         return sorted((one for one in found if one.box[0] < one.box[2] and one.box[1] < one.box[3]), key=_unsure)
 
 
-def _unsure(found: Found) -> float:
+def _unsure(found: Detection) -> float:
     return -found.score

@@ -11,10 +11,10 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streamer.edgetam.focus import Window
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, ImageEncoder, MaskDecoder
-from streamer.edgetam.runtimes import TorchRuntime
-from streamer.edgetam.views import Square, pasted
+from streamer.edgetam.preprocessor import Preprocessor, paste_mask
+from streamer.edgetam.runtimes.choose import TorchRuntime
+from streamer.edgetam.search_window import Crop
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
 from streamer.masks import Mask, PixelBox, box_of
@@ -54,8 +54,8 @@ class Embedded:
     features: Features  # of batch 1, conditioned on no memory
 
     @property
-    def window(self) -> Window:
-        return Window(0, 0, self.width, self.height)
+    def window(self) -> Crop:
+        return Crop(0, 0, self.width, self.height)
 
 
 class ImageSegmenter:
@@ -67,7 +67,7 @@ class ImageSegmenter:
 
     def __init__(self, checkpoint: Checkpoint, *, memory_mb: float = 2048.0) -> None:
         self.checkpoint = checkpoint
-        self._square = Square(checkpoint, TorchRuntime(checkpoint))
+        self._square = Preprocessor(checkpoint, TorchRuntime(checkpoint))
         self._encoder = ImageEncoder(checkpoint.model)
         self._decoder = MaskDecoder(checkpoint.model)
         self._no_memory_c11 = checkpoint.model.no_memory_embedding[0, 0, :, None, None]
@@ -81,7 +81,7 @@ class ImageSegmenter:
         found: list[Embedded] = []
         for start in range(0, len(images), self.images_at_a_time):
             chunk = images[start : start + self.images_at_a_time]
-            pixels = [self._square.pixels(image, Window(0, 0, image.shape[1], image.shape[0])) for image in chunk]
+            pixels = [self._square.pixels(image, Crop(0, 0, image.shape[1], image.shape[0])) for image in chunk]
             features = self._encode(torch.stack(pixels))
             for row, image in enumerate(chunk):
                 one = slice(row, row + 1)
@@ -220,4 +220,4 @@ def _segment(image: Embedded, object_id: int, logits_nhw: Tensor, scores_n: Tens
 
 
 def _mask(image: Embedded, logits_hw: Tensor) -> Mask:
-    return pasted(np.array(logits_hw.numpy()), image.window, image.height, image.width)
+    return paste_mask(np.array(logits_hw.numpy()), image.window, image.height, image.width)

@@ -12,7 +12,7 @@ SMALL_INPUT = 384  # pixels: models up to that size need windows to see small ob
 class Rules:
     """What is kept, and when an object is called occluded or lost.
 
-    An object is `tracked` where its score is above `seen_above` and its mask is not empty, else `occluded`; after
+    An object is `tracked` where its score is above `score_threshold` and its mask is not empty, else `occluded`; after
     `lost_after` such frames in a row `lost`. A lost object is still looked for.
 
     When the source's epoch changes, `across_gap` says what stays: `keep` everything, `keep_prompted` what users pointed
@@ -25,7 +25,7 @@ class Rules:
     """
 
     conditioning: int = 4  # prompted frames kept for each object, 1 or more
-    seen_above: float = 0.5
+    score_threshold: float = 0.5
     lost_after: int = 30
     max_objects: int = 64
     across_gap: Literal["keep", "keep_prompted", "restart"] = "keep_prompted"

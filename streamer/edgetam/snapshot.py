@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 import streamer
-from streamer.edgetam import kept
-from streamer.edgetam.focus import Focus
 from streamer.edgetam.memory import Entry, ObjectMemory
+from streamer.edgetam.runtimes import cache as kept
+from streamer.edgetam.search_window import SearchWindow
 from streamer.edgetam.tracker import StreamingTracker, TrackedObject
 from streamer.errors import ModelError, SinkError
 from streamer.types import Command, Frame, Prompt, Track
@@ -151,7 +151,7 @@ def _whole(
     memory.anchors.extend(_entries("anchors", state["anchors"], there))
     memory.recent.extend(_entries("recent", state["recent"], there))
     memory.pointers.extend(zip(state["pointers"], _rows("pointers", there), strict=True))
-    focus = None if state["focus"] is None else Focus(*state["focus"])
+    focus = None if state["focus"] is None else SearchWindow(*state["focus"])
     box = None if state["box"] is None else tuple(state["box"])
     tracked = TrackedObject(memory, focus, state["unseen"], box, state["size"], anchored=state["anchored"])
     tracked.areas.extend(state["areas"])

@@ -150,11 +150,11 @@ class Remember(nn.Module):
 Step = Encode | Follow | Point | Remember
 
 GRAPHS: Mapping[str, Callable[[Any], Step]] = {
-    "encode": Encode,
-    "follow": lambda model: Follow(model, late_values=True),
-    "point_one": lambda model: Point(model, multimask=False),
-    "point_best": lambda model: Point(model, multimask=True),
-    "remember": Remember,
+    "image_encoder": Encode,
+    "mask_tracker": lambda model: Follow(model, late_values=True),
+    "prompt_decoder_single": lambda model: Point(model, multimask=False),
+    "prompt_decoder_best": lambda model: Point(model, multimask=True),
+    "memory_encoder": Remember,
 }
 
 

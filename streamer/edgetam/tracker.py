@@ -15,12 +15,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streamer.edgetam.focus import Box, Focus, Window, around, extent, size_after
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, MaskDecoder, Masks
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
+from streamer.edgetam.preprocessor import EncodedCrop, EncodedCrops, Preprocessor, paste_mask
 from streamer.edgetam.rules import Rules
-from streamer.edgetam.runtimes import Runtime, TorchRuntime, describe
-from streamer.edgetam.views import Square, View, Views, pasted
+from streamer.edgetam.runtimes.choose import Runtime, TorchRuntime, describe
+from streamer.edgetam.search_window import Box, Crop, SearchWindow, around, extent, size_after
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
 from streamer.masks import box_of
@@ -37,7 +37,7 @@ class Past:
     """What a prompt changed."""
 
     memory: ObjectMemory
-    focus: Focus | None
+    focus: SearchWindow | None
 
 
 @dataclass(slots=True, eq=False)
@@ -45,7 +45,7 @@ class TrackedObject:
     """One object's memory, its life, and where to look for it."""
 
     memory: ObjectMemory
-    focus: Focus | None  # None: in the whole picture
+    focus: SearchWindow | None  # None: in the whole picture
     unseen: int = 0
     box: Box | None = None  # where it was seen last, in the picture
     size: float | None = None  # its longer side there
@@ -78,21 +78,21 @@ class TrackedObject:
 class Answers:
     """Masks by object id, gathered from calls on different groups."""
 
-    views: dict[int, View] = field(default_factory=dict)
+    views: dict[int, EncodedCrop] = field(default_factory=dict)
     logits: dict[int, Tensor] = field(default_factory=dict)  # h x w, of the view's window
     rows: dict[int, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)  # IoU, object logit, pointer
     given: dict[int, Tensor] = field(default_factory=dict)  # mask prompts at the model's square, as logits
     prompted: set[int] = field(default_factory=set)
 
-    def add(self, view: View, ids: Sequence[int], masks: Masks) -> None:
+    def add(self, view: EncodedCrop, ids: Sequence[int], masks: Masks) -> None:
         for row, object_id in enumerate(ids):
             self.views[object_id] = view
             self.logits[object_id] = masks.logits_bhw[row]
             self.rows[object_id] = (masks.predicted_iou_b[row], masks.object_logit_b[row], masks.pointer_bc[row])
 
-    def by_view(self, ids: Sequence[int]) -> Iterator[tuple[View, list[int]]]:
+    def by_view(self, ids: Sequence[int]) -> Iterator[tuple[EncodedCrop, list[int]]]:
         """Those who were looked for in the same window."""
-        groups: dict[Window, list[int]] = {}
+        groups: dict[Crop, list[int]] = {}
         for object_id in ids:
             groups.setdefault(self.views[object_id].window, []).append(object_id)
         return ((self.views[group[0]], group) for group in groups.values())
@@ -115,7 +115,7 @@ class StreamingTracker:
         self.checkpoint = checkpoint
         self.rules = rules.for_input(checkpoint.size)
         self.runtime = runtime or TorchRuntime(checkpoint)
-        self._square = Square(checkpoint, self.runtime)
+        self._square = Preprocessor(checkpoint, self.runtime)
         model, config = checkpoint.model, checkpoint.model.config
         self._config = config
         self._decoder = MaskDecoder(model)
@@ -243,7 +243,7 @@ class StreamingTracker:
         return prompts
 
     def _step(self, frame: Frame, prompts: dict[int, Prompt]) -> tuple[Track, ...]:
-        views, answers = Views(self._square, frame), Answers()
+        views, answers = EncodedCrops(self._square, frame), Answers()
         for window, ids in self._windows(frame, prompts).items():
             self._follow(views[window], ids, prompts, answers)
         for object_id, prompt in prompts.items():
@@ -254,11 +254,11 @@ class StreamingTracker:
             self._remember(view, group, answers, corrupt=frame.corrupt)
         return tuple(self._track(frame, object_id, answers) for object_id in ids)
 
-    def _windows(self, frame: Frame, prompts: Mapping[int, Prompt]) -> dict[Window, list[int]]:
+    def _windows(self, frame: Frame, prompts: Mapping[int, Prompt]) -> dict[Crop, list[int]]:
         """Where each tracked object is looked for; where a user points at one, there."""
-        windows: dict[Window, list[int]] = {}
+        windows: dict[Crop, list[int]] = {}
         for object_id, tracked in self._objects.items():
-            window = Window(0, 0, frame.width, frame.height)
+            window = Crop(0, 0, frame.width, frame.height)
             if tracked.focus is not None:
                 if object_id in prompts and (seen := _pointed_at(prompts[object_id])) is not None:
                     tracked.focus.cover(seen, frame.height, frame.width)
@@ -269,7 +269,7 @@ class StreamingTracker:
     def _unconditioned(self, features: Features) -> Features:
         return Features(features.s0_gchw, features.s1_gchw, features.top_gchw + self._no_memory_c11)
 
-    def _follow(self, view: View, ids: list[int], prompts: Mapping[int, Prompt], answers: Answers) -> None:
+    def _follow(self, view: EncodedCrop, ids: list[int], prompts: Mapping[int, Prompt], answers: Answers) -> None:
         """All objects of a window in one pass; prompted ones are decoded again with the mask just found."""
         memories = [self._objects[object_id].memory for object_id in ids]
         features = view.features
@@ -283,7 +283,7 @@ class StreamingTracker:
                 previous = answers.logits[object_id] if self.rules.previous_logits else None
                 self._prompt(view, one, prompts[object_id], answers, previous=previous)
 
-    def _begin(self, views: Views, prompt: Prompt, answers: Answers) -> None:
+    def _begin(self, views: EncodedCrops, prompt: Prompt, answers: Answers) -> None:
         """A new object."""
         focus, window = None, views.whole
         if self.rules.zoom is not None:
@@ -295,7 +295,7 @@ class StreamingTracker:
         view = views[window]
         self._prompt(view, self._unconditioned(view.features), prompt, answers, previous=None)
 
-    def _first_focus(self, views: Views, prompt: Prompt, zoom: float) -> Focus:
+    def _first_focus(self, views: EncodedCrops, prompt: Prompt, zoom: float) -> SearchWindow:
         """Around what the prompt shows; clicks alone do not say how large it is, and are tried on the whole picture."""
         seen = _pointed_at(prompt)
         if seen is not None and prompt.box is None and prompt.mask is None:
@@ -305,10 +305,10 @@ class StreamingTracker:
             seen = None if box is None else around(whole.on_picture(box), _clicks(prompt))
         if seen is None:
             seen = (0.0, 0.0, float(views.frame.width), float(views.frame.height))
-        return Focus.on(seen, zoom)
+        return SearchWindow.on(seen, zoom)
 
     def _prompt(
-        self, view: View, conditioned: Features, prompt: Prompt, answers: Answers, *, previous: Tensor | None
+        self, view: EncodedCrop, conditioned: Features, prompt: Prompt, answers: Answers, *, previous: Tensor | None
     ) -> None:
         """One object's prompt. Alone: padding to another's number of clicks would change the answer."""
         answers.prompted.add(prompt.object_id)
@@ -331,7 +331,7 @@ class StreamingTracker:
         within = config.multimask_min_pt_num <= points <= config.multimask_max_pt_num
         return bool(config.multimask_output_in_sam and within)
 
-    def _remember(self, view: View, ids: Sequence[int], answers: Answers, *, corrupt: bool) -> None:
+    def _remember(self, view: EncodedCrop, ids: Sequence[int], answers: Answers, *, corrupt: bool) -> None:
         """Write each object's memory of this frame; of a damaged picture only what a user pointed at in it."""
         size = (self.checkpoint.size, self.checkpoint.size)
         masks = answers.masks(ids)
@@ -358,9 +358,9 @@ class StreamingTracker:
         tracked, view = self._objects[object_id], answers.views[object_id]
         iou, object_logit, _ = answers.rows[object_id]
         logits, score = _plane(answers.logits[object_id]), float(object_logit.float().sigmoid())
-        mask = pasted(logits, view.window, frame.height, frame.width)
+        mask = paste_mask(logits, view.window, frame.height, frame.width)
         box = box_of(mask)
-        state = self._state(tracked, seen=score > self.rules.seen_above and box is not None)
+        state = self._state(tracked, seen=score > self.rules.score_threshold and box is not None)
         if (found := extent(logits) if state == "tracked" else None) is not None:
             tracked.box = view.on_picture(found)
             tracked.size = size_after(tracked.size, tracked.box)

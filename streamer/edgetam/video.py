@@ -10,7 +10,7 @@ import torch
 from streamer.edgetam import snapshot
 from streamer.edgetam.memory import Capacity, Entry, ObjectMemory
 from streamer.edgetam.rules import Rules
-from streamer.edgetam.runtimes import Runtime
+from streamer.edgetam.runtimes.choose import Runtime
 from streamer.edgetam.tracker import StreamingTracker, TrackedObject
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError

@@ -26,7 +26,7 @@ from streamer.types import Frame, Prompt
 PromptKind = Literal["mask", "box", "point"]
 Masks = dict[int, Mask]  # by object id
 Follow = Callable[[Frame, Sequence[Prompt]], Masks]
-Watch = Callable[[int, Masks, float], None]
+Observer = Callable[[int, Masks, float], None]
 EPSILON = 1e-9  # seconds: two ways to compute the same moment
 
 
@@ -111,12 +111,12 @@ def sequences(root: Path, names: Sequence[str] = ()) -> list[Clip]:
 
 
 def evaluate(
-    clip: Clip, follow: Follow, kind: PromptKind, *, live: Live | None = None, watch: Watch | None = None
+    clip: Clip, follow: Follow, kind: PromptKind, *, live: Live | None = None, observer: Observer | None = None
 ) -> list[Score]:
     """Scores of one clip: each object is prompted from the truth on its own first frame.
 
     With `live`, every frame is scored against the newest result that a user would have had when the frame was shown
-    (streaming perception, Li et al., ECCV 2020, arXiv 2005.10420). `watch` gets each frame's index, masks and mean J.
+    (streaming perception, Li et al., ECCV 2020, arXiv 2005.10420). `observer` gets each frame's index, masks, mean J.
     """
     prompts = _schedule(clip, kind)
     shown = _played(clip, follow, prompts) if live is None else _played_live(clip, follow, prompts, live)
@@ -127,8 +127,8 @@ def evaluate(
             true = labels == number
             mask = found.get(number, np.zeros_like(true))
             values.append((region(mask, true, void), boundary(mask, true, void)))
-        if watch is not None and scores:
-            watch(index, found, float(np.mean([values[-1][0] for values in scores.values()])))
+        if observer is not None and scores:
+            observer(index, found, float(np.mean([values[-1][0] for values in scores.values()])))
         scores |= {new.object_id: [] for new in prompts.get(index, ())}
     return [
         Score(clip.name, number, *(Series(tuple(column)) for column in zip(*values[:-1], strict=True)))

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from streamer.bus.curve import ServerKeys
 from streamer.errors import SinkError, UsageError
-from streamer.keys import ServerKeys
 from streamer.masks import CODECS, Codec
-from streamer.types import Sink, TrackResult
+from streamer.ports import Sink
+from streamer.types import TrackResult
 from streamer.uris import Address, parse, redact
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
         case "null":
             return NullSink()
         case "zmq":
-            from streamer.bus import Publisher
+            from streamer.bus.publisher import Publisher
 
             address.allow("codec")
             codec = _codec(address.options.get("codec", "rle"))
@@ -61,9 +62,9 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
             address.allow()
             return MjpegSink(*_host_and_port(address))
         case "journal":
-            from streamer.journal import Retention
-            from streamer.sinks.courier import Mqtt, Webhook
-            from streamer.sinks.journal import JournalSink
+            from streamer.events.delivery import Mqtt, Webhook
+            from streamer.events.journal import Retention
+            from streamer.events.journal_sink import JournalSink
 
             address.allow("days", "mb", "webhook", "mqtt")
             retention = Retention(address.number("days", 30), address.number("mb", 500) * 1e6)
@@ -103,7 +104,7 @@ def _open_path(path: Path, address: Address) -> Sink:
 
 def _file_opener(path: Path) -> Callable[[Path], Sink]:
     if path.suffix.lower() in VIDEO_SUFFIXES:
-        from streamer.sinks.video import VideoFileSink
+        from streamer.video.recording import VideoFileSink
 
         return VideoFileSink
     if path.suffix.lower() in (".jsonl", ".ndjson"):

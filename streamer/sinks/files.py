@@ -9,10 +9,10 @@ from typing import Any
 import cv2
 
 from streamer.errors import SinkError
-from streamer.events import Event
+from streamer.events.fields import event_fields
+from streamer.events.types import Event
 from streamer.masks import encode, labelled
 from streamer.types import Track, TrackResult
-from streamer.wire import event_fields
 
 
 class MaskFolderSink:

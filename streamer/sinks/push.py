@@ -13,9 +13,9 @@ import av.error
 
 from streamer.errors import SinkError
 from streamer.sinks.pusher import PATIENCE_S, URL
-from streamer.sinks.video import LIVE_OPTIONS, Encoder
 from streamer.types import TrackResult
 from streamer.uris import redact
+from streamer.video.recording import LIVE_OPTIONS, VideoEncoder
 
 CLOSING_S = 1.0  # for what was encoded to reach the peer
 
@@ -37,7 +37,7 @@ class PushSink:
         )
         assert self._process.stdin is not None
         container = av.open(_Pipe(self._process.stdin), "w", format="nut", options={"flush_packets": "1"})
-        self._encoder = Encoder(container, LIVE_OPTIONS, fps, size)
+        self._encoder = VideoEncoder(container, LIVE_OPTIONS, fps, size)
         self._open = True
 
     def write(self, result: TrackResult) -> None:

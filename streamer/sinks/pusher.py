@@ -14,7 +14,7 @@ import av
 import av.error
 import av.logging
 
-from streamer.sinks.video import why
+from streamer.video.recording import why
 
 URL = "STREAMER_PUSH_URL"  # not an argument: every user of a machine can read those
 PATIENCE_S = 5.0  # with a peer that takes nothing

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 
 from streamer.errors import SinkError
-from streamer.events import Event
-from streamer.types import Notified, Sink, TrackResult
+from streamer.events.types import Event
+from streamer.ports import EventSink, Sink
+from streamer.types import TrackResult
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class RetriedSink:
             self._attempt = 0
 
     def notify(self, event: Event) -> None:
-        if isinstance(self._sink, Notified):
+        if isinstance(self._sink, EventSink):
             try:
                 self._sink.notify(event)
             except SinkError as error:

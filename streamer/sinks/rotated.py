@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamer.events import Event
-from streamer.types import Notified, Sink, TrackResult
+from streamer.events.types import Event
+from streamer.ports import EventSink, Sink
+from streamer.types import TrackResult
 
 log = logging.getLogger(__name__)
 CHECK_EVERY = 30  # frames between looks at a file's size
@@ -47,7 +48,7 @@ class RotatedSink:
         self._frames += 1
 
     def notify(self, event: Event) -> None:
-        if isinstance(self._sink, Notified):
+        if isinstance(self._sink, EventSink):
             self._sink.notify(event)
 
     def close(self) -> None:

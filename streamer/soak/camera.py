@@ -14,7 +14,7 @@ import av
 import cv2
 
 from streamer.soak.clock import stamp
-from streamer.sources.scene import Scene, Settings
+from streamer.video.scene import Scene, SceneSettings
 
 SIZE, FPS = (320, 240), 15
 SEED, OBJECTS = 0, 2  # a third of an object is hidden by the other at most
@@ -24,7 +24,7 @@ QUICK = {"preset": "ultrafast", "tune": "zerolatency", "g": "10"}
 
 def scene(size: tuple[int, int] = SIZE) -> Scene:
     """What the camera sees; nothing hides or leaves, so that what is lost was lost on the way."""
-    return Scene(Settings(SEED, OBJECTS, *size, fps=FPS, occluder=False, leave=False, shake=False))
+    return Scene(SceneSettings(SEED, OBJECTS, *size, fps=FPS, occluder=False, leave=False, shake=False))
 
 
 def index_at(milliseconds: int) -> int:

@@ -19,9 +19,9 @@ import av
 import av.error
 import numpy as np
 
-from streamer.bus import Publisher
+from streamer.bus.publisher import Publisher
 from streamer.edgetam import open_tracker
-from streamer.metrics import descriptors, resident_mb
+from streamer.process.memory import open_descriptors, resident_mb
 from streamer.sinks import open_sink
 from streamer.soak.faults import FAULTS, Fault
 from streamer.soak.site import Site
@@ -71,7 +71,7 @@ class Sampler:
             recent = [ms for one in self._watched for ms in list(one.pipeline.meter.latencies_ms)[-20:]]
             latency_ms = statistics.median(recent) if recent else 0.0
             passed_s = time.monotonic() - began
-            self.samples.append((passed_s, resident_mb(), descriptors(), threading.active_count(), latency_ms))
+            self.samples.append((passed_s, resident_mb(), open_descriptors(), threading.active_count(), latency_ms))
 
     def slopes(self) -> dict[str, dict[str, Any]]:
         """For each figure its slope an hour, the slope's standard error, and the means of blocks of the time."""

@@ -107,7 +107,7 @@ class Relay(Serving):
                 return "200 OK", ["Session: 12345678"], b""
             case "TEARDOWN" | "GET_PARAMETER" | "SET_PARAMETER":
                 return "200 OK", [], b""
-        return "404 Not Found", [], b""
+        return "404 Not Detection", [], b""
 
     def _allowed(self, headers: dict[str, str]) -> bool:
         if self.credentials is None:

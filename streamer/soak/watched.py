@@ -9,14 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
-from streamer.control import controlled
-from streamer.events import Event, ObjectEvent, SourceEvent
+from streamer.events.types import Event, ObjectEvent, SourceEvent
 from streamer.masks import box_of, iou
-from streamer.pipeline import Pipeline
+from streamer.pipeline.pipeline import Pipeline
+from streamer.ports import Sink, Tracker
+from streamer.service.control import controlled
 from streamer.soak import camera, clock
 from streamer.sources import open_watched
 from streamer.sources.watch import Watch
-from streamer.types import Command, Frame, Prompt, Sink, Track, Tracker, TrackResult
+from streamer.types import Command, Frame, Prompt, Track, TrackResult
 
 log = logging.getLogger(__name__)
 STALE_S = 1.5  # from what is seen to its mask: a picture may be late by one second, and tracking takes its time

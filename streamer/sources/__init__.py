@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Literal
 
 from streamer.errors import UsageError
+from streamer.ports import Source
 from streamer.sources.watch import Watch, WatchedSource
-from streamer.types import Source
 from streamer.uris import NETWORK_SCHEMES, Address, parse, redact
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -66,9 +66,10 @@ def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) ->
     address = parse(uri)
     match address.scheme:
         case "scene":
-            from streamer.sources.scene import SceneSource, Settings
+            from streamer.sources.scene import SceneSource
+            from streamer.video.scene import SceneSettings
 
-            return SceneSource(Settings.of(address), name=name or "scene")
+            return SceneSource(SceneSettings.of(address), name=name or "scene")
         case "camera":
             from streamer.sources.webcam import WebcamSource
 

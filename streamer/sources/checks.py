@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamer.errors import SourceError
-from streamer.events import Cause
+from streamer.events.types import Cause
 from streamer.types import Frame
 
 SAMPLE = 8  # every so many-th pixel of every so many-th row is compared to know a frozen picture

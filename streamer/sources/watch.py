@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
-from streamer import allocator
 from streamer.channel import Channel, Closed
 from streamer.errors import SourceError, UsageError
-from streamer.events import Cause, SourceEvent
+from streamer.events.types import Cause, SourceEvent
+from streamer.ports import HasStreamInfo, Source
+from streamer.process import memory
 from streamer.sources.checks import Checks
-from streamer.types import Described, Frame, Source
+from streamer.types import Frame
 
 log = logging.getLogger(__name__)
 Kind = Literal["lost", "restored", "jumped"]
@@ -91,7 +92,7 @@ class WatchedSource:
             wait_s = self._wait_s(attempt, failure)
             yield self._lost(failure, wait_s)
             self._closed.wait(wait_s)
-            allocator.give_back()  # what the connection held
+            memory.trim_heap()  # what the connection held
             attempt += 1
 
     def follow(self, before: WatchedSource) -> None:
@@ -188,7 +189,7 @@ class WatchedSource:
     def _restored(self, source: Source | None) -> Iterator[SourceEvent]:
         """What is to be said at the first picture of a connection."""
         before = self.codec
-        if isinstance(source, Described):
+        if isinstance(source, HasStreamInfo):
             self.nominal_fps, self.codec = source.nominal_fps, source.codec
         if self._lost_at is not None:
             gap_s = self._clock() - self._lost_at

@@ -15,10 +15,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from streamer.allowance import Allowances
 from streamer.errors import UsageError
+from streamer.rate_limit import TokenBuckets
 from streamer.uris import is_loopback, parts_of
-from streamer.web.passes import Passes
+from streamer.web.credentials import Credentials
 
 BODY_AT_MOST = 4 << 20  # bytes: a full-HD mask is some kilobytes
 RATE, BURST = 50.0, 100.0  # requests a second of one address on average, and at once
@@ -65,15 +65,15 @@ class Sessions:
 
 
 @dataclass(slots=True)
-class Gate:
+class AccessPolicy:
     """Who may come in, and by which names this server is called."""
 
-    passes: Passes
+    passes: Credentials
     names: frozenset[str] = frozenset()  # beside those of this machine; none: any, since a pass is wanted
     secure: bool = False  # TLS: cookies travel over it alone
     sessions: Sessions = field(default_factory=Sessions)
-    requests: Allowances = field(default_factory=lambda: Allowances(RATE, BURST))
-    logins: Allowances = field(default_factory=lambda: Allowances(LOGIN_RATE, LOGIN_BURST))
+    requests: TokenBuckets = field(default_factory=lambda: TokenBuckets(RATE, BURST))
+    logins: TokenBuckets = field(default_factory=lambda: TokenBuckets(LOGIN_RATE, LOGIN_BURST))
 
     def refusal(self, scope: Scope, now_s: float) -> tuple[int, str] | None:
         """Why a request is not let through, and the status that says so."""
@@ -112,10 +112,10 @@ class Gate:
         return scope["path"] in OPEN or (scope["path"] == SESSION_PATH and scope.get("method") == "POST")
 
 
-class Guard:
+class AccessMiddleware:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: AccessPolicy) -> None:
         self._app = app
         self._gate = gate
 

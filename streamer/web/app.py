@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from streamer.web import exposition
-from streamer.web.access import Guard, TooLargeError
+from streamer.web.access import AccessMiddleware, TooLargeError
 from streamer.web.api import OPERATIONS, Endpoint, endpoint
 from streamer.web.api.service import Service
 from streamer.web.exposition import Exposition
@@ -61,7 +61,9 @@ def app(service: Service, metrics: Exposition) -> Starlette:
         Mount("/page", StaticFiles(directory=PAGE)),
     ]
     handlers: dict[Any, Any] = {HTTPException: _refused, TooLargeError: _too_large, Exception: _failed}
-    return Starlette(routes=routes, exception_handlers=handlers, middleware=[Middleware(Guard, gate=service.gate)])
+    return Starlette(
+        routes=routes, exception_handlers=handlers, middleware=[Middleware(AccessMiddleware, gate=service.gate)]
+    )
 
 
 def _routes(service: Service) -> list[BaseRoute]:

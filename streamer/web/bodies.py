@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from streamer.settings import CameraName, Section, TrackingSettings, ZoneSettings
+from streamer.config.settings import CameraName, Section, TrackingSettings, ZoneSettings
 from streamer.types import MAX_OBJECT_ID, MAX_POINTS
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]

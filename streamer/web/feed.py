@@ -13,11 +13,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.cameras import Camera, Look
-from streamer.events import Event
+from streamer.bus.messages import header_of, object_fields
+from streamer.events.fields import event_fields
+from streamer.events.types import Event
+from streamer.service.camera import Camera, Look
 from streamer.types import TrackResult
-from streamer.web.h264 import Encoder
-from streamer.wire import event_fields, header_of, object_fields
+from streamer.video.h264 import H264Encoder
 
 QUALITY = 80
 WIDTHS = (320, 640, 960, 1280, 1920)  # that a picture may be made smaller to; few, so that readers share them
@@ -38,7 +39,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Message:
+class FeedMessage:
     """What is sent for one result."""
 
     data: bytes
@@ -48,13 +49,13 @@ class Message:
 class Feed:
     """A sink. `wanted` is set by whoever has readers; `deliver` is called in the sink's thread."""
 
-    def __init__(self, camera: str, deliver: Callable[[str, Variant | None, Message | str], None]) -> None:
+    def __init__(self, camera: str, deliver: Callable[[str, Variant | None, FeedMessage | str], None]) -> None:
         self.wanted: frozenset[Variant] = frozenset()
         self.latest: TrackResult | None = None
         self.camera: Camera | None = None  # the one whose results these are now
         self._name = camera
         self._deliver = deliver
-        self._encoders: dict[Variant, Encoder] = {}
+        self._encoders: dict[Variant, H264Encoder] = {}
         self._sequence = 0
         self._dropped = 0
 
@@ -85,12 +86,12 @@ class Feed:
     def close(self) -> None:
         self._encoders.clear()
 
-    def _message(self, variant: Variant, result: TrackResult, header: dict[str, Any], masks: bytes) -> Message:
+    def _message(self, variant: Variant, result: TrackResult, header: dict[str, Any], masks: bytes) -> FeedMessage:
         """`u32 length of the header, little endian | header as JSON | masks | picture`."""
         picture, fields, needs_earlier = self._picture(variant, result.frame.image)
         more: dict[str, Any] = {} if fields is None else {"picture": fields | {"at": [len(masks), len(picture)]}}
         packed = json.dumps(header | more).encode()
-        return Message(struct.pack("<I", len(packed)) + packed + masks + picture, needs_earlier)
+        return FeedMessage(struct.pack("<I", len(packed)) + packed + masks + picture, needs_earlier)
 
     def _picture(self, variant: Variant, image: NDArray[np.uint8]) -> tuple[bytes, dict[str, Any] | None, bool]:
         if variant.pictures == "none":
@@ -100,7 +101,7 @@ class Feed:
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         if variant.pictures == "jpeg":
             return jpeg(image), {"codec": "jpeg"}, False
-        encoder = self._encoders.setdefault(variant, Encoder())
+        encoder = self._encoders.setdefault(variant, H264Encoder())
         data, is_key = encoder.encode(image)
         return data, {"codec": encoder.codec, "key": is_key}, not is_key
 

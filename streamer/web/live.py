@@ -12,9 +12,9 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from streamer.cameras import Camera
-from streamer.types import Sink
-from streamer.web.feed import Feed, Message, Variant
+from streamer.ports import Sink
+from streamer.service.camera import Camera
+from streamer.web.feed import Feed, FeedMessage, Variant
 
 UNSEEN_AT_MOST = 2  # pictures on their way to a reader that it has not said to have seen
 PATIENCE_S = 10.0  # with a reader that takes nothing
@@ -37,7 +37,7 @@ class Reader:
         self._is_behind = True  # and cannot show a picture that needs those before
         self._ended = False
 
-    def put(self, item: Message | str) -> bool:
+    def put(self, item: FeedMessage | str) -> bool:
         """Something newer to send. Returns whether a picture that needs none before is wanted."""
         self._news.set()
         if isinstance(item, str):
@@ -146,7 +146,7 @@ class Readers:
                 await asyncio.wait_for(websocket.close(POLICY, f"nothing was taken for {PATIENCE_S:g} s"), 1.0)
             raise WebSocketDisconnect(POLICY) from None
 
-    def _deliver(self, camera: str, variant: Variant | None, item: Message | str) -> None:
+    def _deliver(self, camera: str, variant: Variant | None, item: FeedMessage | str) -> None:
         """Called in sinks' threads."""
         if self._readers:
             self._call(self._distribute, camera, variant, item)
@@ -162,7 +162,7 @@ class Readers:
             if camera in (None, reader.camera):
                 reader.end()
 
-    def _distribute(self, camera: str, variant: Variant | None, item: Message | str) -> None:
+    def _distribute(self, camera: str, variant: Variant | None, item: FeedMessage | str) -> None:
         for reader in self._readers:
             is_wanted = reader.camera == camera and variant in (None, reader.variant)
             if is_wanted and reader.put(item) and variant is not None and camera in self.feeds:

@@ -12,8 +12,8 @@ from typing import Self
 import uvicorn
 from starlette.types import ASGIApp
 
+from streamer.config.settings import WebSettings
 from streamer.errors import SinkError, UsageError
-from streamer.settings import WebSettings
 from streamer.uris import is_loopback
 
 MESSAGE_AT_MOST = 1 << 16  # bytes of what a reader says
@@ -21,8 +21,8 @@ START_S, GRACE_S = 10.0, 1.0
 BACKLOG = 128
 
 
-class Server:
-    """`with Server(...) as server:` serves on `server.url`, the address of a socket that listens, until it is left."""
+class HttpServer:
+    """`with HttpServer(...) as server:` serves on `server.url`, the address of a listening socket, until it is left."""
 
     def __init__(self, app: ASGIApp, settings: WebSettings, listener: socket.socket) -> None:
         self._socket = listener

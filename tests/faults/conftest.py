@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from streamer.edgetam import runtimes
 from streamer.edgetam.rules import Rules
+from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.tracker import StreamingTracker
-from streamer.metrics import descriptors
+from streamer.process.memory import open_descriptors
 from streamer.soak.site import Site
 from tests.faults import ledger
-from tests.peers import processes
-from tests.peers.conftest import fake_webcam  # noqa: F401 - a fixture here, too
+from tests.process import processes
+from tests.process.conftest import fake_webcam  # noqa: F401 - a fixture here, too
 
 
 def pytest_collection_modifyitems(items):
@@ -58,15 +58,15 @@ def _no_process_is_left():
 @pytest.fixture
 def nothing_leaks():
     """No thread and no file descriptor more than before; those of libraries appear once."""
-    before = threading.active_count(), descriptors()
+    before = threading.active_count(), open_descriptors()
     yield
     processes.end_all()
     deadline = time.monotonic() + 12  # a read that was left behind ends with its own timeout
-    while (threading.active_count(), descriptors()) > before and time.monotonic() < deadline:
+    while (threading.active_count(), open_descriptors()) > before and time.monotonic() < deadline:
         gc.collect()
         time.sleep(0.1)
     assert threading.active_count() <= before[0], threading.enumerate()
-    assert descriptors() <= before[1], open_files()
+    assert open_descriptors() <= before[1], open_files()
 
 
 def open_files() -> list[str]:

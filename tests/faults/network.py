@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from tests.peers.processes import ROOT
+from tests.process.processes import ROOT
 
 SPACE, HERE, THERE = "streamer-cam", "10.213.7.1", "10.213.7.2"
 CABLE = ("strm-here", "strm-there")

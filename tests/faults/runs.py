@@ -8,7 +8,7 @@ import threading
 import time
 from pathlib import Path
 
-from tests.peers.processes import streamer
+from tests.process.processes import streamer
 
 BOX = ("--box", "1:40,60,140,180")
 

@@ -9,10 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from streamer.edgetam import runtimes
 from streamer.edgetam.rules import Rules
+from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.tracker import StreamingTracker
-from streamer.events import SourceEvent
+from streamer.events.types import SourceEvent
 from streamer.soak.faults import FAULTS, Fault
 from streamer.soak.site import Site, free_port
 from streamer.soak.watched import STALE_S, Watched

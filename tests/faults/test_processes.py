@@ -19,7 +19,7 @@ import pytest
 from streamer.soak.site import Site, free_port
 from tests.faults import ledger
 from tests.faults.runs import Run
-from tests.peers.processes import streamer
+from tests.process.processes import streamer
 
 SCENE = "scene:?seed=2&objects=2&size=320x240&fps=15&frames=0&realtime"
 

@@ -10,19 +10,20 @@ import time
 
 import pytest
 
-from streamer.bus import NothingFresh, Publisher, Subscriber
-from streamer.commands import CommandClient
-from streamer.metrics import resident_mb
+from streamer.bus.command_client import CommandClient
+from streamer.bus.publisher import Publisher
+from streamer.bus.subscriber import NothingFresh, Subscriber
+from streamer.process.memory import resident_mb
 from streamer.sinks.mjpeg import MjpegSink
 from streamer.soak.watched import Watched
 from tests.faults import ledger
 from tests.faults.test_cameras import STEADY, rate
-from tests.peers.processes import ROOT, streamer
+from tests.process.processes import ROOT, streamer
 
 FLOOD = """
 import sys, time, zmq
 from streamer.types import Remove
-from streamer.verbs import pack_request
+from streamer.bus.requests import pack_request
 socket = zmq.Context().socket(zmq.DEALER)
 socket.linger = 0
 socket.connect(sys.argv[1])

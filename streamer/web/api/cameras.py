@@ -8,10 +8,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from streamer.cameras import Camera
-from streamer.config import checked
+from streamer.config.load import checked
+from streamer.config.settings import CameraSettings
 from streamer.errors import UsageError
-from streamer.settings import CameraSettings
+from streamer.service.camera import Camera
 from streamer.types import Find, Pause, Resume
 from streamer.uris import parse, redact
 from streamer.web import bodies

@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 
-from streamer.journal import Journal
-from streamer.sinks.clips import stem_of
+from streamer.events.clips import stem_of
+from streamer.events.journal import Journal
 from streamer.web import bodies
 from streamer.web.api.service import RefusedError, Service, query_of
 

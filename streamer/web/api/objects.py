@@ -10,8 +10,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from streamer.cameras import Camera, Look
 from streamer.masks import overlay, png_size
+from streamer.service.camera import Camera, Look
 from streamer.types import Prompt, Remove, Reset, TrackResult, Undo
 from streamer.web import bodies
 from streamer.web.api.service import RefusedError, Service, acknowledged, body_of, query_of, sent

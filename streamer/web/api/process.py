@@ -8,7 +8,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from streamer.metrics import resident_mb
+from streamer.process.memory import resident_mb
 from streamer.web import bodies
 from streamer.web.access import COOKIE, SESSION_S, address_of, session_of
 from streamer.web.api.service import RefusedError, Service, body_of

@@ -13,13 +13,14 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from streamer.cameras import Camera, Cameras
-from streamer.config import problem_of
+from streamer.config.load import problem_of
+from streamer.config.settings import Section
 from streamer.errors import CommandError, UsageError
-from streamer.settings import Section
+from streamer.service.camera import Camera
+from streamer.service.cameras import Cameras
 from streamer.types import Ack, Command
 from streamer.uris import redact
-from streamer.web.access import Gate
+from streamer.web.access import AccessPolicy
 from streamer.web.live import Readers
 
 ANSWER_S = 10.0  # that a command waits for a picture
@@ -40,7 +41,7 @@ class Service:
 
     cameras: Cameras
     readers: Readers
-    gate: Gate
+    gate: AccessPolicy
     events: Path | None = None
     clips: Path | None = None
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of the cameras at a time

@@ -1,0 +1,1 @@
+"""ZeroMQ: results out, commands in. The only package that imports zmq."""

@@ -1,0 +1,104 @@
+"""Settings from files and options, each mistake told with its key and the nearest known one."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, TypeVar, get_args
+
+import yaml
+from pydantic import ValidationError
+
+from streamer.config.settings import Section, ServeSettings, Settings
+from streamer.errors import UsageError
+
+S = TypeVar("S", bound=Section)
+
+
+def load(path: Path | None, overrides: dict[str, Any]) -> Settings:
+    """The settings of a YAML file with `overrides` (nested like the file) on top; raises UsageError naming the key."""
+    return _load(Settings, path, overrides)
+
+
+def load_serve(path: Path | None, overrides: dict[str, Any]) -> ServeSettings:
+    """Those of `streamer serve`, likewise."""
+    return _load(ServeSettings, path, overrides)
+
+
+def checked(model: type[S], raw: Any, where: str) -> S:
+    """Settings of bare values; raises UsageError naming the key that is wrong."""
+    try:
+        return model.model_validate(raw)
+    except ValidationError as error:
+        raise UsageError(f"{where}: {problem_of(model, error)}") from error
+
+
+def _load(model: type[S], path: Path | None, overrides: dict[str, Any]) -> S:
+    where = "settings" if path is None else str(path)
+    raw = {} if path is None else _read(path)
+    return checked(model, _merged(raw, overrides), where)
+
+
+def tracking_of(pairs: Sequence[str], *, exact: bool) -> dict[str, Any]:
+    """The tracking settings of KEY=VALUE pairs, not yet checked; raises UsageError for what is no pair."""
+    given: dict[str, Any] = {"exact": True} if exact else {}
+    for pair in pairs:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--tracking {pair!r}: write KEY=VALUE, such as zoom=3")
+        given[key] = yaml.safe_load(value)
+    return given
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(raw, dict):
+        raise UsageError(f"{path}: holds no settings; see configs/ for examples")
+    return raw
+
+
+def _merged(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(raw)
+    for key, value in overrides.items():
+        below = merged.get(key)
+        merged[key] = _merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return merged
+
+
+def problem_of(model: type[Section], error: ValidationError) -> str:
+    """One line for the first thing that is wrong."""
+    problem = error.errors()[0]
+    *parents, key = [str(part) for part in problem["loc"]] or [""]
+    place = ".".join([*parents, key])
+    match problem["type"]:
+        case "extra_forbidden":
+            near = difflib.get_close_matches(key, _known(model, parents), n=1)
+            return f"unknown key {place!r}" + (
+                f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_known(model, parents))}"
+            )
+        case "missing":
+            return f"{place} is missing" + ("; say --source or give a config file" if place == "source" else "")
+        case _:
+            return f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+
+
+def _known(model: type[Section], parents: list[str]) -> list[str]:
+    """The keys that may stand where `parents` lead."""
+    for part in parents:
+        if (field := model.model_fields.get(part)) is not None:
+            model = next(_sections(field.annotation), model)
+    return list(model.model_fields)
+
+
+def _sections(annotation: Any) -> Iterator[type[Section]]:
+    """The parts that a value of this type may hold."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _sections(inner)

@@ -1,0 +1,206 @@
+"""Settings as typed data: one place for each default, unknown keys refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Share = Annotated[float, Field(ge=0, le=1)]
+CameraName = Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
+EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded", "lost", "reacquired", "removed"]
+MIN_AREA = 1e-4  # of the picture
+
+
+class Section(BaseModel):
+    """A part of the configuration; a key that is none of its own is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SourceSettings(Section):
+    uri: str = Field(description="where frames come from: a file, a folder, camera:0, rtsp://..., scene:")
+    name: str | None = Field(None, pattern=r"^[\w.-]+$", description="what messages call this source")
+    reconnect: Literal["never", "after_start", "always"] = Field(
+        "after_start",
+        description="a camera or stream that fails: end the run, or connect again (always: also at start)",
+    )
+    stall_s: float = Field(5.0, gt=0, description="seconds without a picture after which a live source has failed")
+    stale_s: float | None = Field(
+        1.0, gt=0, description="pictures that come so much later than they were taken are left out; null: never"
+    )
+    frozen_s: float | None = Field(
+        30.0, gt=0, description="seconds of one and the same picture after which it has failed; null: never"
+    )
+
+
+class ModelSettings(Section):
+    id: str = Field("nano", description="nano, a Hub id such as yonigozlan/EdgeTAM-hf, or a folder")
+    size: int | None = Field(
+        None, ge=64, le=2048, description="side of the square input; the checkpoint's own if unset"
+    )
+    device: str = Field("auto", description="auto, cpu, cuda or mps")
+    runtime: Literal["auto", "torch", "compile", "openvino", "openvino-int8", "onnx", "tensorrt"] = "auto"
+
+
+class TrackingSettings(Section):
+    conditioning: int = Field(4, ge=1, le=64, description="prompted frames kept for each object")
+    score_threshold: float = Field(0.5, ge=0, le=1, description="score above which an object counts as seen")
+    lost_after: int = Field(30, ge=1, description="frames unseen in a row after which an object is lost")
+    max_objects: int = Field(64, ge=1, le=1024)
+    across_gap: Literal["keep", "keep_prompted", "restart"] = Field(
+        "keep_prompted", description="what is remembered of objects when the source has a gap or jumps"
+    )
+    exact: bool = Field(False, description="transformers' documented loop and nothing else; also --exact")
+    previous_logits: bool = Field(True, description="a refinement starts from the mask just found on the same frame")
+    robust: bool | None = Field(
+        None, description="do what follows, beyond transformers' loop; null: with a model input of 384 pixels or less"
+    )
+    zoom: float | None = Field(
+        2.5, ge=1.2, description="look for an object in a window so many times its size; null: in the whole picture"
+    )
+    remember_above: float = Field(
+        0.0, ge=0, le=1, description="predicted IoU below which a frame is not remembered, unless the object is hidden"
+    )
+    remember_hidden: bool = Field(True, description="remember frames on which an object is not seen")
+    anchors: int = Field(0, ge=0, le=16, description="sure frames of usual size that stay remembered (DAM4SAM)")
+
+
+class PromptSettings(Section):
+    object_id: int = Field(ge=0)
+    points: tuple[tuple[float, float, Literal[0, 1]], ...] = Field(
+        (), description="x, y, and 1 on the object or 0 off it"
+    )
+    box: tuple[float, float, float, float] | Literal["truth"] | None = None
+    mask: Path | None = Field(None, description="a picture of the frame's size; what is not black is the object")
+
+
+class FindSettings(Section):
+    """What is tracked without anybody pointing at it."""
+
+    by: str = Field(
+        description="automatic (EdgeTAM's own masks), motion (a fixed camera), or a detector's id or folder"
+    )
+    labels: tuple[str, ...] = Field((), description="of a detector: only these; a zero-shot detector needs them")
+    every_s: float = Field(2.0, ge=0, description="seconds between looks")
+    min_score: float | None = Field(
+        None, ge=0, le=1, description="unset: 0.7 predicted IoU, 0.3 of a detector, 0.2 of a box that moves"
+    )
+    min_area: float = Field(0.0005, ge=0, le=1, description="share of the picture, of the box")
+    max_area: float = Field(0.5, gt=0, le=1)
+    region: tuple[float, float, float, float] | None = Field(
+        None, description="x0, y0, x1, y1 in pixels; a box counts whose centre lies in it"
+    )
+    covered: float = Field(0.3, ge=0, le=1, description="share of a box in a tracked object's above which it is that")
+    most: int = Field(16, ge=1, le=1024, description="objects in all")
+
+
+class ZoneSettings(Section):
+    """A polygon of three points or more that objects enter, leave and stay in; or a line of two that they cross."""
+
+    name: str = Field(pattern=r"^[\w .-]+$")
+    points: tuple[tuple[Share, Share], ...] = Field(min_length=2, description="x, y as shares of the picture, 0 to 1")
+    dwell_s: float | None = Field(None, gt=0, description="seconds in the polygon after which an object has stayed")
+
+    @field_validator("points")
+    @classmethod
+    def _has_an_extent(cls, points: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+        if len(set(points)) < len(points):
+            raise ValueError("a point is there twice; a polygon closes by itself")
+        if len(points) > 2 and _area(points) < MIN_AREA:
+            raise ValueError("this polygon has no area")
+        return points
+
+
+class KeySettings(Section):
+    secret: Path = Field(description="this side's secret key, from `streamer keys new NAME`")
+    clients: Path = Field(description="the folder with the .key files of those who may connect")
+
+
+class PipelineSettings(Section):
+    """One source, and everything that is done with its pictures."""
+
+    source: SourceSettings
+    tracking: TrackingSettings = Field(default_factory=lambda: TrackingSettings.model_validate({}))
+    prompts: tuple[PromptSettings, ...] = ()
+    find: FindSettings | None = None
+    zones: tuple[ZoneSettings, ...] = ()
+    sinks: tuple[str, ...] = ()
+    control: str | None = Field(None, description="where commands are taken, such as tcp://127.0.0.1:5556")
+    state: Path | None = Field(None, description="a file that objects survive a restart in")
+    max_fps: float | None = Field(None, gt=0, description="pictures a second of a live source that are tracked at most")
+
+
+class Settings(PipelineSettings):
+    """Everything of one run."""
+
+    model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
+    keys: KeySettings | None = Field(None, description="needed where other machines may connect")
+    seconds: float | None = Field(None, gt=0)
+    frames: int | None = Field(None, gt=0)
+
+
+class CameraSourceSettings(SourceSettings):
+    """A camera among others need not be there yet."""
+
+    reconnect: Literal["never", "after_start", "always"] = "always"
+
+
+class CameraSettings(PipelineSettings):
+    """One of several cameras."""
+
+    source: CameraSourceSettings
+    priority: float = Field(1.0, gt=0, le=100, description="pictures tracked beside another's one, when all cannot be")
+
+
+class WebSettings(Section):
+    """The page and the HTTP API. Beyond this machine they need a token or users, and TLS."""
+
+    host: str = "127.0.0.1"
+    port: int = Field(8080, ge=0, le=65535, description="0: one that is free")
+    token: Path | None = Field(None, description="a file from `streamer access token FILE`")
+    users: Path | None = Field(None, description="a file from `streamer access user FILE NAME`")
+    certificate: Path | None = Field(None, description="PEM, with the chain; needs the key")
+    key: Path | None = Field(None, description="PEM")
+    names: tuple[str, ...] = Field((), description="host names by which it is reached, beside those of this machine")
+
+    @model_validator(mode="after")
+    def _has_both(self) -> WebSettings:
+        if (self.certificate is None) != (self.key is None):
+            raise ValueError("certificate and key go together")
+        return self
+
+
+class EventSettings(Section):
+    """Where events are kept, and whom they are sent to."""
+
+    file: Path = Path("out/events.sqlite")
+    days: float = Field(30.0, gt=0, description="events and clips are kept for so long")
+    mb: float = Field(500.0, gt=0, description="of events at most")
+    webhook: str | None = Field(None, description="a URL that each event is posted to")
+    mqtt: str | None = Field(None, description="mqtt://HOST/TOPIC")
+    clips: Path | None = Field(Path("out/clips"), description="a folder for pictures of events; null: none")
+    clips_mb: float = Field(2000.0, gt=0, description="of clips at most")
+    before_s: float = Field(3.0, ge=0, le=30)
+    after_s: float = Field(3.0, ge=0, le=60)
+    of: tuple[EventKind, ...] = Field(
+        ("entered", "left", "stayed", "crossed", "lost", "reacquired"), description="events that get a clip"
+    )
+
+
+class ServeSettings(Section):
+    """Everything of `streamer serve`."""
+
+    cameras: dict[CameraName, CameraSettings] = Field(default_factory=dict)
+    model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
+    web: WebSettings = Field(default_factory=lambda: WebSettings.model_validate({}))
+    events: EventSettings | None = Field(default_factory=lambda: EventSettings.model_validate({}))
+    keys: KeySettings | None = Field(None, description="for sinks and control that other machines may connect to")
+
+
+def _area(points: Sequence[tuple[float, float]]) -> float:
+    """Of a polygon, by Gauss's formula."""
+    pairs = zip(points, (*points[1:], points[0]), strict=True)
+    return abs(sum(a[0] * b[1] - b[0] * a[1] for a, b in pairs)) / 2

@@ -1,0 +1,1 @@
+"""What runs the model's graphs: eager torch, OpenVINO, ONNX Runtime, torch.compile."""

@@ -1,0 +1,1 @@
+"""What happens to sources and objects, where it is stored and who is told."""

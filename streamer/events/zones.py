@@ -1,0 +1,131 @@
+"""Places in a picture, and what objects do there: enter, leave, stay, cross a line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from streamer.events.types import PlaceChange, PlaceEvent
+from streamer.types import Track, TrackResult
+
+MARGIN = 0.01  # of the picture's diagonal: so near a border an object is still where it was
+Point = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A polygon, or with two points a line. Points are shares of the picture's width and height, so any size fits.
+
+    An object is where it stands: at the middle of its box's lower side.
+    """
+
+    name: str
+    points: tuple[Point, ...]
+    dwell_s: float | None = None  # seconds in a polygon after which an object has stayed; None: that is not watched
+
+    @property
+    def is_line(self) -> bool:
+        return len(self.points) == 2
+
+
+@dataclass(slots=True)
+class _Presence:
+    """Of one object at one zone."""
+
+    side: int  # 1 in the polygon, or to the right of somebody who goes along the line; -1 not
+    at: Point  # where it was last surely on that side, in shares
+    since_ns: int
+    has_stayed: bool = False
+
+
+@dataclass(slots=True)
+class Zones:
+    """Fed every result of one source, in order. What is not seen stays where it was."""
+
+    zones: Sequence[Zone]
+    _known: dict[tuple[str, int], _Presence] = field(default_factory=dict)
+
+    def update(self, result: TrackResult) -> list[PlaceEvent]:
+        """What objects did with this result."""
+        there = {track.object_id for track in result.tracks}
+        for gone in [key for key in self._known if key[1] not in there]:
+            del self._known[gone]
+        seen = [track for track in result.tracks if track.state == "tracked" and track.box is not None]
+        return [event for track in seen for zone in self.zones for event in self._look(result, track, zone)]
+
+    def _look(self, result: TrackResult, track: Track, zone: Zone) -> list[PlaceEvent]:
+        width, height, now_ns = result.frame.width, result.frame.height, result.frame.captured_ns
+        at, key = stands(track, width, height), (zone.name, track.object_id)
+        distance = distance_px(zone, at, width, height)
+        if abs(distance) <= MARGIN * float(np.hypot(width, height)) and key in self._known:
+            return self._stay(result, track, zone)
+        side, before = (1 if distance > 0 else -1), self._known.get(key)
+        if before is not None and before.side == side:
+            before.at = at
+            return self._stay(result, track, zone)
+        self._known[key] = _Presence(side, at, now_ns)
+        if zone.is_line:
+            crossed = before is not None and crosses(before.at, at, zone)
+            return [_event(result, track, zone, "crossed", 0.0, side)] if crossed else []
+        if before is None and side < 0:
+            return []
+        inside_s = 0.0 if before is None or side > 0 else (now_ns - before.since_ns) / 1e9
+        return [_event(result, track, zone, "entered" if side > 0 else "left", inside_s)]
+
+    def _stay(self, result: TrackResult, track: Track, zone: Zone) -> list[PlaceEvent]:
+        presence = self._known[zone.name, track.object_id]
+        inside_s = (result.frame.captured_ns - presence.since_ns) / 1e9
+        if zone.is_line or zone.dwell_s is None or presence.side < 0 or presence.has_stayed or inside_s < zone.dwell_s:
+            return []
+        presence.has_stayed = True
+        return [_event(result, track, zone, "stayed", inside_s)]
+
+
+def stands(track: Track, width: int, height: int) -> Point:
+    """Where an object stands, in shares of the picture."""
+    assert track.box is not None
+    x0, _, x1, y1 = track.box
+    return (x0 + x1) / 2 / width, y1 / height
+
+
+def distance_px(zone: Zone, at: Point, width: int, height: int) -> float:
+    """Pixels to the border, above 0 in a polygon or to the right of a line (on the screen, going along it)."""
+    corners = np.array(zone.points, np.float32) * (width, height)
+    x, y = at[0] * width, at[1] * height
+    if not zone.is_line:
+        return float(cv2.pointPolygonTest(corners.astype(np.float32), (x, y), measureDist=True))
+    (ax, ay), (bx, by) = corners
+    return float(((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / max(np.hypot(bx - ax, by - ay), 1e-9))
+
+
+def crosses(before: Point, now: Point, zone: Zone) -> bool:
+    """Whether the way between two points meets the line between its ends; it is known to change sides."""
+    a, b = zone.points
+    return _turn(before, now, a) * _turn(before, now, b) <= 0
+
+
+def _turn(a: Point, b: Point, c: Point) -> float:
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
+
+
+def _event(
+    result: TrackResult, track: Track, zone: Zone, change: PlaceChange, inside_s: float, side: int = 0
+) -> PlaceEvent:
+    frame = result.frame
+    return PlaceEvent(
+        source=frame.source,
+        zone=zone.name,
+        object_id=track.object_id,
+        kind=change,
+        index=frame.index,
+        epoch=frame.epoch,
+        monotonic_ns=frame.captured_ns,
+        wall_ns=frame.wall_ns,
+        score=track.score,
+        box=track.box,
+        inside_s=inside_s,
+        to=None if side == 0 else "right" if side > 0 else "left",
+    )

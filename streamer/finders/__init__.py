@@ -1,0 +1,1 @@
+"""Finders: what detects objects nobody has pointed at."""

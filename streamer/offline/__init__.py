@@ -1,0 +1,1 @@
+"""Recordings and still images, where every frame can be read again."""

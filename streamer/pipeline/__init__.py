@@ -1,0 +1,1 @@
+"""Capture, track and write: one source through one tracker to any number of sinks."""

@@ -1,0 +1,1 @@
+"""From settings to running pipelines: the composition root, cameras and their shares."""

@@ -1,0 +1,34 @@
+"""The command server beside a pipeline: requests in over the bus, acknowledgements back."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from streamer.bus.command_server import CommandServer
+from streamer.bus.curve import ServerKeys
+from streamer.channel import Channel
+from streamer.pipeline.pipeline import Pipeline
+
+
+@contextlib.contextmanager
+def controlled(pipeline: Pipeline, endpoint: str | None, keys: ServerKeys | None = None) -> Iterator[str | None]:
+    """Take commands for `pipeline` on `endpoint` while the block runs; yields the address that was bound.
+
+    Raises SinkError where the endpoint cannot be bound; no endpoint, no server.
+    """
+    if endpoint is None:
+        yield None
+        return
+    server = CommandServer(endpoint, keys=keys)
+    stop: Channel[None] = Channel(1)
+    thread = threading.Thread(
+        target=server.serve, args=(pipeline.commands, pipeline.status, stop), name="commands", daemon=True
+    )
+    thread.start()
+    try:
+        yield server.endpoint
+    finally:
+        stop.close()
+        thread.join(2.0)

@@ -1,0 +1,1 @@
+"""Encoded video and images: JPEG, H.264, recordings, and the synthetic scene."""

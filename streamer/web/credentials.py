@@ -1,0 +1,105 @@
+"""Who may use the page and the API: a token, or users with passwords, in files that only the server may read."""
+
+from __future__ import annotations
+
+import hmac
+import os
+import secrets
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import argon2
+
+from streamer.errors import UsageError
+
+SHORTEST_TOKEN, SHORTEST_PASSWORD = 24, 8  # characters
+NAME_LENGTH = 64
+_hasher = argon2.PasswordHasher()  # argon2id with the library's parameters (RFC 9106, low memory)
+_NOBODY = _hasher.hash(secrets.token_urlsafe())  # so that an unknown user takes as long as a wrong password
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What is known of those who may come in; without any of it everybody on this machine may."""
+
+    token: str | None = field(default=None, repr=False)
+    users: dict[str, str] = field(default_factory=dict, repr=False)  # name to argon2 hash
+
+    @property
+    def wanted(self) -> bool:
+        return self.token is not None or bool(self.users)
+
+    def allows_token(self, given: str) -> bool:
+        return self.token is not None and hmac.compare_digest(given.encode(), self.token.encode())
+
+    def allows_user(self, name: str, password: str) -> bool:
+        """Takes some tens of milliseconds, whoever it is."""
+        try:
+            return _hasher.verify(self.users.get(name, _NOBODY), password) and name in self.users
+        except argon2.exceptions.VerificationError:
+            return False
+
+
+def read(token: Path | None, users: Path | None) -> Credentials:
+    """The passes of files; raises UsageError naming the file and the remedy."""
+    return Credentials(None if token is None else _token(token), {} if users is None else _users(users))
+
+
+def new_token(file: Path) -> str:
+    """Write a token that cannot be guessed into a new file."""
+    token = secrets.token_urlsafe(32)
+    _write(file, f"{token}\n", new=True)
+    return token
+
+
+def add_user(file: Path, name: str, password: str) -> None:
+    """Let a user in, or change the password of one; raises UsageError."""
+    if not name or ":" in name or not name.isprintable() or len(name) > NAME_LENGTH:
+        raise UsageError(f"user {name!r}: a name is of 1 to {NAME_LENGTH} characters, and without a colon")
+    if len(password) < SHORTEST_PASSWORD:
+        raise UsageError(f"a password has at least {SHORTEST_PASSWORD} characters")
+    users = _users(file) if file.exists() else {}
+    users[name] = _hasher.hash(password)
+    _write(file, "".join(f"{name}:{password_hash}\n" for name, password_hash in users.items()), new=False)
+
+
+def _token(file: Path) -> str:
+    token = _read(file, "streamer access token FILE").strip()
+    if len(token) < SHORTEST_TOKEN:
+        raise UsageError(f"{file}: a token has at least {SHORTEST_TOKEN} characters; `streamer access token FILE`")
+    return token
+
+
+def _users(file: Path) -> dict[str, str]:
+    users = {}
+    for number, line in enumerate(_read(file, "streamer access user FILE NAME").splitlines(), 1):
+        name, _, password_hash = line.partition(":")
+        if not password_hash.startswith("$argon2"):
+            raise UsageError(f"{file}: line {number} is not NAME:HASH; `streamer access user FILE NAME` writes it")
+        users[name] = password_hash
+    return users
+
+
+def _read(file: Path, remedy: str) -> str:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "is no text"
+        raise UsageError(f"{file}: cannot be read: {why}; `{remedy}` makes it") from error
+    if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
+        raise UsageError(f"{file}: others can read it; chmod 600 {file}")
+    return text
+
+
+def _write(file: Path, text: str, *, new: bool) -> None:
+    if new and file.exists():
+        raise UsageError(f"{file}: is there already; choose another name, or remove it if nobody uses it")
+    part = file.with_name(f"{file.name}.{os.getpid()}")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        part.touch(0o600)
+        part.write_text(text, encoding="utf-8")
+        part.replace(file)
+    except OSError as error:
+        raise UsageError(f"{file}: cannot be written: {error.strerror}") from error

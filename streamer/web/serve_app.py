@@ -1,0 +1,119 @@
+"""All of `streamer serve`: cameras, what is kept of events, and the server."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from streamer.bus.curve import server_keys
+from streamer.config.settings import EventSettings, ServeSettings
+from streamer.events.clips import ClipSettings, ClipSink
+from streamer.events.delivery import EventDelivery, Mqtt, Receiver, Webhook
+from streamer.events.journal import Retention
+from streamer.events.journal_sink import JournalSink
+from streamer.ports import Sink
+from streamer.service.build import engine_of
+from streamer.service.camera import Camera, Shared
+from streamer.service.cameras import Cameras
+from streamer.web import credentials as passes
+from streamer.web.access import AccessPolicy
+from streamer.web.api.service import Service
+from streamer.web.app import app
+from streamer.web.exposition import Exposition
+from streamer.web.live import Readers
+from streamer.web.server import HttpServer, listening
+
+log = logging.getLogger(__name__)
+
+
+class ServeApp:
+    """What is served, with everything that it stands on; made by `serving`."""
+
+    def __init__(self, settings: ServeSettings) -> None:
+        keys = None if settings.keys is None else server_keys(settings.keys.secret, settings.keys.clients)
+        self.settings = settings
+        self.readers = Readers()
+        self.metrics = Exposition(self._statuses, lambda: self.readers.dropped)
+        self._events = None if settings.events is None else _Events(settings.events)
+        shared = Shared(engine_of(settings.model), settings.model, keys=keys, watching=self._watching)
+        self.cameras = Cameras(shared, forgotten=self._forget)
+
+    def service(self, gate: AccessPolicy) -> Service:
+        """What the API works on."""
+        events = self.settings.events
+        files = (None, None) if events is None else (events.file, events.clips)
+        return Service(self.cameras, self.readers, gate, *files)
+
+    def request_stop(self) -> None:
+        """Have readers and cameras end soon."""
+        self.readers.close()
+        self.cameras.request_stop()
+
+    def close(self) -> None:
+        self.readers.close()
+        self.cameras.close()
+        if self._events is not None:
+            self._events.close()
+
+    def _watching(self, camera: Camera) -> dict[str, Sink]:
+        """The sinks of every camera."""
+        sinks = self.readers.watching(camera) | {"metrics": self.metrics}
+        return sinks if self._events is None else sinks | self._events.sinks()
+
+    def _forget(self, camera: str) -> None:
+        self.readers.forget(camera)
+        self.metrics.forget(camera)
+
+    def _statuses(self) -> list[dict[str, Any]]:
+        return [camera.status() | {"readers": self.readers.count(camera.name)} for camera in self.cameras.all()]
+
+
+class _Events:
+    """Where all cameras' events go."""
+
+    def __init__(self, settings: EventSettings) -> None:
+        self._settings = settings
+        self._retention = Retention(settings.days, settings.mb * 1e6)
+        JournalSink(settings.file, self._retention).close()  # so that what cannot be used is said at the start
+        receivers: list[Receiver] = []
+        if settings.webhook is not None:
+            receivers.append(Webhook(settings.webhook))
+        if settings.mqtt is not None:
+            receivers.append(Mqtt(settings.mqtt))
+        self._couriers = [EventDelivery(settings.file, receiver) for receiver in receivers]
+
+    def sinks(self) -> dict[str, Sink]:
+        """For one camera."""
+        settings = self._settings
+        sinks: dict[str, Sink] = {"events": JournalSink(settings.file, self._retention, told=self._wake)}
+        if settings.clips is not None:
+            times = (settings.before_s, settings.after_s, settings.days)
+            sinks["clips"] = ClipSink(ClipSettings(settings.clips, settings.of, *times, settings.clips_mb * 1e6))
+        return sinks
+
+    def close(self) -> None:
+        for courier in self._couriers:
+            courier.close()
+
+    def _wake(self) -> None:
+        for courier in self._couriers:
+            courier.wake()
+
+
+@contextlib.contextmanager
+def serving(settings: ServeSettings) -> Iterator[tuple[ServeApp, HttpServer]]:
+    """Serve while the block runs; raises UsageError, ModelError, SourceError or SinkError."""
+    known = passes.read(settings.web.token, settings.web.users)
+    gate = AccessPolicy(known, frozenset(settings.web.names), secure=settings.web.certificate is not None)
+    with contextlib.ExitStack() as opened:
+        listener = opened.enter_context(listening(settings.web, has_pass=known.wanted))  # before the model is loaded
+        serve_app = ServeApp(settings)
+        opened.callback(serve_app.close)
+        for name, camera in settings.cameras.items():
+            serve_app.cameras.add(name, camera)
+        served = app(serve_app.service(gate), serve_app.metrics)
+        server = opened.enter_context(HttpServer(served, settings.web, listener))
+        opened.callback(serve_app.request_stop)
+        yield serve_app, server

@@ -1,0 +1,237 @@
+"""What is tracked without anybody pointing at it."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from streamer.channel import Channel
+from streamer.errors import ModelError, UsageError
+from streamer.finders.auto_prompter import AutoPrompter, Choice, choose
+from streamer.finders.motion import WARM_UP_FRAMES, Motion
+from streamer.pipeline.pipeline import Pipeline
+from streamer.sinks import NullSink
+from streamer.types import Ack, Detection, Find, Frame, Request, Track, TrackResult
+from tests.fakes import FakeSource, FakeTracker
+
+
+class Planted:
+    """A finder that sees what it was told to."""
+
+    def __init__(self, *found):
+        self.found, self.looks = found, 0
+
+    def find(self, _frame):
+        self.looks += 1
+        return self.found
+
+
+def blank(index=0, value=90):
+    return Frame.from_image(np.full((100, 200, 3), value, np.uint8), index=index)
+
+
+def tracked(object_id, box):
+    mask = np.zeros((100, 200), bool)
+    x0, y0, x1, y1 = box
+    mask[y0:y1, x0:x1] = True
+    return Track(object_id, mask, box, 0.9, 0.9, "tracked")
+
+
+def drawn(index, x):
+    image = np.full((100, 200, 3), 90, np.uint8)
+    image[40:60, x : x + 30] = 220
+    return Frame.from_image(image, index=index)
+
+
+def test_what_is_found_is_prompted_by_its_box_with_ids_that_nobody_has():
+    commands = Channel(4)
+    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9), Detection((100, 10, 140, 40), 0.8)), commands)
+    prompter.write(TrackResult(blank(), (tracked(7, (150, 50, 190, 90)),)))
+    (request,) = commands.drain()
+    assert [(prompt.object_id, prompt.box) for prompt in request.commands] == [
+        (8, (10, 10, 40, 40)),
+        (9, (100, 10, 140, 40)),
+    ]
+
+
+def test_it_looks_every_so_often_or_when_it_is_told_to():
+    finder = Planted()
+    prompter = AutoPrompter(finder, Channel(4), Choice(every_s=2.0))
+    looks = []
+    for now_s in (0.0, 1.0, 2.0, 2.5, 1.0):  # at last the recording begins anew
+        prompter.write(TrackResult(replace(blank(), pts_s=now_s), ()))
+        looks.append(finder.looks)
+    assert looks == [1, 1, 2, 2, 3]
+    prompter.now()
+    prompter.write(TrackResult(replace(blank(), pts_s=1.1), ()))
+    assert finder.looks == 4
+
+
+def test_what_was_prompted_and_is_not_tracked_yet_is_not_prompted_again():
+    commands = Channel(4)
+    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9)), commands, Choice(every_s=0))
+    for tracks in ((), (), (tracked(1, (60, 10, 90, 40)),)):  # at last it is tracked, and has gone elsewhere
+        prompter.write(TrackResult(blank(), tracks))
+    assert [request.commands[0].object_id for request in commands.drain()] == [1, 2]
+
+
+def test_what_was_refused_may_be_found_again():
+    commands = Channel(4)
+    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9)), commands, Choice(every_s=0))
+    for _ in range(2):
+        prompter.write(TrackResult(blank(), ()))
+        (request,) = commands.drain()
+        request.reply(Ack(error="too many objects"))
+
+
+@pytest.mark.parametrize(
+    ("found", "kept"),
+    [
+        (Detection((10, 10, 40, 40), 0.2), False),  # unsure
+        (Detection((10, 10, 12, 12), 0.9), False),  # small
+        (Detection((0, 0, 200, 100), 0.9), False),  # the whole picture
+        (Detection((152, 52, 188, 88), 0.9), False),  # a part of what is tracked
+        (Detection((140, 40, 198, 98), 0.9), False),  # what is tracked and more
+        (Detection((10, 60, 40, 95), 0.9), False),  # out of the region
+        (Detection((10, 10, 40, 40), 0.9), True),
+    ],
+)
+def test_only_what_is_sure_of_a_fair_size_in_the_region_and_new_is_taken(found, kept):
+    choice = Choice(region=(0, 0, 200, 60))
+    assert bool(choose([found], blank(), [tracked(1, (150, 50, 190, 90))], choice)) is kept
+
+
+def test_of_two_finds_of_one_thing_the_surer_is_taken_and_never_too_many():
+    twice = [Detection((10, 10, 40, 40), 0.5), Detection((12, 12, 42, 42), 0.9)]
+    assert choose(twice, blank(), [], Choice()) == [twice[1]]
+    many = [Detection((10 * n, 0, 10 * n + 8, 8), 0.9) for n in range(9)]
+    assert len(choose(many, blank(), [], Choice(most=4))) == 4
+
+
+def test_motion_finds_what_moves_and_not_what_stands():
+    motion = Motion()
+    for index in range(WARM_UP_FRAMES + 20):
+        frame = drawn(index, 10 + index)
+        motion.see(frame)
+    found = motion.find(frame)
+    (x0, y0, x1, y1) = found[0].box
+    assert 10 + index - 12 <= x0 < x1 <= 10 + index + 42
+    assert 40 - 12 <= y0 < y1 <= 60 + 12
+    for index in range(400):
+        motion.see(drawn(index, 100))
+    assert motion.find(drawn(0, 100)) == []
+
+
+def test_find_is_refused_where_nothing_finds():
+    pipeline = Pipeline(FakeSource(1), FakeTracker(), {"null": NullSink()})
+    acks = []
+    pipeline.commands.offer(Request((Find(),), acks.append))
+    pipeline.run()
+    assert acks[0].error == "this run has nothing that finds objects; start it with --find"
+
+
+def test_find_reaches_the_prompter_and_what_it_finds_is_tracked():
+    commands = Channel(4)
+    finder = Planted(Detection((10, 10, 40, 40), 0.9))
+    prompter = AutoPrompter(finder, commands, Choice(every_s=1e9))
+    prompter.write(TrackResult(blank(), ()))
+    finder.found = (Detection((100, 10, 140, 40), 0.9),)
+    acks = []
+    commands.offer(Request((Find(),), acks.append))
+    pipeline = Pipeline(FakeSource(1), FakeTracker(), {"find": prompter}, commands=commands)
+    pipeline.run()
+    assert finder.looks == 2
+    assert acks[0].error is None
+
+
+@pytest.fixture(scope="module")
+def detector_folder(tmp_path_factory):
+    """A detector with random weights."""
+    from transformers import YolosConfig, YolosForObjectDetection, YolosImageProcessor
+
+    folder = tmp_path_factory.mktemp("detector")
+    torch.manual_seed(0)
+    config = YolosConfig(
+        hidden_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=64,
+        image_size=[64, 64],
+        num_detection_tokens=10,
+        id2label={0: "cat", 1: "dog"},
+        label2id={"cat": 0, "dog": 1},
+    )
+    YolosForObjectDetection(config).save_pretrained(folder)
+    YolosImageProcessor(size={"height": 64, "width": 64}).save_pretrained(folder)
+    return folder
+
+
+def test_a_detector_with_random_weights_yields_boxes_in_the_picture(detector_folder):
+    from streamer.edgetam.finders import Detector
+
+    image = np.random.default_rng(0).integers(0, 255, (100, 200, 3), np.uint8)
+    frame = Frame.from_image(image, index=0)
+    found = Detector(str(detector_folder), threshold=0.0).find(frame)
+    assert found
+    wanted = found[0].label
+    assert wanted in ("cat", "dog")
+    assert {one.label for one in Detector(str(detector_folder), [wanted], threshold=0.0).find(frame)} == {wanted}
+    assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+    assert all(one.box[0] < one.box[2] and one.box[1] < one.box[3] for one in found)
+
+
+@pytest.fixture(scope="module")
+def zero_shot_folder(tmp_path_factory):
+    """A detector that is asked in words, with random weights and an alphabet for a vocabulary."""
+    from transformers import (
+        CLIPTokenizer,
+        OwlViTConfig,
+        OwlViTForObjectDetection,
+        OwlViTImageProcessor,
+        OwlViTProcessor,
+    )
+
+    folder = tmp_path_factory.mktemp("zero-shot")
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    words = ["!", "<|startoftext|>", "<|endoftext|>", *letters, *(f"{letter}</w>" for letter in letters)]
+    vocabulary = {word: number for number, word in enumerate(words)}
+    tokenizer = CLIPTokenizer(vocab=vocabulary, merges=[], model_max_length=16)
+    layers = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 64}
+    vision = layers | {"image_size": 64, "patch_size": 16}
+    text = layers | {
+        "vocab_size": len(words),
+        "max_position_embeddings": 16,
+        "bos_token_id": 1,  # a query that begins with 0 is padding to OWL-ViT
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+    }
+    torch.manual_seed(0)
+    model = OwlViTForObjectDetection(OwlViTConfig(text_config=text, vision_config=vision, projection_dim=32))
+    for parameter in model.box_head.parameters():
+        parameter.data.zero_()  # each patch's own box, where random weights say boxes without area
+    model.save_pretrained(folder)
+    size = {"height": 64, "width": 64}
+    OwlViTProcessor(OwlViTImageProcessor(size=size, crop_size=size), tokenizer).save_pretrained(folder)
+    return folder
+
+
+def test_a_zero_shot_detector_is_asked_for_its_labels(zero_shot_folder):
+    from streamer.edgetam.finders import Detector
+
+    image = np.random.default_rng(0).integers(0, 255, (100, 200, 3), np.uint8)
+    found = Detector(str(zero_shot_folder), ["cat", "dog"], threshold=0.0).detect(image)
+    assert found
+    assert {one.label for one in found} <= {"cat", "dog"}
+    assert all(one.box[0] < one.box[2] and one.box[1] < one.box[3] for one in found)
+    with pytest.raises(UsageError, match="finds what it is asked for; give --labels"):
+        Detector(str(zero_shot_folder))
+
+
+def test_a_detector_that_cannot_be_used_is_named_with_the_remedy(detector_folder, tmp_path):
+    from streamer.edgetam.finders import Detector
+
+    with pytest.raises(UsageError, match="knows no 'bird'; it knows cat, dog"):
+        Detector(str(detector_folder), ["bird"])
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        Detector(str(tmp_path))

@@ -1,0 +1,89 @@
+"""Events over MQTT, through a real broker that goes away and comes back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import time
+
+import pytest
+
+from streamer.sinks import open_sink
+from streamer.soak.site import free_port, listens
+from tests.unit.test_journal import event
+from tests.waiting import wait
+
+pytestmark = [pytest.mark.peers, pytest.mark.timeout(60)]
+BROKER = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+
+
+class Broker:
+    def __init__(self, folder) -> None:
+        self.port = free_port()
+        self.settings = folder / "mosquitto.conf"
+        self.settings.write_text(f"listener {self.port} 127.0.0.1\nallow_anonymous true\n")
+        self.start()
+
+    def start(self) -> None:
+        words = [BROKER, "-c", str(self.settings)]
+        self.process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait(lambda: listens(self.port))
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def broker(tmp_path):
+    if BROKER is None:
+        pytest.skip("mosquitto is not on this machine: apt-get install mosquitto")
+    broker = Broker(tmp_path)
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def hear():
+    """Subscribes, and gives the list that what comes is put into."""
+    clients = []
+
+    def subscribe(port: int) -> list[dict]:
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        got: list[dict] = []
+        client = Client(CallbackAPIVersion.VERSION2)
+        ready: list[bool] = []
+        client.on_subscribe = lambda *_: ready.append(True)
+        client.on_message = lambda _client, _data, message: got.append(json.loads(message.payload))
+        client.connect("127.0.0.1", port)
+        client.subscribe("yard/events", qos=1)
+        client.loop_start()
+        clients.append(client)
+        wait(lambda: bool(ready))
+        return got
+
+    yield subscribe
+    for client in clients:
+        client.disconnect()
+        client.loop_stop()
+
+
+def test_every_event_arrives_also_those_of_the_time_without_a_broker(broker, hear, tmp_path, monkeypatch):
+    pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'streamer[mqtt]'")
+    monkeypatch.setattr("streamer.events.delivery.WAITS_S", (0.2,))
+    monkeypatch.setattr("streamer.events.delivery.TIMEOUT_S", 1.0)
+    got = hear(broker.port)
+    sink = open_sink(f"journal:{tmp_path}/events.sqlite?mqtt=mqtt://127.0.0.1:{broker.port}/yard/events")
+    sink.notify(event(0))
+    wait(lambda: [entry["index"] for entry in got] == [0])
+    broker.stop()
+    for index in (1, 2):
+        sink.notify(event(index))
+    time.sleep(1.5)
+    broker.start()
+    later = hear(broker.port)
+    wait(lambda: {entry["index"] for entry in (*got, *later)} == {0, 1, 2}, 30)
+    sink.close()

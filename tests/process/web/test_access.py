@@ -1,0 +1,270 @@
+"""Who is let in, and who is not."""
+
+import json
+import socket
+import stat
+import time
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import connect
+
+from streamer.client import Client
+from streamer.config.settings import WebSettings
+from streamer.errors import CommandError, SinkError, StreamerError, UsageError
+from streamer.rate_limit import TokenBuckets
+from streamer.web import credentials as passes
+from streamer.web.access import BODY_AT_MOST, COOKIE, AccessPolicy, Sessions
+from streamer.web.credentials import Credentials
+from streamer.web.server import listening
+from tests.process.web.conftest import TOKEN
+
+TAKEN = r"cannot listen on 127\.0\.0\.1:\d+: Address already in use; set web\.port"
+EVIL = "https://evil.example"
+
+
+def websocket(server, camera="a", **options):
+    return connect(f"{server.url.replace('http', 'ws')}/api/v1/cameras/{camera}/results?pictures=none", **options)
+
+
+def test_without_a_pass_only_the_log_in_answers(locked):
+    _, server = locked
+    for path in ("/api/v1/cameras", "/api/v1/openapi.json", "/metrics", "/api/v1/events", "/page/main.js"):
+        answer = httpx.get(server.url + path)
+        assert answer.status_code == 401, path
+        assert answer.headers["www-authenticate"] == "Bearer"
+    assert httpx.get(server.url + "/").headers["location"] == "/login"
+    assert httpx.get(server.url + "/login").status_code == 200
+    assert httpx.get(server.url + "/api/v1/health").json() == {"status": "ok"}
+
+
+def test_without_a_pass_no_result_is_sent(locked):
+    with pytest.raises((InvalidStatus, ConnectionClosed)), websocket(locked[1]) as connection:
+        connection.recv(5)
+
+
+def test_a_token_lets_in_and_a_wrong_one_does_not(locked):
+    with Client(locked[1].url, token=TOKEN) as client:
+        assert [camera["name"] for camera in client.cameras()] == ["a"]
+        assert next(iter(client.results("a"))).index >= 0
+    with Client(locked[1].url, token=TOKEN + "x") as client, pytest.raises(CommandError, match="show a token"):
+        client.cameras()
+
+
+def test_a_user_logs_in_and_out_with_a_cookie_that_scripts_and_other_sites_do_not_get(locked):
+    with httpx.Client(base_url=locked[1].url) as browser:
+        answer = browser.post("/api/v1/session", json={"user": "ann", "password": "correct horse"})
+        assert answer.status_code == 201
+        cookie = answer.headers["set-cookie"].lower()
+        assert "httponly" in cookie
+        assert "samesite=strict" in cookie
+        assert browser.get("/api/v1/cameras").status_code == 200
+        assert browser.delete("/api/v1/session").status_code == 204
+        browser.cookies.clear()
+        browser.cookies.set(COOKIE, answer.cookies[COOKIE])  # as somebody would who has kept it
+        assert browser.get("/api/v1/cameras").status_code == 401
+
+
+def test_guessing_passwords_is_slowed_down(locked):
+    server = locked[1]
+    answers = [
+        httpx.post(server.url + "/api/v1/session", json={"user": "ann", "password": f"guess {number}"}).status_code
+        for number in range(8)
+    ]
+    assert answers.count(401) <= 5
+    assert answers[-1] == 429
+
+
+def test_another_origin_may_neither_command_nor_listen(served):
+    _, server = served
+    refused = httpx.post(server.url + "/api/v1/cameras/a/pause", headers={"Origin": EVIL})
+    assert refused.status_code == 403
+    assert "may not ask here" in refused.json()["error"]
+    with pytest.raises((InvalidStatus, ConnectionClosed)), websocket(server, origin=EVIL) as connection:
+        connection.recv(5)
+    with websocket(server, origin=server.url) as connection:
+        assert connection.recv(5)
+
+
+def test_another_name_of_this_machine_may_be_a_page_from_elsewhere(served):
+    answer = httpx.get(served[1].url + "/api/v1/cameras", headers={"Host": "evil.example"})
+    assert answer.status_code == 403
+    assert "web.names" in answer.json()["error"]
+
+
+@pytest.mark.parametrize("headers", [{"Host": "["}, {"Host": "a]b"}, {"Origin": "http://["}])
+def test_what_is_no_address_is_refused_and_not_an_error(served, headers):
+    assert httpx.post(served[1].url + "/api/v1/cameras", headers=headers, json={}).status_code in (400, 403)
+
+
+@pytest.mark.parametrize("says_its_length", [True, False])
+def test_an_oversized_body_is_refused(served, says_its_length):
+    body = b" " * (BODY_AT_MOST + 1)
+    content = body if says_its_length else iter([body[: 1 << 20]] * 5)
+    headers = {"Content-Type": "application/json"}
+    try:
+        answer = httpx.post(served[1].url + "/api/v1/cameras", content=content, headers=headers)
+    except httpx.WriteError:
+        return  # the server closed before all of it was sent
+    assert answer.status_code == 413
+
+
+def test_too_many_requests_are_refused():
+    limits = TokenBuckets(rate=10.0, burst=20.0)
+    assert [limits.take("a", 1.0) for _ in range(30)].count(True) == 20
+    assert limits.take("b", 1.0)
+    assert limits.take("a", 1.2)
+
+
+def test_a_flood_of_requests_is_refused_and_the_page_goes_on(served):
+    place = urlsplit(served[1].url)
+    request = f"GET /api/v1/health HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode()
+    with socket.create_connection((place.hostname, place.port), 10) as flood:
+        flood.sendall(request * 300)
+        answers = b""
+        while answers.count(b"HTTP/1.1 ") < 300:
+            answers += flood.recv(1 << 16)
+    assert answers.count(b"HTTP/1.1 200") >= 50
+    assert answers.count(b"HTTP/1.1 429") >= 50
+    assert httpx.get(served[1].url + "/page/main.js").status_code == 200
+    time.sleep(2)  # so that other tests may ask again
+
+
+def test_what_a_reader_says_is_checked(served):
+    for said in ("no JSON", json.dumps({"seen": "all"}), json.dumps([1]), b"\x00\x01"):
+        with websocket(served[1]) as connection:
+            connection.send(said)
+            with pytest.raises(ConnectionClosed) as closed:
+                while True:
+                    connection.recv(5)
+            assert closed.value.rcvd.code in (1003, 1008)
+
+
+def test_sessions_end_and_are_few():
+    now = [0.0]
+    sessions = Sessions(lambda: now[0])
+    first = sessions.begin()
+    assert sessions.holds(first)
+    assert not sessions.holds("")
+    now[0] = 13 * 3600
+    assert not sessions.holds(first)
+    for _ in range(1025):
+        second = sessions.begin()
+    assert sessions.holds(second)
+
+
+def test_pages_may_load_nothing_from_elsewhere(served):
+    headers = httpx.get(served[1].url).headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_beyond_this_machine_a_pass_and_tls_are_wanted(tmp_path):
+    open_to_all = WebSettings(host="0.0.0.0")
+    with pytest.raises(UsageError, match=r"web\.host 0\.0\.0\.0: others can reach it, so a pass is needed"):
+        listening(open_to_all, has_pass=False)
+    with pytest.raises(UsageError, match=r"set web\.certificate and web\.key"):
+        listening(open_to_all, has_pass=True)
+    (tmp_path / "cert").write_text("nonsense")
+    broken = WebSettings(host="0.0.0.0", certificate=tmp_path / "cert", key=tmp_path / "cert")
+    with pytest.raises(UsageError, match="cannot be used"):
+        listening(broken, has_pass=True)
+
+
+def test_a_port_that_is_taken_is_one_clear_line():
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(SinkError, match=TAKEN):
+            listening(WebSettings(port=other.getsockname()[1]), has_pass=False)
+
+
+def test_a_server_that_is_not_there_is_one_clear_line():
+    with Client("http://127.0.0.1:9") as client, pytest.raises(StreamerError, match="is `streamer serve` running"):
+        client.cameras()
+
+
+def test_a_login_in_the_servers_address_is_in_no_error():
+    with Client("http://ann:hunter2@127.0.0.1:9") as client:
+        for ask in (client.cameras, lambda: next(client.results("a"))):
+            with pytest.raises(StreamerError) as caught:
+                ask()
+            assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["http://[", "http://host:port", "127.0.0.1:8080", "ftp://host"])
+def test_a_server_that_cannot_be_is_one_clear_line(url):
+    with pytest.raises(UsageError, match=r"is no address|write http://HOST:PORT"):
+        Client(url)
+
+
+def test_a_token_is_new_private_and_long(tmp_path):
+    token = passes.new_token(tmp_path / "token")
+    assert len(token) > 40
+    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+    assert passes.read(tmp_path / "token", None).allows_token(token)
+    with pytest.raises(UsageError, match="is there already"):
+        passes.new_token(tmp_path / "token")
+
+
+def test_passwords_are_kept_as_hashes(tmp_path):
+    passes.add_user(tmp_path / "users", "ann", "correct horse")
+    passes.add_user(tmp_path / "users", "bob", "battery staple")
+    passes.add_user(tmp_path / "users", "ann", "another horse")
+    text = (tmp_path / "users").read_text()
+    assert "horse" not in text
+    assert text.count("$argon2id$") == 2
+    known = passes.read(None, tmp_path / "users")
+    assert known.allows_user("ann", "another horse")
+    assert not known.allows_user("ann", "correct horse")
+    assert not known.allows_user("carl", "another horse")
+
+
+@pytest.mark.parametrize(
+    ("mode", "text", "message"),
+    [
+        (0o644, TOKEN, "others can read it; chmod 600"),
+        (0o600, "short", "at least 24 characters"),
+        (0o600, b"\xff\xfe", "is no text"),
+    ],
+)
+def test_a_token_file_that_cannot_be_used_is_named(tmp_path, mode, text, message):
+    file = tmp_path / "token"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    file.chmod(mode)
+    with pytest.raises(UsageError, match=message):
+        passes.read(file, None)
+
+
+def test_a_users_file_that_cannot_be_used_is_named(tmp_path):
+    with pytest.raises(UsageError, match="streamer access user FILE NAME"):
+        passes.read(None, tmp_path / "missing")
+    (tmp_path / "users").write_text("ann:plain\n")
+    (tmp_path / "users").chmod(0o600)
+    with pytest.raises(UsageError, match="line 1 is not NAME:HASH"):
+        passes.read(None, tmp_path / "users")
+    with pytest.raises(UsageError, match="at least 8 characters"):
+        passes.add_user(tmp_path / "new", "ann", "short")
+    with pytest.raises(UsageError, match="without a colon"):
+        passes.add_user(tmp_path / "new", "a:b", "long enough")
+
+
+def test_names_that_are_given_are_the_only_ones_beside_this_machine():
+    def refusal(gate, host):
+        scope = {"type": "http", "method": "GET", "path": "/api/v1/health", "headers": [(b"host", host.encode())]}
+        return gate.refusal(scope, 1.0)
+
+    with_pass = Credentials(token=TOKEN)
+    assert refusal(AccessPolicy(with_pass), "camera.example:8080") is None  # a pass is wanted for all that matters
+    named = AccessPolicy(with_pass, frozenset({"camera.example"}))
+    assert refusal(named, "camera.example") is None
+    assert refusal(named, "evil.example")[0] == 403
+    assert refusal(named, "127.0.0.1:1") is None
+    assert refusal(named, "[::1]:8080") is None
+    assert refusal(AccessPolicy(Credentials()), "")[0] == 403
+
+
+def test_the_servers_address_is_that_of_a_browser(served):
+    assert urlsplit(served[1].url).hostname == "127.0.0.1"

@@ -1,0 +1,224 @@
+"""The HTTP API on a real server, through the client that ships."""
+
+import struct
+import time
+
+import cv2
+import httpx
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamer.errors import CommandError
+from streamer.masks import box_of, iou
+from streamer.video.scene import Scene, SceneSettings
+from tests.process.web.conftest import SCENE
+from tests.waiting import wait
+
+TRUTH = Scene(SceneSettings(objects=2, width=320, height=240, fps=15, frames=0, occluder=False, shake=False))
+
+
+@pytest.fixture
+def point(client):
+    """Points at an object of the scene by its box, and gives the id."""
+
+    def point(number=1, camera="a"):
+        index = next(client.results(camera)).index + 1
+        return client.prompt(camera, box=tuple(map(float, box_of(TRUTH.truth(index)[number]))))
+
+    yield point
+    for camera in ("a", "b"):
+        for entry in client.objects(camera):
+            client.remove_object(camera, entry["id"])
+
+
+def overlap(result, object_id, number):
+    return iou(result.masks[object_id], TRUTH.truth(result.index)[number])
+
+
+def test_what_is_pointed_at_is_tracked(client, point):
+    object_id = point(1)
+    result = client.wait_for("a", object_id)
+    assert overlap(result, object_id, 1) > 0.7
+    assert client.objects("b") == []
+
+
+def test_a_result_comes_with_its_picture_where_that_is_asked_for(client):
+    result = next(client.results("a", pictures=True))
+    image, _ = TRUTH.draw(result.index)
+    assert np.abs(result.image().astype(int) - image).mean() < 6
+    assert next(client.results("a")).jpeg == b""
+
+
+def test_ids_are_new_or_as_they_are_asked_for(client, point):
+    first = point(1)
+    assert client.prompt("a", object_id=first, points=[(5, 5)], labels=[0]) == first
+    assert point(2) > first
+
+
+def test_undo_takes_the_only_prompt_back_and_with_it_the_object(client, point):
+    object_id = point(1)
+    client.undo("a", object_id)
+    wait(lambda: client.objects("a") == [])
+    with pytest.raises(CommandError, match=f"object {object_id} is not tracked"):
+        client.undo("a", object_id)
+
+
+def test_a_name_and_a_colour_come_with_every_result(client, point):
+    object_id = point(1)
+    assert client.name_object("a", object_id, "ball", "#ff8800")["name"] == "ball"
+    entry = next(e for e in client.wait_for("a", object_id).objects if e["id"] == object_id)
+    wait(lambda: next(iter(client.wait_for("a", object_id).objects))["name"] == "ball")
+    assert {"state", "score", "predicted_iou", "box", "area"} <= set(entry)
+    with pytest.raises(CommandError, match="object 99 is not tracked"):
+        client.name_object("a", 99, "nobody")
+
+
+def test_a_mask_is_a_picture_and_may_be_a_prompt(client, point):
+    object_id = point(1)
+    client.wait_for("a", object_id)
+    png = client.mask_png("a", object_id)
+    mask = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert mask.shape == (240, 320)
+    answer = httpx.put(f"{client._url}/api/v1/cameras/b/objects/3/mask.png", content=png)
+    assert answer.status_code == 200
+    wait(lambda: [entry["id"] for entry in client.objects("b")] == [3])
+    wide = png[:16] + struct.pack(">II", 30_000, 30_000) + png[24:]
+    for wrong, status, said in (
+        (b"no PNG", 422, "is no PNG"),
+        (png[:60], 422, "is no PNG"),
+        (wide, 409, "the mask is 30000 x 30000"),
+    ):
+        answer = httpx.put(f"{client._url}/api/v1/cameras/b/objects/3/mask.png", content=wrong)
+        assert answer.status_code == status
+        assert said in answer.json()["error"]
+
+
+def test_a_snapshot_is_the_newest_picture_with_masks_if_wanted(client, point):
+    object_id = point(1)
+    client.wait_for("a", object_id)
+    plain, drawn = client.snapshot("a"), client.snapshot("a", overlay=True)
+    assert cv2.imdecode(np.frombuffer(plain, np.uint8), cv2.IMREAD_COLOR).shape == (240, 320, 3)
+    assert plain != drawn
+
+
+def test_events_come_with_pictures_and_a_clip(client, point):
+    object_id = point(1)
+    wait(lambda: any(e["object_id"] == object_id and "clip.mp4" in e["files"] for e in started(client)), 10)
+    event = next(e for e in started(client) if e["object_id"] == object_id)
+    assert event["message"].startswith(f"object {object_id}: started")
+    clip = client.event_file(event["id"], "clip.mp4")
+    assert clip[4:8] == b"ftyp"
+    mask = cv2.imdecode(np.frombuffer(client.event_file(event["id"], "mask.png"), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert iou(mask > 0, TRUTH.truth(event["index"])[1]) > 0.7
+    assert len(client.events(limit=1)) == 1
+    assert all(e["id"] < event["id"] for e in client.events(before=event["id"]))
+    with pytest.raises(CommandError, match="no such file"):
+        client.event_file(10**6, "clip.mp4")
+
+
+def started(client):
+    return [event for event in client.events("a") if event["event"] == "started"]
+
+
+def test_a_camera_is_added_changed_and_removed(client):
+    client.add_camera("new", SCENE, max_fps=7)
+    wait(lambda: client.camera("new")["live"])
+    zone = {"name": "door", "points": [[0.1, 0.1], [0.5, 0.1], [0.5, 0.9]], "dwell_s": 2}
+    changed = client.change_camera("new", SCENE, zones=[zone])
+    assert changed["settings"]["zones"][0]["name"] == "door"
+    assert changed["max_fps"] is None
+    client.remove_camera("new")
+    with pytest.raises(CommandError, match="there is no camera 'new'"):
+        client.camera("new")
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"uri": "/etc/passwd"}, "cannot be opened from elsewhere"),
+        ({"uri": "lavfi:movie=/etc/passwd"}, "cannot be opened from elsewhere"),
+        ({"uri": "scene:?objects=0"}, "objects=0"),
+        ({"uri": SCENE, "max_fps": -1}, "max_fps"),
+        ({"uri": SCENE, "zones": [{"name": "z", "points": [[0, 0], [1, 1], [0, 0]]}]}, "a point is there twice"),
+        ({"uri": SCENE, "zones": [{"name": "z", "points": [[0, 0], [2, 1], [0, 1]]}]}, "less than or equal to 1"),
+        ({"uri": SCENE, "sinks": ["/tmp/x.mp4"]}, "unknown key 'sinks'"),
+        ({"uri": SCENE, "control": "tcp://127.0.0.1:1"}, "unknown key 'control'"),
+    ],
+)
+def test_nonsense_is_refused_and_the_camera_goes_on(client, served, settings, message):
+    pipeline = served[0].cameras["a"].pipeline
+    with pytest.raises(CommandError, match=message):
+        client.change_camera("a", **settings)
+    assert served[0].cameras["a"].pipeline is pipeline
+    assert client.camera("a")["live"]
+
+
+def test_an_unknown_camera_is_named(client):
+    with pytest.raises(CommandError, match="there is no camera 'nobody'; there are: a, b"):
+        client.prompt("nobody", points=[(1, 1)])
+    with pytest.raises(CommandError, match="no camera"):
+        client.snapshot("nobody")
+
+
+def test_a_prompt_outside_the_picture_is_refused_in_one_line(client):
+    with pytest.raises(CommandError, match=r"point \(5000, 10\) is outside the 320 x 240 frame"):
+        client.prompt("a", points=[(5000, 10)])
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"{", 400),
+        (b"[" * 100_000, 400),
+        (b"[]", 422),
+        (b'{"points": [[1e999, 1]]}', 422),
+        (b'{"box": [1, 2, 3]}', 422),
+    ],
+)
+def test_a_broken_body_is_refused(served, body, status):
+    url = served[1].url + "/api/v1/cameras/a/prompts"
+    answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status
+    assert "error" in answer.json()
+
+
+def test_pause_and_resume(client):
+    client.pause("b")
+    assert client.camera("b")["paused"]
+    client.resume("b")
+    assert not client.camera("b")["paused"]
+
+
+def test_a_password_in_an_address_never_leaves_the_server(client, served):
+    client.add_camera("door", "rtsp://admin:hunter2@127.0.0.1:1/x")
+    try:
+        wait(lambda: client.camera("door").get("last_event"))
+        shown = client.camera("door")["uri"]
+        assert shown == "rtsp://***@127.0.0.1:1/x"
+        everything = str(client.cameras()) + str(client.events()) + client.metrics()
+        assert "hunter2" not in everything
+        client.change_camera("door", shown, max_fps=3)  # as a page would that shows what it got
+        assert served[0].cameras["door"].settings.source.uri == "rtsp://admin:hunter2@127.0.0.1:1/x"
+        assert httpx.get(served[1].url + "/api/v1/ready").status_code == 503
+    finally:
+        client.remove_camera("door")
+
+
+def test_metrics_can_be_read_and_count(client):
+    def value(name, **labels):
+        families = text_string_to_metric_families(client.metrics())
+        samples = [
+            s for family in families for s in family.samples if s.name == name and labels.items() <= s.labels.items()
+        ]
+        return sum(sample.value for sample in samples)
+
+    before = value("streamer_frames_tracked_total", camera="a")
+    time.sleep(0.5)
+    assert value("streamer_frames_tracked_total", camera="a") > before
+    assert value("streamer_camera_up", camera="a") == 1
+    assert value("streamer_stage_seconds_count", camera="a", stage="total") > 0
+    reading = client.results("a")
+    next(reading)
+    assert value("streamer_readers", camera="a") == 1
+    reading.close()

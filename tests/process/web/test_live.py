@@ -1,0 +1,189 @@
+"""What each reader of results is sent, and when."""
+
+import asyncio
+import json
+import struct
+
+import numpy as np
+import pytest
+
+from streamer.client import unpack
+from streamer.errors import WireError
+from streamer.video.h264 import H264Encoder
+from streamer.web.feed import Feed, FeedMessage, Variant
+from streamer.web.live import UNSEEN_AT_MOST, Reader
+from tests.fakes import result
+
+JPEG = Variant("jpeg", None)
+
+
+def whole(name):
+    return FeedMessage(name, needs_earlier=False)
+
+
+def later(name):
+    return FeedMessage(name, needs_earlier=True)
+
+
+def reading(test):
+    """Run a test of a reader on an event loop."""
+
+    async def run():
+        await test(Reader("cam", JPEG))
+
+    asyncio.run(run())
+
+
+def test_the_newest_picture_wins():
+    async def test(reader):
+        for name in (b"1", b"2", b"3"):
+            reader.put(whole(name))
+        assert await reader.next() == b"3"
+        assert reader.missed == 2
+
+    reading(test)
+
+
+def test_no_more_pictures_are_under_way_than_were_seen():
+    async def test(reader):
+        for number in range(UNSEEN_AT_MOST):
+            reader.put(whole(b"%d" % number))
+            assert await reader.next()
+        reader.put(whole(b"too early"))
+        waiting = asyncio.create_task(reader.next())
+        await asyncio.sleep(0)
+        reader.put(whole(b"now"))
+        await asyncio.sleep(0.01)
+        assert not waiting.done()
+        reader.seen()
+        assert await waiting == b"now"
+
+    reading(test)
+
+
+def test_what_happens_is_told_also_to_who_has_not_seen_the_pictures():
+    async def test(reader):
+        for number in range(UNSEEN_AT_MOST):
+            reader.put(whole(b"%d" % number))
+            await reader.next()
+        reader.put("lost")
+        assert await reader.next() == "lost"
+
+    reading(test)
+
+
+def test_a_reader_that_takes_nothing_is_given_up(monkeypatch):
+    monkeypatch.setattr("streamer.web.live.PATIENCE_S", 0.05)
+
+    async def test(reader):
+        for number in range(UNSEEN_AT_MOST):
+            reader.put(whole(b"%d" % number))
+            await reader.next()
+        with pytest.raises(TimeoutError):
+            await reader.next()
+
+    reading(test)
+
+
+def test_a_camera_that_gives_nothing_is_waited_for(monkeypatch):
+    monkeypatch.setattr("streamer.web.live.PATIENCE_S", 0.02)
+
+    async def test(reader):
+        waiting = asyncio.create_task(reader.next())
+        await asyncio.sleep(0.1)
+        assert not waiting.done()
+        reader.end()
+        assert await waiting is None
+
+    reading(test)
+
+
+def test_who_missed_a_picture_gets_none_that_needs_it_until_one_that_does_not():
+    async def test(reader):
+        assert reader.put(later(b"p0"))  # at the start there is none before
+        assert not reader.put(whole(b"key"))
+        assert await reader.next() == b"key"
+        assert not reader.put(later(b"p1"))
+        assert reader.put(later(b"p2"))  # p1 was not sent yet: a key is wanted
+        reader.put("text")
+        assert await reader.next() == "text"
+        assert reader.put(later(b"p3"))
+        assert not reader.put(whole(b"key 2"))
+        assert await reader.next() == b"key 2"
+
+    reading(test)
+
+
+def collected(*variants):
+    """A feed with these readers, and what it gives."""
+    given = []
+    feed = Feed("fake", lambda camera, variant, item: given.append((camera, variant, item)))
+    feed.wanted = frozenset(variants)
+    return feed, given
+
+
+def test_without_readers_nothing_is_encoded():
+    feed, given = collected()
+    feed.write(result())
+    assert given == []
+    assert feed.latest is not None
+
+
+def test_a_result_is_packed_once_for_each_variant_and_says_what_was_tracked():
+    feed, given = collected(JPEG, Variant("none", None))
+    feed.write(result(7, ids=(1, 4)))
+    assert len(given) == 2
+    for _, variant, message in given:
+        read = unpack(message.data)
+        assert read.index == 7
+        assert set(read.masks) == {1, 4}
+        assert read.masks[1].sum() == 8 * 17
+        assert bool(read.jpeg) == (variant.pictures == "jpeg")
+    assert unpack(given[0][2].data).header["sequence"] == 1
+
+
+def test_a_picture_for_a_small_screen_is_small_and_masks_stay_as_they_are():
+    feed, given = collected(Variant.of("jpeg", 30))
+    assert next(iter(feed.wanted)).width == 320  # of those there are
+    feed.wanted = frozenset({Variant("jpeg", 32)})
+    feed.write(result())
+    read = unpack(given[0][2].data)
+    assert read.image().shape == (24, 32, 3)
+    assert read.masks[1].shape == (48, 64)
+
+
+def test_a_picture_that_needs_none_before_comes_when_it_is_wanted():
+    variant = Variant("h264", None)
+    feed, given = collected(variant)
+    for index in range(3):
+        feed.write(result(index))
+    feed.want_key(variant)
+    feed.write(result(3))
+    assert [message.needs_earlier for _, _, message in given] == [False, True, True, False]
+
+
+def test_the_encoder_follows_the_pictures_size():
+    encoder = H264Encoder()
+    assert encoder.encode(np.zeros((48, 64, 3), np.uint8))[1]
+    assert not encoder.encode(np.zeros((48, 64, 3), np.uint8))[1]
+    data, is_key = encoder.encode(np.zeros((51, 67, 3), np.uint8))
+    assert is_key
+    assert data.startswith(b"\0\0\0\1")
+
+
+@pytest.mark.parametrize(
+    "broken", [b"", b"\xff\xff\xff\xff{}", struct.pack("<I", 2) + b"{}", struct.pack("<I", 2) + b"[]"]
+)
+def test_what_is_no_result_is_refused(broken):
+    with pytest.raises(WireError, match="are no result"):
+        unpack(broken)
+
+
+def test_events_are_told_as_json():
+    from streamer.events.object_state import Lifecycle
+
+    feed, given = collected(JPEG)
+    for event in Lifecycle().update(result()):
+        feed.notify(event)
+    said = json.loads(given[0][2])
+    assert (said["kind"], said["event"], said["object_id"]) == ("event", "started", 1)

@@ -1,0 +1,90 @@
+"""The document, the metrics, and the dashboard say what there is."""
+
+import json
+import re
+from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
+
+from streamer.web.api import OPERATIONS
+from streamer.web.exposition import Exposition
+from streamer.web.openapi import PREFIX, document
+from tests.fakes import result
+
+CONFIGS = Path(__file__).parents[3] / "configs"
+DASHBOARD = CONFIGS / "grafana.json"
+STATUS = {
+    "name": "door",
+    "state": "running",
+    "live": True,
+    "paused": False,
+    "readers": 2,
+    "frames_captured": 100,
+    "frames_tracked": 90,
+    "frames_dropped": 8,
+    "frames_skipped": 2,
+    "frames_late": 4,
+    "dropped_by_sink": {"page": 1},
+    "events": {"lost refused": 2, "restored ended": 1},
+    "quality": {"fps": 14.9, "nominal_fps": 15.0, "age_s": 0.05, "stalls_last_hour": 0, "reconnects_last_hour": 1},
+    "objects": [{"id": 1, "state": "tracked"}, {"id": 2, "state": "lost"}],
+}
+
+
+def exposed(*statuses):
+    exposition = Exposition(lambda: list(statuses), lambda: 3)
+    exposition.write(result())
+    return {family.name: family for family in text_string_to_metric_families(exposition.text().decode())}
+
+
+def test_every_operation_is_described_once_and_by_its_own_name():
+    described = document()["paths"]
+    names = [operation["operationId"] for methods in described.values() for operation in methods.values()]
+    assert sorted(names) == sorted(operation.name for operation in OPERATIONS)
+    assert len(set(names)) == len(names)
+    assert all(path.startswith(PREFIX) for path in described)
+
+
+def test_the_document_for_people_lists_every_operation():
+    text = (CONFIGS.parent / "docs" / "http-api.md").read_text()
+    lines = [f"| {each.method} | `{each.path}` | {each.summary} |" for each in OPERATIONS]
+    assert [line for line in lines if line not in text] == []
+
+
+def test_every_reference_leads_somewhere():
+    text = json.dumps(document())
+    known = set(document()["components"]["schemas"])
+    assert set(re.findall(r"#/components/schemas/(\w+)", text)) <= known
+
+
+def test_metrics_have_their_values_and_official_names():
+    families = exposed(STATUS)
+    values = {(s.name, *s.labels.values()): s.value for family in families.values() for s in family.samples}
+    assert values["streamer_frames_captured_total", "door"] == 100
+    assert values["streamer_frames_dropped_total", "door", "newer"] == 8
+    assert values["streamer_frames_dropped_total", "door", "rate"] == 2
+    assert values["streamer_frames_dropped_total", "door", "late"] == 4
+    assert values["streamer_source_events_total", "door", "refused", "lost"] == 2
+    assert values["streamer_objects", "door", "tracked"] == 1
+    assert values["streamer_camera_state", "door", "running"] == 1
+    assert values["streamer_source_age_seconds", "door"] == 0.05
+    assert values["streamer_readers_dropped_total",] == 3
+    assert families["process_resident_memory_bytes"].samples[0].value > 0
+    for name, family in families.items():
+        assert re.fullmatch(r"[a-z][a-z0-9_]*", name)
+        assert family.documentation, name
+
+
+def test_a_camera_without_a_pipeline_has_metrics_too():
+    assert exposed({"name": "door", "state": "failed", "live": False, "readers": 0, "paused": False})
+
+
+def test_the_dashboard_asks_for_metrics_that_exist():
+    text = DASHBOARD.read_text()
+    queries = re.findall(r'"expr": "((?:[^"\\]|\\.)*)"', text)
+    assert len(queries) >= 8
+    there = {sample.name for family in exposed(STATUS).values() for sample in family.samples}
+    asked = {name for query in queries for name in re.findall(r"\b(?:streamer|process)_\w+", query)}
+    assert asked
+    assert asked <= there
+    json.loads(text)

@@ -1,0 +1,201 @@
+import json
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from streamer.cli import main
+from streamer.errors import UsageError
+from streamer.evaluation.davis import Live, evaluate, prompt, sequences
+from streamer.evaluation.scores import Series, boundary, outline, region
+
+
+def square(at=20, side=40, size=120):
+    mask = np.zeros((size, size), bool)
+    mask[at : at + side, at : at + side] = True
+    return mask
+
+
+def test_a_mask_against_itself_is_one():
+    assert region(square(), square()) == boundary(square(), square()) == 1
+
+
+def test_empty_against_empty_is_one():
+    empty = np.zeros((50, 50), bool)
+    assert region(empty, empty) == boundary(empty, empty) == 1
+
+
+def test_empty_against_something_is_zero():
+    empty = np.zeros((120, 120), bool)
+    assert region(empty, square()) == boundary(empty, square()) == boundary(square(), empty) == 0
+
+
+def test_region_of_half_an_overlap_by_hand():
+    found = square().copy()
+    found[:, 40:] = False
+    assert region(found, square()) == pytest.approx(0.5)
+
+
+def test_a_shift_inside_the_bound_keeps_the_boundary_at_one_and_a_larger_one_does_not():
+    assert np.ceil(0.008 * np.hypot(120, 120)) == 2
+    assert boundary(square(21), square(20)) == 1
+    assert boundary(square(30), square(20)) < 0.7
+
+
+def test_the_outline_of_one_pixel_is_its_three_upper_left_neighbours_and_itself():
+    mask = np.zeros((5, 5), bool)
+    mask[2, 2] = True
+    assert sorted(map(tuple, np.argwhere(outline(mask)))) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+
+
+def test_the_void_is_ignored():
+    void = np.zeros((120, 120), bool)
+    void[:, 40:] = True
+    found = square().copy()
+    found[:, 40:] = False
+    assert region(found, square(), void) == 1
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Three frames of one clip; object 2 enters on the second."""
+    pictures, annotations = (tmp_path / name / "480p" / "clip" for name in ("JPEGImages", "Annotations"))
+    for folder in (pictures, annotations):
+        folder.mkdir(parents=True)
+    for index in range(4):
+        labels = square(20 + index).astype(np.uint8)
+        if index:
+            labels[80:100, 80:100] = 2
+        Image.fromarray(np.zeros((120, 120, 3), np.uint8)).save(pictures / f"{index:05d}.jpg")
+        Image.fromarray(labels).save(annotations / f"{index:05d}.png")
+    return tmp_path
+
+
+def test_each_object_is_prompted_on_its_own_first_frame_and_scored_after_it_without_the_last(root):
+    seen = []
+
+    def perfect(frame, prompts):
+        seen.append([p.object_id for p in prompts])
+        masks = {1: square(20 + frame.index)}
+        other = np.zeros((120, 120), bool)
+        other[80:100, 80:100] = True
+        return masks | {2: other}
+
+    scores = evaluate(sequences(root)[0], perfect, "mask")
+    assert seen == [[1], [2], [], []]
+    assert [(s.object_id, s.jf, s.frames) for s in scores] == [(1, 1.0, 2), (2, 1.0, 1)]
+
+
+def test_the_figures_of_a_series_are_those_of_davis():
+    """Eight frames: the borders of the quarters are frames 0, 2, 4, 5 and 7, counted from 0."""
+    series = Series((1.0, 0.8, 0.6, 0.5, 0.5, 0.4, 0.2, 0.0))
+    assert series.mean == pytest.approx(0.5)
+    assert series.recall == pytest.approx(3 / 8)
+    assert series.decay == pytest.approx(0.8 - 0.2)
+
+
+def where(index):
+    """The object of `root` as a tracker sees it that says on which frame it saw it."""
+    return {1: square(20 + index)}
+
+
+@pytest.mark.parametrize(
+    ("step_ms", "followed", "on_screen"),
+    [
+        (50, [0, 1, 2], [None, 0, 1, 2]),  # each frame's result is there when the next one comes
+        (150, [0, 1], [None, None, 0, 1]),  # half a frame late: busy until 0.15 s, when frame 1 is the newest
+        (250, [0, 2], [None, None, None, 0]),  # frame 1 has gone by
+    ],
+)
+def test_live_scores_are_of_what_was_on_the_screen(root, step_ms, followed, on_screen):
+    for path in (root / "Annotations" / "480p" / "clip").iterdir():
+        labels = np.array(Image.open(path))
+        Image.fromarray(np.where(labels == 2, 0, labels)).save(path)
+    seen, shown = [], {}
+
+    def follow(frame, _prompts):
+        seen.append(frame.index)
+        return where(frame.index)
+
+    def watch(index, found, _j):
+        shown[index] = found
+
+    (score,) = evaluate(sequences(root)[0], follow, "mask", live=Live(10.0, step_ms), observer=watch)
+    assert seen == followed
+    for index in (1, 2, 3):
+        expected = {} if on_screen[index] is None else where(on_screen[index])
+        assert shown[index].keys() == expected.keys()
+        assert all((shown[index][n] == mask).all() for n, mask in expected.items())
+    assert score.jf < 1
+
+
+def test_a_frame_with_a_prompt_is_not_passed_over_live(root):
+    seen = []
+
+    def follow(frame, prompts):
+        seen.append((frame.index, [p.object_id for p in prompts]))
+        return {}
+
+    evaluate(sequences(root)[0], follow, "mask", live=Live(10.0, 250))
+    assert seen == [(0, [1]), (1, [2])]
+
+
+def test_the_command_scores_what_it_can_and_says_what_it_cannot(root, capsys, caplog, tmp_path):
+    broken = root / "JPEGImages" / "480p" / "zebra"
+    broken.mkdir()
+    Image.fromarray(np.zeros((120, 120, 3), np.uint8)).save(broken / "00000.jpg")
+    status = main(["evaluate", str(root), "--json", "--pictures", str(tmp_path / "worst"), "--runtime", "torch"])
+    printed = capsys.readouterr()
+    summary = json.loads(printed.out)
+    assert status == 1
+    assert summary["not_scored"] == ["zebra"]
+    assert "zebra/00000.png" in caplog.text
+    assert [(o["sequence"], o["id"], o["frames"]) for o in summary["objects"]] == [("clip", 1, 2), ("clip", 2, 1)]
+    assert summary["jf"] == pytest.approx(np.mean([o["jf"] for o in summary["objects"]]), abs=1e-3)
+    assert [path.name.startswith("clip-0000") for path in (tmp_path / "worst").iterdir()] == [True]
+
+
+def test_live_options_that_make_no_sense_are_refused(root, capsys):
+    assert main(["evaluate", str(root), "--step-ms", "5"]) == 2
+    assert main(["evaluate", str(root), "--live", "0"]) == 2
+    assert "--step-ms is for --live" in capsys.readouterr().err
+
+
+def test_an_object_that_the_tracker_does_not_name_scores_zero(root):
+    assert evaluate(sequences(root)[0], lambda *_: {}, "mask")[0].jf == 0
+
+
+def test_a_missing_annotation_is_named(root):
+    (root / "Annotations" / "480p" / "clip" / "00002.png").unlink()
+    with pytest.raises(UsageError, match=r"00002.png"):
+        evaluate(sequences(root)[0], lambda *_: {}, "mask")
+
+
+def test_an_unknown_clip_and_an_empty_folder_are_named(root, tmp_path):
+    with pytest.raises(UsageError, match="no clip 'x'; there are clip"):
+        sequences(root, ["x"])
+    with pytest.raises(UsageError, match="DAVIS layout"):
+        sequences(tmp_path / "nowhere")
+
+
+def test_prompts_from_the_truth():
+    assert prompt(1, square(), "box").box == (20, 20, 60, 60)
+    (point,) = prompt(1, square(), "point").points
+    assert square()[int(point[1]), int(point[0])]
+    assert prompt(1, square(), "mask").mask.sum() == 1600
+
+
+def test_scores_are_those_of_an_independent_implementation():
+    """vos-benchmark, whose F is davis2017-evaluation's; it wants opencv-python, so it is installed without that."""
+    evaluator = pytest.importorskip(
+        "vos_benchmark.evaluator", reason="pip install --no-deps vos-benchmark scikit-image lazy-loader"
+    )
+    rng = np.random.default_rng(3)
+    for _ in range(30):
+        masks = [cv2.GaussianBlur(rng.normal(size=(120, 160)), (0, 0), rng.uniform(2, 9)) > 0.02 for _ in range(2)]
+        masks[1] = np.roll(masks[0], rng.integers(0, 6, 2), (0, 1)) if rng.random() < 0.5 else masks[1]
+        theirs = evaluator.Evaluator()
+        theirs.feed_frame(masks[0].astype(np.uint8), masks[1].astype(np.uint8))
+        assert region(masks[0], masks[1]) == pytest.approx(theirs.object_iou[1][0])
+        assert boundary(masks[0], masks[1]) == pytest.approx(theirs.boundary_f[1][0])

@@ -1,0 +1,90 @@
+from pathlib import Path
+
+import pytest
+
+from streamer.config import load as config
+from streamer.errors import UsageError
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_every_config_in_the_repository_loads(path):
+    text = path.read_text()
+    if "\ncameras:" in text:
+        assert config.load_serve(path, {}).cameras
+        assert f"streamer serve configs/{path.name}" in text
+    else:
+        assert config.load(path, {}).sinks
+        assert f"streamer run configs/{path.name}" in text
+
+
+def test_there_are_configs():
+    assert {path.stem for path in CONFIGS} >= {"webcam", "rtsp", "file", "serve", "surveillance", "robotics"}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("source: {uri: x, nmae: y}", "unknown key 'source.nmae'; did you mean 'name'"),
+        ("source: {uri: x}\ntraking: {}", "unknown key 'traking'; did you mean 'tracking'"),
+        ("sinks: []", "source is missing"),
+        ("source: {uri: x}\nmodel: {size: big}", "model.size"),
+        ("source: {uri: x}\ntracking: {lost_after: 0}", "tracking.lost_after"),
+        ("source: {uri: x}\nprompts: [{object_id: 1, box: [1, 2]}]", "prompts.0.box"),
+        (
+            "source: {uri: x}\nzones: [{name: door, points: [[0, 0], [2, 0], [1, 1]]}]",
+            "zones.0.points.1.0: input should",
+        ),
+        ("source: {uri: x}\nzones: [{name: door, points: [[0, 0], [1, 0], [0, 0]]}]", "a point is there twice"),
+        ("source: {uri: x}\nzones: [{name: door, points: [[0, 0], [0.5, 0.5], [1, 1]]}]", "this polygon has no area"),
+        ("source: {uri: x}\nzones: [{name: door, pionts: []}]", "zones.0.points is missing"),
+        ("- a\n- b", "holds no settings"),
+        ("source: {uri: x", "is not YAML"),
+    ],
+)
+def test_a_mistake_is_named(text, says, tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        config.load(path, {})
+    assert says in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("camras: {}", "unknown key 'camras'; did you mean 'cameras'"),
+        (
+            "cameras: {door: {source: {uri: x, stal_s: 1}}}",
+            "unknown key 'cameras.door.source.stal_s'; did you mean 'stall_s'",
+        ),
+        ("cameras: {door: {}}", "cameras.door.source is missing"),
+        ("cameras: {'a door': {source: {uri: x}}}", "cameras.a door.[key]: string should match pattern"),
+        ("web: {port: 99999}", "web.port"),
+        ("web: {certificate: x.pem}", "certificate and key go together"),
+        ("events: {of: [sneezed]}", "events.of.0"),
+    ],
+)
+def test_a_mistake_in_what_is_served_is_named(text, says, tmp_path):
+    path = tmp_path / "serve.yaml"
+    path.write_text(text)
+    with pytest.raises(UsageError) as caught:
+        config.load_serve(path, {})
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_command_line_overrides_the_file(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("source: {uri: x, name: cam}\nmodel: {id: a/b, size: 512}\n")
+    settings = config.load(path, {"source": {"uri": "y"}, "model": {"id": "nano"}, "frames": 3})
+    assert (settings.source.uri, settings.source.name) == ("y", "cam")
+    assert (settings.model.id, settings.model.size, settings.frames) == ("nano", 512, 3)
+
+
+def test_a_file_that_is_not_there_is_named():
+    with pytest.raises(UsageError, match=r"nowhere.yaml: cannot be read"):
+        config.load(Path("nowhere.yaml"), {})
