@@ -62,7 +62,8 @@ class SearchWindow:
         if w * h >= WHOLE * width * height:
             return Crop(0, 0, width, height)
         x, y = min(max(self.x - w / 2, 0), width - w), min(max(self.y - h / 2, 0), height - h)
-        return Crop(round(x), round(y), round(w), round(h))
+        whole_w, whole_h = round(w), round(h)  # two halves rounded up would reach beyond the picture
+        return Crop(min(round(x), width - whole_w), min(round(y), height - whole_h), whole_w, whole_h)
 
     def follow(self, box: Box, size: float) -> None:
         """The object, in pixels as long as that, was seen there."""

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streamer.edgetam.click_scale import ClickAnswer, box_in_frame, choose_answer, click_crops
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, MaskDecoder, Masks
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
 from streamer.edgetam.preprocessor import EncodedCrop, EncodedCrops, Preprocessor, paste_mask
@@ -296,16 +297,26 @@ class StreamingTracker:
         self._prompt(view, self._unconditioned(view.features), prompt, answers, previous=None)
 
     def _first_focus(self, views: EncodedCrops, prompt: Prompt, zoom: float) -> SearchWindow:
-        """Around what the prompt shows; clicks alone do not say how large it is, and are tried on the whole picture."""
+        """Around what the prompt shows; clicks alone do not say how large it is, so crops of every size are tried."""
         seen = _pointed_at(prompt)
         if seen is not None and prompt.box is None and prompt.mask is None:
-            whole, found = views[views.whole], Answers()
-            self._prompt(whole, self._unconditioned(whole.features), prompt, found, previous=None)
-            box = extent(_plane(found.logits[prompt.object_id]))
-            seen = None if box is None else around(whole.on_picture(box), _clicks(prompt))
+            seen = self._size_of_clicked(views, prompt)
         if seen is None:
             seen = (0.0, 0.0, float(views.frame.width), float(views.frame.height))
         return SearchWindow.on(seen, zoom)
+
+    def _size_of_clicked(self, views: EncodedCrops, prompt: Prompt) -> Box | None:
+        """The box around the object that the clicks mean, and the clicks; None where the model sees nothing there."""
+        height, width = views.frame.height, views.frame.width
+        decoded = []
+        for crop in click_crops(_clicks(prompt), height, width):
+            view, found = views[crop], Answers()
+            self._prompt(view, self._unconditioned(view.features), prompt, found, previous=None)
+            iou, _, _ = found.rows[prompt.object_id]
+            decoded.append(ClickAnswer(crop, _plane(found.logits[prompt.object_id]), float(iou)))
+        answer = choose_answer(decoded, height, width)
+        box = None if answer is None else extent(answer.logits_hw)
+        return None if answer is None or box is None else around(box_in_frame(box, answer), _clicks(prompt))
 
     def _prompt(
         self, view: EncodedCrop, conditioned: Features, prompt: Prompt, answers: Answers, *, previous: Tensor | None
