@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from streamer.edgetam import open_tracker
-from streamer.evaluation.davis import Follow, Mask, Score, evaluate, sequences
+from streamer.evaluation.davis import Answer, Answers, Follow, Mask, Score, evaluate, sequences
+from streamer.evaluation.identity import calibration, totals
 from streamer.masks import overlay
 from streamer.ports import Tracker
 from streamer.types import Frame, Prompt
@@ -31,9 +32,9 @@ class Repeated:
     def __init__(self) -> None:
         self.masks: dict[int, Mask] = {}
 
-    def __call__(self, _frame: Frame, prompts: Sequence[Prompt]) -> dict[int, Mask]:
+    def __call__(self, _frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         self.masks |= {prompt.object_id: np.asarray(prompt.mask) for prompt in prompts}
-        return dict(self.masks)
+        return {number: Answer(mask) for number, mask in self.masks.items()}
 
 
 class Carried(Repeated):
@@ -44,7 +45,7 @@ class Carried(Repeated):
         self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self.before: np.ndarray | None = None
 
-    def __call__(self, frame: Frame, prompts: Sequence[Prompt]) -> dict[int, Mask]:
+    def __call__(self, frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         grey = cv2.cvtColor(np.array(frame.image), cv2.COLOR_RGB2GRAY)
         if self.before is not None and self.masks:
             back = self.flow.calc(grey, self.before, None)
@@ -57,12 +58,12 @@ class Carried(Repeated):
 
 
 def tracked(tracker: Tracker, pictures: Path | None) -> Follow:
-    def follow(frame: Frame, prompts: Sequence[Prompt]) -> dict[int, Mask]:
+    def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         tracks = tracker.track(frame, prompts)
         if pictures is not None and frame.index % 10 == 0:
             drawn = overlay(frame.image, tracks)
             cv2.imwrite(str(pictures / f"{frame.source}-{frame.index:04d}.jpg"), drawn[..., ::-1])
-        return {track.object_id: track.mask for track in tracks}
+        return {track.object_id: Answer(track.mask, track.score, track.predicted_iou) for track in tracks}
 
     return follow
 
@@ -88,10 +89,12 @@ def main() -> None:
         for clip in clips:
             follow = tracked(open_tracker(given.model), given.pictures if kind == given.prompts[0] else None)
             rows.setdefault(f"{given.model}, first-frame {kind}", []).extend(evaluate(clip, follow, kind))
+    measured = dict(rows)
     controls = {"first mask repeated": Repeated, "first mask carried by optical flow": Carried}
     for name, control in ({} if given.no_controls else controls).items():
         rows[name] = [score for clip in clips for score in evaluate(clip, control(), "mask")]
     show(rows, [clip.name for clip in clips])
+    show_calibration(measured)
 
 
 def show(rows: dict[str, list[Score]], clips: list[str]) -> None:
@@ -101,6 +104,21 @@ def show(rows: dict[str, list[Score]], clips: list[str]) -> None:
         means = [mean(scores, figure) for figure in ("jf", "j", "f")]
         means += [mean([score for score in scores if score.sequence == clip], "jf") for clip in clips]
         print(f"| {name} | " + " | ".join(f"{value:.3f}" for value in means) + " |")
+    print("\n| tracker | identity kept | switches | found again within 15 frames | tracked while wrong |")
+    print("| --- | --- | --- | --- | --- |")
+    for name, scores in rows.items():
+        sums = totals([score.identity for score in scores])
+        found = "none left" if sums.found_again is None else f"{sums.found_again:.1%} of {sums.returns}"
+        kept = f"{sums.kept:.1%} of {sums.objects}"
+        print(f"| {name} | {kept} | {sums.switches} | {found} | {sums.false:.1%} of frames |")
+
+
+def show_calibration(rows: dict[str, list[Score]]) -> None:
+    """What was claimed, and what was true."""
+    print("\n| predicted IoU x score | frames | claimed | true IoU |\n| --- | --- | --- | --- |")
+    seen = (seen for scores in rows.values() for score in scores for seen in score.sightings)
+    for one in calibration(seen):
+        print(f"| {one.low:.1f} to {one.high:.1f} | {one.frames} | {one.claimed:.2f} | {one.true:.2f} |")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ import numpy as np
 from streamer.edgetam import open_segmenter, open_tracker
 from streamer.edgetam.rules import Rules
 from streamer.edgetam.tracker import StreamingTracker
-from streamer.evaluation.davis import Clip, PromptKind, evaluate, sequences
+from streamer.evaluation.davis import Answer, Answers, Clip, PromptKind, evaluate, sequences
 from streamer.evaluation.davis import prompt as prompt_for
 from streamer.masks import deepest_point, iou
 from streamer.types import Frame, Prompt, Reset
@@ -59,9 +59,9 @@ def main() -> None:
 
 
 def jf(tracker: StreamingTracker, clips: Sequence[Clip], kind: PromptKind) -> float:
-    def follow(frame: Frame, prompts: Sequence[Prompt]) -> dict[int, np.ndarray]:
+    def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         commands = [Reset(), *prompts] if frame.index == 0 else prompts
-        return {track.object_id: track.mask for track in tracker.track(frame, commands)}
+        return {track.object_id: Answer(track.mask) for track in tracker.track(frame, commands)}
 
     return float(np.mean([score.jf for clip in clips for score in evaluate(clip, follow, kind)]))
 

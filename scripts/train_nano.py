@@ -212,7 +212,7 @@ def arguments() -> argparse.Namespace:
         "--steps", type=int, nargs=4, default=(1500, 4000, 2000, 800), help="stills, then clips of 4, 8 and 14 frames"
     )
     parser.add_argument(
-        "--rates", type=float, nargs=5, default=(6e-4, 5e-4, 2e-4, 8e-5, 5e-6), help="learning rates at the stages' ends"
+        "--rates", type=float, nargs=5, default=(6e-4, 5e-4, 2e-4, 8e-5, 5e-6), help="at the stages' ends"
     )
     return parser.parse_args()
 

@@ -18,7 +18,8 @@ from streamer.edgetam import open_tracker
 from streamer.edgetam.rules import Rules
 from streamer.errors import UsageError
 from streamer.evaluation import davis
-from streamer.evaluation.davis import Clip, Live, Masks, Score
+from streamer.evaluation.davis import Answer, Answers, Clip, Live, Masks, Score
+from streamer.evaluation.identity import FRAMES_TO_RETURN, IdentityTotals, calibration, totals
 from streamer.masks import colour
 from streamer.types import Command, Frame, Prompt, Reset
 
@@ -33,9 +34,9 @@ def evaluate(given: argparse.Namespace) -> int:
     clips = davis.sequences(Path(given.root), given.sequences.split(",") if given.sequences else ())
     tracker = open_tracker(given.model, given.size, runtime=given.runtime, rules=_rules(given))
 
-    def follow(frame: Frame, prompts: Sequence[Prompt]) -> Masks:
+    def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
-        return {track.object_id: track.mask for track in tracker.track(frame, commands)}
+        return {t.object_id: Answer(t.mask, t.score, t.predicted_iou) for t in tracker.track(frame, commands)}
 
     scores: list[Score] = []
     broken: list[str] = []
@@ -56,6 +57,7 @@ def evaluate(given: argparse.Namespace) -> int:
     elif scores:
         print(f"mean over {len(scores)} objects: J&F {_mean(scores, 'jf'):.3f}  J {_mean(scores, 'j'):.3f}  ", end="")
         print(f"F {_mean(scores, 'f'):.3f}")
+        print(_identity_line(totals([score.identity for score in scores])))
     return 1 if broken else 0
 
 
@@ -114,6 +116,15 @@ def _lines(scores: Sequence[Score]) -> str:
     )
 
 
+def _identity_line(sums: IdentityTotals) -> str:
+    """The three figures of identity on one line."""
+    kept = f"identity kept by {sums.kept:.1%} of {sums.objects} objects ({sums.switches} switches)"
+    found = "nothing left and returned"
+    if sums.found_again is not None:
+        found = f"{sums.found_again:.1%} of {sums.returns} returns found within {FRAMES_TO_RETURN} frames"
+    return f"{kept}; {found}; {sums.false:.1%} of frames tracked while wrong"
+
+
 def _summary(
     scores: Sequence[Score], broken: Sequence[str], given: argparse.Namespace, model: dict[str, Any]
 ) -> dict[str, Any]:
@@ -123,6 +134,7 @@ def _summary(
             "id": s.object_id,
             "frames": s.frames,
             "jf": round(s.jf, 4),
+            "identity": asdict(s.identity),
             **{
                 name: {figure: round(getattr(series, figure), 4) for figure in ("mean", "recall", "decay")}
                 for name, series in (("j", s.region), ("f", s.boundary))
@@ -140,6 +152,8 @@ def _summary(
         "live_fps": given.live,
         "step_ms": given.step_ms,
         "sequences": sequences,
+        "identity": asdict(totals([score.identity for score in scores])),
+        "calibration": [asdict(one) for one in calibration(seen for score in scores for seen in score.sightings)],
         "objects": objects,
         "not_scored": list(broken),
         "tracking": asdict(_rules(given)),

@@ -19,15 +19,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from streamer.errors import UsageError
+from streamer.evaluation.identity import Identity, Sighting, identity
 from streamer.evaluation.scores import Series, boundary, region
 from streamer.masks import Mask, box_of, deepest_point
 from streamer.types import Frame, Prompt
 
 PromptKind = Literal["mask", "box", "point"]
 Masks = dict[int, Mask]  # by object id
-Follow = Callable[[Frame, Sequence[Prompt]], Masks]
+Answers = dict[int, "Answer"]  # by object id
+Follow = Callable[[Frame, Sequence[Prompt]], Answers]
 Observer = Callable[[int, Masks, float], None]
 EPSILON = 1e-9  # seconds: two ways to compute the same moment
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """What a tracker says of one object on one frame."""
+
+    mask: Mask
+    score: float = 1.0
+    predicted_iou: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +82,7 @@ class Score:
     object_id: int
     region: Series
     boundary: Series
+    sightings: tuple[Sighting, ...] = ()  # every frame after the prompt's
 
     @property
     def j(self) -> float:
@@ -87,6 +99,10 @@ class Score:
     @property
     def frames(self) -> int:
         return len(self.region.values)
+
+    @property
+    def identity(self) -> Identity:
+        return identity(self.sightings)
 
 
 def sequences(root: Path, names: Sequence[str] = ()) -> list[Clip]:
@@ -121,20 +137,44 @@ def evaluate(
     prompts = _schedule(clip, kind)
     shown = _played(clip, follow, prompts) if live is None else _played_live(clip, follow, prompts, live)
     scores: dict[int, list[tuple[float, float]]] = {}
+    sightings: dict[int, list[Sighting]] = {}
     for index, found in enumerate(shown):
         labels, void = clip.labels(clip.frames[index]), clip.ignored(clip.frames[index])
         for number, values in scores.items():
             true = labels == number
-            mask = found.get(number, np.zeros_like(true))
-            values.append((region(mask, true, void), boundary(mask, true, void)))
+            answer = found.get(number, Answer(np.zeros_like(true), score=0.0, predicted_iou=0.0))
+            sightings[number].append(_sighting(answer, number, labels, void))
+            values.append((sightings[number][-1].iou, boundary(answer.mask, true, void)))
         if observer is not None and scores:
-            observer(index, found, float(np.mean([values[-1][0] for values in scores.values()])))
-        scores |= {new.object_id: [] for new in prompts.get(index, ())}
+            masks = {number: answer.mask for number, answer in found.items()}
+            observer(index, masks, float(np.mean([values[-1][0] for values in scores.values()])))
+        for new in prompts.get(index, ()):
+            scores[new.object_id], sightings[new.object_id] = [], []
     return [
-        Score(clip.name, number, *(Series(tuple(column)) for column in zip(*values[:-1], strict=True)))
+        Score(
+            clip.name,
+            number,
+            *(Series(tuple(column)) for column in zip(*values[:-1], strict=True)),
+            sightings=tuple(sightings[number]),
+        )
         for number, values in scores.items()
         if len(values) > 1
     ]
+
+
+def _sighting(answer: Answer, number: int, labels: NDArray[np.uint8], void: Mask | None) -> Sighting:
+    """An answer beside the truth of all objects."""
+    true = labels == number
+    others = {int(n) for n in np.unique(labels)} - {0, 255, number}
+    mask = answer.mask if void is None else answer.mask & ~void
+    return Sighting(
+        visible=bool((true if void is None else true & ~void).any()),
+        iou=region(answer.mask, true, void),
+        on_another=max((region(mask, labels == n, void) for n in others), default=0.0) if mask.any() else 0.0,
+        score=answer.score,
+        is_shown=bool(mask.any()),
+        predicted_iou=answer.predicted_iou,
+    )
 
 
 def _schedule(clip: Clip, kind: PromptKind) -> dict[int, list[Prompt]]:
@@ -150,19 +190,19 @@ def _schedule(clip: Clip, kind: PromptKind) -> dict[int, list[Prompt]]:
     return prompts
 
 
-def _played(clip: Clip, follow: Follow, prompts: Mapping[int, Sequence[Prompt]]) -> Iterator[Masks]:
+def _played(clip: Clip, follow: Follow, prompts: Mapping[int, Sequence[Prompt]]) -> Iterator[Answers]:
     for index in range(len(clip.frames)):
         yield follow(clip.frame(index), prompts.get(index, ()))
 
 
-def _played_live(clip: Clip, follow: Follow, prompts: Mapping[int, Sequence[Prompt]], live: Live) -> Iterator[Masks]:
+def _played_live(clip: Clip, follow: Follow, prompts: Mapping[int, Sequence[Prompt]], live: Live) -> Iterator[Answers]:
     """What is on the screen when each frame arrives: a tracker that is free takes the newest frame, on a virtual clock.
 
     Frames with prompts are never passed over.
     """
     period, count = 1 / live.fps, len(clip.frames)
-    ready: deque[tuple[float, Masks]] = deque()
-    on_screen: Masks = {}
+    ready: deque[tuple[float, Answers]] = deque()
+    on_screen: Answers = {}
     free, following = 0.0, 0
     for index in range(count):
         now = index * period

@@ -93,3 +93,8 @@ def prompt(number, mask, how):
         case "mask":
             return Prompt(number, mask=mask)
     return Prompt(number, points=(deepest_point(mask),), labels=(1,))
+
+
+def test_a_window_with_half_pixels_in_the_corner_stays_inside_the_frame():
+    crop = SearchWindow(2.5, 900.0, 900.0, 127.5).window(255, 255)
+    assert (crop.x + crop.width, crop.y + crop.height) == (255, 255)

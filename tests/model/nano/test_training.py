@@ -1,35 +1,62 @@
 """What trains the embedded checkpoint: clips, prompts, loss, and one clip through the network."""
 
 import random
+import shutil
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from nano import prompts
-from nano.clips import Stills, composite, in_place, make, traffic
+from nano.bodies import cut
+from nano.clips import composite, in_place, make, together
+from nano.crossing import group, of_one_kind
 from nano.losses import judge
-from nano.network import Network, Step, run
+from nano.made import FRAMES, made
+from nano.network import Network, Step, neighbours, run
+from nano.stills import IGNORED, Instance, Picture, Stills, is_kept_aside
+from nano.windows import clicked
 
 from streamer.edgetam.weights import load
 
 SIZE = 256
 
 
+HEADER = "stem,width,height,id,area_frac,x,y,w,h,touches_border,components,largest_component_frac\n"
+
+
+def write_picture(folder, stem, rng, ids):
+    """A picture with ellipses in a row, one for each id, and its lines in instances.csv."""
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    (folder / "masks").mkdir(exist_ok=True)
+    image, mask = rng.integers(0, 120, (200, 160, 3), np.uint8), np.zeros((200, 160), np.uint8)
+    for place, number in enumerate(ids):
+        cv2.ellipse(mask, (40 + 80 * place, 100), (30, 60), 0, 0, 360, number, -1)
+    image[mask > 0] += 100
+    cv2.imwrite(str(folder / f"images/{stem}.jpg"), image)
+    cv2.imwrite(str(folder / f"masks/{stem}.png"), mask)
+    lines = "".join(f"{stem},160,200,{number},0.17,10,40,60,120,0,1,1.0\n" for number in ids if number != IGNORED)
+    table = folder / "instances.csv"
+    table.write_text((table.read_text() if table.exists() else HEADER) + lines)
+
+
 @pytest.fixture(scope="module")
-def stills(tmp_path_factory):
-    """Two backgrounds and two pictures with a masked thing each, in the layout of the data folder."""
+def root(tmp_path_factory):
+    """Two backgrounds, three people and two cars, in the layout of the data folder."""
     root, rng = tmp_path_factory.mktemp("data"), np.random.default_rng(0)
-    for folder in ("train-frames", "train-objects/images", "train-objects/masks"):
-        (root / folder).mkdir(parents=True)
+    (root / "train-frames").mkdir()
     for index in range(2):
         cv2.imwrite(str(root / f"train-frames/b{index}.jpg"), rng.integers(0, 255, (180, 320, 3), np.uint8))
-        image = rng.integers(0, 120, (200, 160, 3), np.uint8)
-        mask = np.zeros((200, 160), np.uint8)
-        cv2.ellipse(mask, (80, 100), (40, 60), 0, 0, 360, 255, -1)
-        image[mask > 0] += 100
-        cv2.imwrite(str(root / f"train-objects/images/p{index}.jpg"), image)
-        cv2.imwrite(str(root / f"train-objects/masks/p{index}.png"), mask)
+    for stem in ("ccp_0", "ccp_2", "ccp_3"):
+        write_picture(root / "train-objects", stem, rng, [255])
+    write_picture(root / "train-more/cars", "car_0", rng, [1, 2])
+    (root / "train-more/cars/images.csv").write_text("stem,source,original,licence,kinds\ncar_0,x,y,z,1:car;2:car\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def stills(root):
+    assert not any(is_kept_aside(path) for path in root.glob("train-[om]*/**/*.jpg"))
     return Stills.under(root)
 
 
@@ -55,9 +82,81 @@ def test_what_is_missing_or_unreadable_is_named(stills, tmp_path):
         Stills.under(tmp_path)
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no picture")
-    for kind in (composite, traffic, in_place):
+    broken = Stills((bad,), (Picture(bad, bad),), (), {"cat": (Instance(Picture(bad, bad), 1, "cat"),) * 2})
+    for kind in (composite, together, in_place):
         with pytest.raises(ValueError, match=r"bad\.(jpg|png): cannot be read"):
-            kind(Stills((bad,), (bad,), tmp_path), random.Random(0), np.random.default_rng(0), 1, SIZE)
+            kind(broken, random.Random(0), np.random.default_rng(0), 1, SIZE)
+
+
+def test_a_cut_out_of_an_id_that_the_mask_lacks_is_refused(stills):
+    (instance, *_) = stills.kinds["car"]
+    with pytest.raises(ValueError, match="no pixel has the id 9"):
+        cut(Instance(instance.picture, 9, "car"), random.Random(0))
+
+
+def test_ignored_pixels_are_no_object(tmp_path):
+    write_picture(tmp_path, "crowd", np.random.default_rng(0), [1, 255])
+    _, ids = Picture(tmp_path / "images/crowd.jpg", tmp_path / "masks/crowd.png", {1: "person"}, IGNORED).read()
+    assert set(np.unique(ids)) == {0, 1}
+
+
+def test_no_photograph_is_on_both_sides_of_the_split(root, tmp_path):
+    names = [f"ccp_{n}" for n in range(60)]
+    copy = tmp_path / "data"
+    shutil.copytree(root, copy)
+    for name in names:
+        write_picture(copy / "train-objects", name, np.random.default_rng(1), [255])
+    shutil.copy(copy / "train-objects/images/ccp_0.jpg", copy / "train-more/cars/images/")
+    aside, trained = Stills.under(copy, kept_aside=True), Stills.under(copy)
+    kept, used = ({picture.image.stem for picture in side.older} for side in (aside, trained))
+    assert kept
+    assert not kept & used
+    assert kept | used == set(names)
+
+
+def test_a_group_is_of_one_kind_and_what_hides_one_of_them_is_no_target(stills):
+    rng = random.Random(3)
+    assert len(of_one_kind(stills, rng, 3)) in (2, 3)
+    bodies = group(stills, rng, np.random.default_rng(0), 8)
+    assert all(one.centres.shape == (8, 2) for one in bodies)
+
+
+def test_a_window_around_a_click_shows_the_clicked_object_at_many_scales():
+    masks = np.zeros((1, 1, 320, 320), bool)
+    masks[0, 0, 150:170, 140:180] = True
+    shares = []
+    for seed in range(30):
+        seen = clicked(
+            np.zeros((1, 320, 320, 3), np.uint8), masks, random.Random(seed), np.random.default_rng(seed), SIZE
+        )
+        shares.append(float(seen[1].mean()))
+    assert min(shares) > 0
+    assert min(shares) < 0.05
+    assert max(shares) > 0.3
+
+
+def test_made_clips_are_the_same_each_time_and_show_the_pair_leaving_and_returning():
+    first, again = (list(made(1, None)) for _ in range(2))
+    assert len(first) == FRAMES
+    assert all((a.image == b.image).all() and (a.ids == b.ids).all() for a, b in zip(first, again, strict=True))
+    seen = np.array([[(frame.ids == n).any() for n in (1, 2)] for frame in first])
+    assert seen[0].all()
+    assert seen[-1].all()
+    assert (~seen).sum(axis=0).max() >= 15
+
+
+def test_what_hides_one_of_a_pair_covers_it_whole():
+    for number in (2, 5):
+        hidden = [frame for frame in made(number, None) if not (frame.ids == 1).any()]
+        assert len(hidden) >= 8
+
+
+def test_a_neighbour_is_another_visible_object_of_the_same_clip():
+    masks = np.zeros((2, 1, 3, 32, 32), bool).transpose(1, 0, 2, 3, 4)
+    masks[0, :, 0, :8], masks[0, :, 1, 20:] = True, True
+    step = Step.of(masks.transpose(1, 0, 2, 3, 4), np.random.default_rng(0))
+    assert neighbours(step, 0)[:2].tolist() == [1, 0]
+    assert set(neighbours(step, 0)[[2, 5]]) <= {0, 1, 3, 4}
 
 
 def test_prompts_lie_on_what_they_mean():

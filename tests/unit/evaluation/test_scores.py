@@ -7,7 +7,7 @@ from PIL import Image
 
 from streamer.cli import main
 from streamer.errors import UsageError
-from streamer.evaluation.davis import Live, evaluate, prompt, sequences
+from streamer.evaluation.davis import Answer, Live, evaluate, prompt, sequences
 from streamer.evaluation.scores import Series, boundary, outline, region
 
 
@@ -80,7 +80,7 @@ def test_each_object_is_prompted_on_its_own_first_frame_and_scored_after_it_with
         masks = {1: square(20 + frame.index)}
         other = np.zeros((120, 120), bool)
         other[80:100, 80:100] = True
-        return masks | {2: other}
+        return {number: Answer(mask) for number, mask in (masks | {2: other}).items()}
 
     scores = evaluate(sequences(root)[0], perfect, "mask")
     assert seen == [[1], [2], [], []]
@@ -116,7 +116,7 @@ def test_live_scores_are_of_what_was_on_the_screen(root, step_ms, followed, on_s
 
     def follow(frame, _prompts):
         seen.append(frame.index)
-        return where(frame.index)
+        return {n: Answer(mask) for n, mask in where(frame.index).items()}
 
     def watch(index, found, _j):
         shown[index] = found
