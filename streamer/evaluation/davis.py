@@ -151,15 +151,14 @@ def evaluate(
         for new in prompts.get(index, ()):
             scores[new.object_id], sightings[new.object_id] = [], []
     return [
-        Score(
-            clip.name,
-            number,
-            *(Series(tuple(column)) for column in zip(*values[:-1], strict=True)),
-            sightings=tuple(sightings[number]),
-        )
-        for number, values in scores.items()
-        if len(values) > 1
+        _score(clip.name, number, values, sightings[number]) for number, values in scores.items() if len(values) > 1
     ]
+
+
+def _score(sequence: str, number: int, values: list[tuple[float, float]], sightings: list[Sighting]) -> Score:
+    """Without the clip's last frame, as DAVIS does; its sightings are all there."""
+    regions, boundaries = zip(*values[:-1], strict=True)
+    return Score(sequence, number, Series(regions), Series(boundaries), tuple(sightings))
 
 
 def _sighting(answer: Answer, number: int, labels: NDArray[np.uint8], void: Mask | None) -> Sighting:
