@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from statistics import median
 from typing import Any
 
@@ -16,15 +16,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamer.edgetam.click_scale import ClickAnswer, box_in_frame, choose_answer, click_crops
-from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, MaskDecoder, Masks
+from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, NO_OBJECT_LOGIT, Features, MaskDecoder, Masks
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
 from streamer.edgetam.preprocessor import EncodedCrop, EncodedCrops, Preprocessor, paste_mask
 from streamer.edgetam.rules import Rules
 from streamer.edgetam.runtimes.choose import Runtime, TorchRuntime, describe
 from streamer.edgetam.search_window import Box, Crop, SearchWindow, around, extent, size_after
+from streamer.edgetam.seek import SEEK_AFTER, SURE, seek_crops, shows_another, without
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
-from streamer.masks import box_of
+from streamer.masks import Mask, box_of
 from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track, Undo
 
 # DAM4SAM (arXiv 2509.13864), without its test of the candidates that were not chosen: they do not leave the graphs
@@ -48,6 +49,7 @@ class TrackedObject:
     memory: ObjectMemory
     focus: SearchWindow | None  # None: in the whole picture
     unseen: int = 0
+    turn: int = 0  # of looking for it all over
     box: Box | None = None  # where it was seen last, in the picture
     size: float | None = None  # its longer side there
     areas: deque[float] = field(default_factory=lambda: deque(maxlen=ANCHOR_AREAS))  # of its latest masks, in pixels
@@ -84,12 +86,24 @@ class Answers:
     rows: dict[int, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)  # IoU, object logit, pointer
     given: dict[int, Tensor] = field(default_factory=dict)  # mask prompts at the model's square, as logits
     prompted: set[int] = field(default_factory=set)
+    denied: set[int] = field(default_factory=set)
 
     def add(self, view: EncodedCrop, ids: Sequence[int], masks: Masks) -> None:
         for row, object_id in enumerate(ids):
             self.views[object_id] = view
             self.logits[object_id] = masks.logits_bhw[row]
             self.rows[object_id] = (masks.predicted_iou_b[row], masks.object_logit_b[row], masks.pointer_bc[row])
+
+    def is_seen(self, object_id: int) -> bool:
+        """Whether the model says that the object is in its window."""
+        return float(self.rows[object_id][1]) > 0
+
+    def deny(self, object_id: int) -> None:
+        """Take back that an object was seen; nothing is remembered of it."""
+        iou, object_logit, pointer = self.rows[object_id]
+        self.rows[object_id] = iou, -object_logit.abs(), pointer
+        self.logits[object_id] = torch.full_like(self.logits[object_id], NO_OBJECT_LOGIT)
+        self.denied.add(object_id)
 
     def by_view(self, ids: Sequence[int]) -> Iterator[tuple[EncodedCrop, list[int]]]:
         """Those who were looked for in the same window."""
@@ -251,6 +265,7 @@ class StreamingTracker:
             if object_id not in self._objects:
                 self._begin(views, prompt, answers)
         ids = list(self._objects)
+        self._seek_lost(frame, ids, answers)
         for view, group in answers.by_view(ids):
             self._remember(view, group, answers, corrupt=frame.corrupt)
         return tuple(self._track(frame, object_id, answers) for object_id in ids)
@@ -342,6 +357,56 @@ class StreamingTracker:
         within = config.multimask_min_pt_num <= points <= config.multimask_max_pt_num
         return bool(config.multimask_output_in_sam and within)
 
+    def _seek_lost(self, frame: Frame, ids: Sequence[int], answers: Answers) -> None:
+        """Objects that were not seen are not believed to be another one; one of those lost is looked for all over."""
+        if self.rules.zoom is None:
+            return
+        lost = [i for i in ids if self._objects[i].unseen and i not in answers.prompted]
+        for object_id in lost:
+            if answers.is_seen(object_id) and self._is_another(frame, object_id, answers):
+                answers.deny(object_id)
+        sought = [i for i in lost if self._objects[i].unseen >= SEEK_AFTER and not answers.is_seen(i)]
+        if sought:
+            object_id = sought[frame.index % len(sought)]
+            self._seek(frame, object_id, self._objects[object_id], answers)
+
+    def _is_another(self, frame: Frame, object_id: int, answers: Answers) -> bool:
+        """Whether the mask of an object that was lost shows one that was not."""
+        steady = [i for i in answers.rows if i != object_id and i in self._objects and not self._objects[i].unseen]
+        (mask,) = self._shown(frame, answers, [object_id])
+        return shows_another(mask, self._shown(frame, answers, steady))
+
+    def _seek(self, frame: Frame, object_id: int, tracked: TrackedObject, answers: Answers) -> None:
+        """Take a sure answer that shows no other object, found with nothing but what users pointed at.
+
+        What is remembered of the frames since it was lost says that it is not there.
+        """
+        others = self._shown(frame, answers, list(answers.rows))
+        tracked.turn += 1
+        views = EncodedCrops(self._square, replace(frame, image=without(frame.image, others)))
+        memory = tracked.memory.copy()
+        memory.forget_recent()
+        side = (self.rules.zoom or 1.0) * (tracked.size or max(frame.height, frame.width))
+        for crop in seek_crops(side, frame.height, frame.width, tracked.turn):
+            masks, _ = self.runtime.follow(views[crop].features, bank([memory], self._config.num_maskmem - 1))
+            sure = float(masks.predicted_iou_b[0]) * float(masks.object_logit_b[0].float().sigmoid())
+            if sure < SURE or float(masks.object_logit_b[0]) <= 0:
+                continue
+            mask = paste_mask(_plane(masks.logits_bhw[0]), crop, frame.height, frame.width)
+            if mask.any() and not shows_another(mask, others):
+                answers.add(views[crop], [object_id], masks)
+                answers.denied.discard(object_id)
+                tracked.memory = memory
+                return
+
+    def _shown(self, frame: Frame, answers: Answers, ids: Sequence[int]) -> list[Mask]:
+        """The masks of those objects that are seen, in the frame."""
+        return [
+            paste_mask(_plane(answers.logits[i]), answers.views[i].window, frame.height, frame.width)
+            for i in ids
+            if answers.is_seen(i)
+        ]
+
     def _remember(self, view: EncodedCrop, ids: Sequence[int], answers: Answers, *, corrupt: bool) -> None:
         """Write each object's memory of this frame; of a damaged picture only what a user pointed at in it."""
         size = (self.checkpoint.size, self.checkpoint.size)
@@ -356,6 +421,7 @@ class StreamingTracker:
             memory = self._objects[object_id].memory
             seen, sure = float(masks.object_logit_b[row]) > 0, float(masks.predicted_iou_b[row])
             kept = sure >= self.rules.remember_above if seen else self.rules.remember_hidden
+            kept = kept and object_id not in answers.denied
             if (corrupt or not kept) and object_id not in answers.prompted:
                 memory.skip()
                 continue
