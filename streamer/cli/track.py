@@ -8,7 +8,6 @@ import json
 import logging
 import signal
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from tqdm import tqdm
 
 from streamer.cli import prompts
 from streamer.config import load as config
-from streamer.config.prompts import build
+from streamer.config.prompts import build_prompts
 from streamer.config.settings import PromptSettings
-from streamer.edgetam.rules import Rules
 from streamer.errors import CommandError, UsageError
 from streamer.offline.propagation import Prompts, Propagation
 from streamer.offline.recording import Recording, open_recording
@@ -72,7 +70,7 @@ def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tupl
     for name, entries in named.items():
         try:
             index = _frame(name, recording)
-            here = build(entries, None)
+            here = build_prompts(entries, None)
             for prompt in here:
                 prompt.check_inside(recording.height, recording.width)
         except (UsageError, CommandError) as error:
@@ -80,7 +78,7 @@ def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tupl
             refused += len(entries)
             continue
         for prompt in here:
-            found.setdefault(prompt.object_id, {})[index] = prompt
+            found.setdefault(prompt.known_id, {})[index] = prompt
     return found, refused
 
 
@@ -98,18 +96,24 @@ def _propagation(
     from streamer.edgetam import open_tracker
 
     overrides = {"source": {"uri": given.video}, "tracking": config.tracking_of(given.tracking, exact=given.exact)}
-    rules = Rules(**config.load(None, overrides).tracking.model_dump())
-    tracker = open_tracker(given.model, given.size, given.device, given.runtime, rules)
+    tracking = config.load(None, overrides).tracking
+    tracker = open_tracker(given.model, given.size, given.device, given.runtime, tracking)
     model = tracker.describe()
     size = [recording.width, recording.height, recording.count]
     store.claim(
-        {"recording": recording.name, "size": size, "model": model, "exact": given.exact, "rules": asdict(rules)}
+        {
+            "recording": recording.name,
+            "size": size,
+            "model": model,
+            "exact": given.exact,
+            "tracking": tracking.model_dump(),
+        }
     )
     return Propagation(
         recording,
         store,
         tracker.checkpoint,
-        rules,
+        tracking,
         tracker.runtime,
         exact=given.exact,
         progress=bar.update,

@@ -129,7 +129,7 @@ def evaluate(
             values.append((region(mask, true, void), boundary(mask, true, void)))
         if observer is not None and scores:
             observer(index, found, float(np.mean([values[-1][0] for values in scores.values()])))
-        scores |= {new.object_id: [] for new in prompts.get(index, ())}
+        scores |= {new.known_id: [] for new in prompts.get(index, ())}
     return [
         Score(clip.name, number, *(Series(tuple(column)) for column in zip(*values[:-1], strict=True)))
         for number, values in scores.items()

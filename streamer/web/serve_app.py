@@ -7,14 +7,13 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from streamer.bus.curve import server_keys
 from streamer.config.settings import EventSettings, ServeSettings
 from streamer.events.clips import ClipSettings, ClipSink
 from streamer.events.delivery import EventDelivery, Mqtt, Receiver, Webhook
 from streamer.events.journal import Retention
 from streamer.events.journal_sink import JournalSink
 from streamer.ports import Sink
-from streamer.service.build import engine_of
+from streamer.service.build import build_engine, build_keys
 from streamer.service.camera import Camera, Shared
 from streamer.service.cameras import Cameras
 from streamer.web import credentials as passes
@@ -32,12 +31,12 @@ class ServeApp:
     """What is served, with everything that it stands on; made by `serving`."""
 
     def __init__(self, settings: ServeSettings) -> None:
-        keys = None if settings.keys is None else server_keys(settings.keys.secret, settings.keys.clients)
+        keys = build_keys(settings.keys)
         self.settings = settings
         self.readers = Readers()
         self.metrics = Exposition(self._statuses, lambda: self.readers.dropped)
         self._events = None if settings.events is None else _Events(settings.events)
-        shared = Shared(engine_of(settings.model), settings.model, keys=keys, watching=self._watching)
+        shared = Shared(build_engine(settings.model), settings.model, keys=keys, extra_sinks=self._extra_sinks)
         self.cameras = Cameras(shared, forgotten=self._forget)
 
     def service(self, gate: AccessPolicy) -> Service:
@@ -57,7 +56,7 @@ class ServeApp:
         if self._events is not None:
             self._events.close()
 
-    def _watching(self, camera: Camera) -> dict[str, Sink]:
+    def _extra_sinks(self, camera: Camera) -> dict[str, Sink]:
         """The sinks of every camera."""
         sinks = self.readers.watching(camera) | {"metrics": self.metrics}
         return sinks if self._events is None else sinks | self._events.sinks()

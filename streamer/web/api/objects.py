@@ -29,10 +29,9 @@ async def reset_objects(service: Service, request: Request) -> Response:
 async def prompt(service: Service, request: Request) -> Response:
     body = await body_of(request, bodies.PromptBody)
     camera = service.camera(request)
-    object_id = camera.new_id() if body.object_id is None else body.object_id
-    command = Prompt(object_id, body.points, body.labels, body.box, mode=body.mode)
+    command = Prompt(body.object_id, body.points, body.labels, body.box, mode=body.mode)
     ack = await sent(camera, command)
-    return JSONResponse({"object_id": object_id, "index": ack.index, "epoch": ack.epoch})
+    return JSONResponse({"object_id": ack.object_ids[0], "index": ack.index, "epoch": ack.epoch})
 
 
 async def prompt_mask(service: Service, request: Request) -> Response:
