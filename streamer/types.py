@@ -30,7 +30,8 @@ class Frame:
     wall_ns: int  # Unix time of the same moment
     pts_s: float | None  # the stream's own presentation time
     image: NDArray[np.uint8]  # H x W x 3, RGB, read-only
-    corrupt: bool = False  # the decoder says that parts of it are missing: shown, but not remembered
+    corrupt: bool = False  # the decoder reports missing parts: the frame is shown, but not remembered
+    jpegs: dict[int | None, bytes] = field(default_factory=dict)  # by width in pixels, None: full; see `video.jpeg`
 
     @classmethod
     def from_image(

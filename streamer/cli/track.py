@@ -22,6 +22,7 @@ from streamer.offline.propagation import Prompts, Propagation
 from streamer.offline.recording import Recording, open_recording
 from streamer.offline.store import Store
 from streamer.pipeline.signals import stopped_by_signals
+from streamer.ports import Sink
 from streamer.sinks import open_sink
 from streamer.types import Prompt, TrackResult
 
@@ -130,7 +131,8 @@ def _write(recording: Recording, store: Store, out: Path, wanted: Sequence[str],
         for frame in recording.frames(0, recording.count - 1):
             result = TrackResult(frame, store.tracks(frame.index, (recording.width, recording.height)))
             for sink in sinks:
-                sink.write(result)
+                if isinstance(sink, Sink):
+                    sink.write(result)
             bar.update()
 
 

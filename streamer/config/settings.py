@@ -183,18 +183,18 @@ class WebSettings(Section):
 
 
 class EventSettings(Section):
-    """Where events are kept, and whom they are sent to."""
+    """Where events are stored, and where they are delivered."""
 
     file: Path = Path("out/events.sqlite")
-    days: float = Field(30.0, gt=0, description="events and clips are kept for so long")
-    mb: float = Field(500.0, gt=0, description="of events at most")
+    days: float = Field(30.0, gt=0, le=36500, description="age after which events and clips are deleted")
+    max_size_mb: float = Field(500.0, gt=0, description="size of the file above which the oldest events are deleted")
     webhook: str | None = Field(None, description="a URL that each event is posted to")
     mqtt: str | None = Field(None, description="mqtt://HOST/TOPIC")
-    clips: Path | None = Field(Path("out/clips"), description="a folder for pictures of events; null: none")
-    clips_mb: float = Field(2000.0, gt=0, description="of clips at most")
-    before_s: float = Field(3.0, ge=0, le=30)
-    after_s: float = Field(3.0, ge=0, le=60)
-    of: tuple[EventKind, ...] = Field(
+    clips: Path | None = Field(Path("out/clips"), description="a folder for clips of events; null: none")
+    clips_max_size_mb: float = Field(2000.0, gt=0, description="size above which the oldest clips are deleted")
+    before_s: float = Field(3.0, ge=0, le=30, description="seconds of a clip before its event")
+    after_s: float = Field(3.0, ge=0, le=60, description="seconds of a clip after its event")
+    clip_kinds: tuple[EventKind, ...] = Field(
         ("entered", "left", "stayed", "crossed", "lost", "reacquired"), description="events that get a clip"
     )
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 from streamer.config.settings import PipelineSettings
 from streamer.events.types import Event, ObjectEvent, SourceEvent
 from streamer.masks import box_of, iou
-from streamer.ports import Sink, Tracker
+from streamer.ports import AnySink, Tracker
 from streamer.rate_limit import Backoff
 from streamer.service.build import Wiring, build_pipeline, build_source
 from streamer.service.control import controlled
@@ -109,7 +109,7 @@ class Watched:
         url: str,
         tracker: Tracker,
         *,
-        sinks: Mapping[str, Sink] | None = None,
+        sinks: Mapping[str, AnySink] | None = None,
         backoff: Backoff | None = None,
         source: Mapping[str, Any] = {},  # further settings of the source
         objects: int = 1,

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from streamer.config.settings import EventSettings, ServeSettings
-from streamer.events.clips import ClipSettings, ClipSink
-from streamer.events.delivery import EventDelivery, Mqtt, Receiver, Webhook
-from streamer.events.journal import Retention
+from streamer.events.clips import ClipSink
+from streamer.events.delivery import EventDelivery
+from streamer.events.journal import Journal
 from streamer.events.journal_sink import JournalSink
-from streamer.ports import Sink
+from streamer.events.receivers import receivers_of
+from streamer.ports import AnySink
 from streamer.service.build import build_engine, build_keys
 from streamer.service.camera import Camera, Shared
 from streamer.service.cameras import Cameras
@@ -56,9 +57,9 @@ class ServeApp:
         if self._events is not None:
             self._events.close()
 
-    def _extra_sinks(self, camera: Camera) -> dict[str, Sink]:
+    def _extra_sinks(self, camera: Camera) -> dict[str, AnySink]:
         """The sinks of every camera."""
-        sinks = self.readers.watching(camera) | {"metrics": self.metrics}
+        sinks: dict[str, AnySink] = {**self.readers.watching(camera), "metrics": self.metrics}
         return sinks if self._events is None else sinks | self._events.sinks()
 
     def _forget(self, camera: str) -> None:
@@ -70,35 +71,28 @@ class ServeApp:
 
 
 class _Events:
-    """Where all cameras' events go."""
+    """The journal, clips and deliveries of all cameras."""
 
     def __init__(self, settings: EventSettings) -> None:
         self._settings = settings
-        self._retention = Retention(settings.days, settings.mb * 1e6)
-        JournalSink(settings.file, self._retention).close()  # so that what cannot be used is said at the start
-        receivers: list[Receiver] = []
-        if settings.webhook is not None:
-            receivers.append(Webhook(settings.webhook))
-        if settings.mqtt is not None:
-            receivers.append(Mqtt(settings.mqtt))
-        self._couriers = [EventDelivery(settings.file, receiver) for receiver in receivers]
+        Journal(settings.file, settings).close()  # a file that cannot be used is an error at start-up
+        self._deliveries = [EventDelivery(settings.file, receiver) for receiver in receivers_of(settings)]
 
-    def sinks(self) -> dict[str, Sink]:
-        """For one camera."""
+    def sinks(self) -> dict[str, AnySink]:
+        """The sinks of one camera."""
         settings = self._settings
-        sinks: dict[str, Sink] = {"events": JournalSink(settings.file, self._retention, told=self._wake)}
+        sinks: dict[str, AnySink] = {"events": JournalSink(settings, on_stored=self._wake)}
         if settings.clips is not None:
-            times = (settings.before_s, settings.after_s, settings.days)
-            sinks["clips"] = ClipSink(ClipSettings(settings.clips, settings.of, *times, settings.clips_mb * 1e6))
+            sinks["clips"] = ClipSink(settings.clips, settings)
         return sinks
 
     def close(self) -> None:
-        for courier in self._couriers:
-            courier.close()
+        for delivery in self._deliveries:
+            delivery.close()
 
     def _wake(self) -> None:
-        for courier in self._couriers:
-            courier.wake()
+        for delivery in self._deliveries:
+            delivery.wake()
 
 
 @contextlib.contextmanager

@@ -13,9 +13,9 @@ from starlette.responses import JSONResponse, Response
 from streamer.masks import overlay, png_size
 from streamer.service.camera import Camera, Look
 from streamer.types import Prompt, Remove, Reset, TrackResult, Undo
+from streamer.video.jpeg import encode_jpeg
 from streamer.web import bodies
 from streamer.web.api.service import RefusedError, Service, acknowledged, body_of, query_of, sent
-from streamer.web.feed import jpeg
 
 
 async def list_objects(service: Service, request: Request) -> Response:
@@ -78,7 +78,7 @@ async def get_snapshot(service: Service, request: Request) -> Response:
     query, result = query_of(request, bodies.SnapshotQuery), _latest(service, request)
     image = overlay(result.frame.image, result.tracks) if query.overlay else result.frame.image
     headers = {"X-Frame-Index": str(result.frame.index), "X-Captured-Ns": str(result.frame.wall_ns)}
-    return Response(await run_in_threadpool(jpeg, image), media_type="image/jpeg", headers=headers)
+    return Response(await run_in_threadpool(encode_jpeg, image), media_type="image/jpeg", headers=headers)
 
 
 def objects_of(camera: Camera) -> list[dict[str, Any]]:

@@ -23,7 +23,7 @@ def serve_settings(folder, cameras=("a", "b"), **web):
                 "clips": folder / "clips",
                 "before_s": 0.5,
                 "after_s": 0.5,
-                "of": ["started", "removed"],
+                "clip_kinds": ["started", "removed"],
             },
         },
         "test",
