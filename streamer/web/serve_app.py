@@ -17,10 +17,10 @@ from streamer.ports import AnySink
 from streamer.service.build import build_engine, build_keys
 from streamer.service.camera import Camera, Shared
 from streamer.service.cameras import Cameras
-from streamer.web import credentials as passes
+from streamer.web import credentials
 from streamer.web.access import AccessPolicy
-from streamer.web.api.service import Service
-from streamer.web.app import app
+from streamer.web.api.dependencies import Service
+from streamer.web.app import build_app
 from streamer.web.exposition import Exposition
 from streamer.web.live import Readers
 from streamer.web.server import HttpServer, listening
@@ -40,11 +40,11 @@ class ServeApp:
         shared = Shared(build_engine(settings.model), settings.model, keys=keys, extra_sinks=self._extra_sinks)
         self.cameras = Cameras(shared, forgotten=self._forget)
 
-    def service(self, gate: AccessPolicy) -> Service:
+    def service(self, policy: AccessPolicy) -> Service:
         """What the API works on."""
         events = self.settings.events
         files = (None, None) if events is None else (events.file, events.clips)
-        return Service(self.cameras, self.readers, gate, *files)
+        return Service(self.cameras, self.readers, policy, *files)
 
     def request_stop(self) -> None:
         """Have readers and cameras end soon."""
@@ -98,15 +98,17 @@ class _Events:
 @contextlib.contextmanager
 def serving(settings: ServeSettings) -> Iterator[tuple[ServeApp, HttpServer]]:
     """Serve while the block runs; raises UsageError, ModelError, SourceError or SinkError."""
-    known = passes.read(settings.web.token, settings.web.users)
-    gate = AccessPolicy(known, frozenset(settings.web.names), secure=settings.web.certificate is not None)
+    known = credentials.read(settings.web.token, settings.web.users)
+    policy = AccessPolicy(known, frozenset(settings.web.names), secure=settings.web.certificate is not None)
     with contextlib.ExitStack() as opened:
-        listener = opened.enter_context(listening(settings.web, has_pass=known.wanted))  # before the model is loaded
+        listener = opened.enter_context(
+            listening(settings.web, has_credentials=known.required)
+        )  # before the model is loaded
         serve_app = ServeApp(settings)
         opened.callback(serve_app.close)
         for name, camera in settings.cameras.items():
             serve_app.cameras.add(name, camera)
-        served = app(serve_app.service(gate), serve_app.metrics)
+        served = build_app(serve_app.service(policy), serve_app.metrics)
         server = opened.enter_context(HttpServer(served, settings.web, listener))
         opened.callback(serve_app.request_stop)
         yield serve_app, server
