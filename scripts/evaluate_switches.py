@@ -18,24 +18,20 @@ sys.path[:0] = [str(ROOT)]
 
 import numpy as np
 
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam import open_segmenter, open_tracker
-from streamer.edgetam.rules import Rules
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.evaluation.davis import Answer, Answers, Clip, PromptKind, evaluate, sequences
 from streamer.evaluation.davis import prompt as prompt_for
 from streamer.masks import deepest_point, iou
 from streamer.types import Frame, Prompt, Reset
 
-DEFAULT = Rules()
+DEFAULT = TrackingSettings()
 SETTINGS = {
     "default": DEFAULT,
-    "`--exact`: transformers' loop": Rules(exact=True),
-    "`zoom=null`: no windows": Rules(zoom=None),
-    "`zoom=3`": Rules(zoom=3.0),
-    "`anchors=4`": Rules(anchors=4),
-    "`remember_above=0.3`: write filter": Rules(remember_above=0.3),
-    "`remember_above=0.5`": Rules(remember_above=0.5),
-    "`remember_hidden=false`": Rules(remember_hidden=False),
+    "`--exact`: transformers' loop": TrackingSettings(exact=True),
+    "`zoom=null`: no windows": TrackingSettings(zoom=None),
+    "`zoom=3`": TrackingSettings(zoom=3.0),
 }
 
 
@@ -49,8 +45,8 @@ def main() -> None:
     clips = sequences(given.root, given.sequences.split(",") if given.sequences else ())
     opened = open_tracker(given.model)
     print(f"| setting | J&F from a {given.prompt} |\n| --- | --- |", flush=True)
-    for name, rules in SETTINGS.items():
-        tracker = StreamingTracker(opened.checkpoint, rules, opened.runtime)
+    for name, tracking in SETTINGS.items():
+        tracker = StreamingTracker(opened.checkpoint, tracking, opened.runtime)
         print(f"| {name} | {jf(tracker, clips, given.prompt):.3f} |", flush=True)
     first, without, given_back = refined(given.model, clips)
     print("\n| on each object's first frame | mean IoU |\n| --- | --- |")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from streamer.events.types import Event, SourceEvent
 from streamer.types import Command, Detection, Frame, Track, TrackResult
@@ -71,15 +71,22 @@ class Persistent(Protocol):
 class Tracker(Protocol):
     """One call is "these commands, on this frame", so a log of (index, commands) replays exactly."""
 
-    def check(self, frame: Frame, commands: Sequence[Command]) -> None:
-        """Raise CommandError, and change nothing, where `commands` cannot be carried out on `frame`."""
+    def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
+        """The commands as they would take effect on `frame`, each prompt with its object's id; changes nothing.
+
+        Further commands at the end of the list do not change the ids of those before. Raises CommandError where the
+        commands cannot be carried out.
+        """
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]: ...
+
+    def describe(self) -> dict[str, Any]:
+        """The model's id, input size, runtime, device and dtype."""
 
 
 @runtime_checkable
 class Sink(Protocol):
-    """Where results go."""
+    """Where results go. A sink may implement `EventSink` as well."""
 
     def write(self, result: TrackResult) -> None: ...
 
@@ -87,14 +94,19 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class EventSink(Protocol):
+    """Where events go: of the source, of objects, of zones. Without a `write` it gets no results."""
+
+    def notify(self, event: Event) -> None: ...
+
+    def close(self) -> None: ...
+
+
+AnySink = Sink | EventSink
+
+
+@runtime_checkable
 class OnDemandFinder(Protocol):
     """A sink that looks for new objects, and may be told to do so now. `now` may be called from any thread."""
 
     def now(self) -> None: ...
-
-
-@runtime_checkable
-class EventSink(Protocol):
-    """A sink that also wants to hear what happens to the source and to the objects."""
-
-    def notify(self, event: Event) -> None: ...

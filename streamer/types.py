@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,8 @@ class Frame:
     wall_ns: int  # Unix time of the same moment
     pts_s: float | None  # the stream's own presentation time
     image: NDArray[np.uint8]  # H x W x 3, RGB, read-only
-    corrupt: bool = False  # the decoder says that parts of it are missing: shown, but not remembered
+    corrupt: bool = False  # the decoder reports missing parts: the frame is shown, but not remembered
+    jpegs: dict[int | None, bytes] = field(default_factory=dict)  # by width in pixels, None: full; see `video.jpeg`
 
     @classmethod
     def from_image(
@@ -64,11 +65,12 @@ class Frame:
 class Prompt:
     """What a user pointed at, in pixels of the frame: clicks, a box, both, or a mask.
 
-    For an id that is not tracked it starts an object; for one that is, it refines it (`mode="replace"` starts it anew).
-    Raises CommandError for anything that cannot be meant.
+    Without an id it starts an object, and the tracker allocates one. For an id that is not tracked it starts that
+    object; for one that is, it refines it (`mode="replace"` starts it anew). NumPy scalars and arrays are accepted.
+    Raises CommandError for a prompt that makes no sense.
     """
 
-    object_id: int
+    object_id: int | None = None
     points: tuple[tuple[float, float], ...] = ()  # x, y
     labels: tuple[int, ...] = ()  # 1 on the object, 0 off it; one for each point
     box: Box | None = None  # x0, y0, x1, y1
@@ -76,61 +78,98 @@ class Prompt:
     mode: Literal["refine", "replace"] = "refine"
 
     def __post_init__(self) -> None:
-        check_id(self.object_id)
+        if self.object_id is not None:
+            object.__setattr__(self, "object_id", checked_id(self.object_id))
         if self.mode not in ("refine", "replace"):
-            raise CommandError(f"object {self.object_id}: mode is 'refine' or 'replace', not {self.mode!r}")
+            raise CommandError(f"{self.name}: mode is 'refine' or 'replace', not {self.mode!r}")
         if self.mask is not None:
             self._check_mask(self.mask)
-        elif self.box is None and not self.points:
-            raise CommandError(f"object {self.object_id}: a prompt needs points, a box or a mask")
+        elif self.box is None and len(self.points) == 0:
+            raise CommandError(f"{self.name}: a prompt needs points, a box or a mask")
+        self._set_points()
+        if self.box is not None:
+            object.__setattr__(self, "box", self._checked_box(self.box))
+
+    @property
+    def known_id(self) -> int:
+        """The object's id, of a prompt that was given or allocated one."""
+        if self.object_id is None:
+            raise ValueError("this prompt has no object id yet: Tracker.check allocates it")
+        return self.object_id
+
+    @property
+    def name(self) -> str:
+        """What errors call the object."""
+        return "new object" if self.object_id is None else f"object {self.object_id}"
+
+    def _set_points(self) -> None:
         if len(self.points) != len(self.labels):
             raise CommandError(
-                f"object {self.object_id}: {len(self.points)} points but {len(self.labels)} labels; give one label each"
+                f"{self.name}: {len(self.points)} points but {len(self.labels)} labels; give one label each"
             )
         if len(self.points) > MAX_POINTS:
-            raise CommandError(f"object {self.object_id}: {len(self.points)} points; at most {MAX_POINTS} are taken")
+            raise CommandError(f"{self.name}: {len(self.points)} points; at most {MAX_POINTS} are accepted")
         if any(label not in (0, 1) for label in self.labels):
-            raise CommandError(
-                f"object {self.object_id}: labels are 1 (on the object) or 0 (off it), not {self.labels}"
-            )
-        if self.box is not None:
-            self._check_box(self.box)
-        for point in self.points:
-            if len(point) != 2 or not all(math.isfinite(v) for v in point):
-                raise CommandError(f"object {self.object_id}: point {point} is not a finite x, y")
+            raise CommandError(f"{self.name}: labels are 1 (on the object) or 0 (off it), not {tuple(self.labels)}")
+        object.__setattr__(self, "labels", tuple(int(label) for label in self.labels))
+        object.__setattr__(self, "points", tuple(self._checked_point(point) for point in self.points))
 
-    def _check_box(self, box: Box) -> None:
-        if len(box) != 4 or not all(math.isfinite(v) for v in box):
-            raise CommandError(f"object {self.object_id}: box {box} is not four finite numbers x0, y0, x1, y1")
-        if box[2] <= box[0] or box[3] <= box[1]:
-            raise CommandError(f"object {self.object_id}: box {box} has no area; give x0 < x1 and y0 < y1")
+    def _checked_point(self, point: Sequence[float]) -> tuple[float, float]:
+        numbers = _finite(point, 2)
+        if numbers is None:
+            raise CommandError(f"{self.name}: point {_shown(point)} is not a finite x, y")
+        return numbers[0], numbers[1]
+
+    def _checked_box(self, box: Sequence[float]) -> Box:
+        numbers = _finite(box, 4)
+        if numbers is None:
+            raise CommandError(f"{self.name}: box {_shown(box)} is not four finite numbers x0, y0, x1, y1")
+        x0, y0, x1, y1 = numbers
+        if x1 <= x0 or y1 <= y0:
+            raise CommandError(f"{self.name}: box {_shown(box)} has no area; give x0 < x1 and y0 < y1")
+        return x0, y0, x1, y1
 
     def _check_mask(self, mask: NDArray[np.bool_]) -> None:
-        if self.points or self.box is not None:
-            raise CommandError(
-                f"object {self.object_id}: a mask stands alone; send the points or the box by themselves"
-            )
+        if len(self.points) or self.box is not None:
+            raise CommandError(f"{self.name}: a mask stands alone; send the points or the box by themselves")
         if mask.ndim != 2 or mask.dtype != np.bool_:
-            raise CommandError(f"object {self.object_id}: a mask is H x W bool, not {mask.shape} {mask.dtype}")
+            raise CommandError(f"{self.name}: a mask is H x W bool, not {mask.shape} {mask.dtype}")
         if not mask.any():
-            raise CommandError(f"object {self.object_id}: the mask is empty")
+            raise CommandError(f"{self.name}: the mask is empty")
 
     def check_inside(self, height: int, width: int) -> None:
-        """Raise CommandError where the prompt does not lie in a picture of this size."""
+        """Raise CommandError where the prompt does not lie in a frame of this size."""
         if self.mask is not None and self.mask.shape != (height, width):
             raise CommandError(
-                f"object {self.object_id}: the mask is {self.mask.shape[1]} x {self.mask.shape[0]}, "
-                f"the frame is {width} x {height}"
+                f"{self.name}: the mask is {self.mask.shape[1]} x {self.mask.shape[0]}, the frame is {width} x {height}"
             )
         for x, y in self.points:
             if not (0 <= x < width and 0 <= y < height):
-                raise CommandError(
-                    f"object {self.object_id}: point ({x:g}, {y:g}) is outside the {width} x {height} frame"
-                )
+                raise CommandError(f"{self.name}: point ({x:g}, {y:g}) is outside the {width} x {height} frame")
         if self.box is not None:
             x0, y0, x1, y1 = self.box
             if x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
-                raise CommandError(f"object {self.object_id}: box {self.box} is outside the {width} x {height} frame")
+                raise CommandError(f"{self.name}: box {self.box} is outside the {width} x {height} frame")
+
+    def clipped(self, height: int, width: int) -> Prompt:
+        """The prompt with its box cut to a frame of this size, 0 to `width` and 0 to `height`."""
+        if self.box is None:
+            return self
+        x0, y0, x1, y1 = self.box
+        return replace(self, box=(max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))))
+
+
+def _finite(values: Sequence[float], count: int) -> tuple[float, ...] | None:
+    """`count` finite numbers as Python floats; None for anything else."""
+    try:
+        numbers = tuple(float(value) for value in values)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return numbers if len(numbers) == count and all(map(math.isfinite, numbers)) else None
+
+
+def _shown(values: object) -> str:
+    return str(tuple(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) else values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +179,7 @@ class Remove:
     object_id: int
 
     def __post_init__(self) -> None:
-        check_id(self.object_id)
+        object.__setattr__(self, "object_id", checked_id(self.object_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +189,7 @@ class Undo:
     object_id: int
 
     def __post_init__(self) -> None:
-        check_id(self.object_id)
+        object.__setattr__(self, "object_id", checked_id(self.object_id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,18 +215,49 @@ class Find:
 Command = Prompt | Remove | Undo | Reset | Pause | Resume | Find
 
 
-def check_id(object_id: int) -> None:
-    if not isinstance(object_id, int) or isinstance(object_id, bool) or not 0 <= object_id <= MAX_OBJECT_ID:
-        raise CommandError(f"an object's id is a whole number from 0 to {MAX_OBJECT_ID}, not {object_id!r}")
+def checked_id(object_id: int) -> int:
+    """The id as a Python int; raises CommandError unless it is a whole number from 1 to MAX_OBJECT_ID."""
+    number = object_id.item() if isinstance(object_id, np.integer) else object_id
+    if not isinstance(number, int) or isinstance(number, bool) or not 1 <= number <= MAX_OBJECT_ID:
+        raise CommandError(f"an object's id is a whole number from 1 to {MAX_OBJECT_ID}, not {object_id!r}")
+    return number
+
+
+def allocate_id(used: Collection[int], highest: int) -> int:
+    """The id of a new object: above every id so far, `highest`; once those are used up, the lowest that is free."""
+    if highest < MAX_OBJECT_ID:
+        return highest + 1
+    return next(number for number in range(1, MAX_OBJECT_ID + 1) if number not in used)
+
+
+C = TypeVar("C", bound=Command)
+
+
+def numbered(commands: Sequence[C], tracked: Collection[int] = (), highest: int = 0) -> tuple[C, ...]:
+    """The commands with an id for each prompt that has none; `highest` is the highest id so far.
+
+    Numbering the commands of a longer list gives those of its beginning the same ids.
+    """
+    used, answer = set(tracked), list[C]()
+    for command in commands:
+        if isinstance(command, Prompt):
+            object_id = allocate_id(used, highest) if command.object_id is None else command.object_id
+            used.add(object_id)
+            highest = max(highest, object_id)
+            answer.append(command if command.object_id is not None else replace(command, object_id=object_id))
+        else:
+            answer.append(command)
+    return tuple(answer)
 
 
 @dataclass(frozen=True, slots=True)
 class Ack:
-    """What became of a request: the frame it took effect on, or why it did not."""
+    """The answer to a request: the frame it took effect on, or why it did not."""
 
     error: str | None = None
     index: int | None = None
     epoch: int | None = None
+    object_ids: tuple[int, ...] = ()  # of the request's prompts, in their order
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -196,17 +266,19 @@ class Request:
 
     commands: tuple[Command, ...]
     reply: Callable[[Ack], None]
+    withdrawn: Callable[[], bool] = lambda: False  # the sender no longer waits: it must not take effect
 
     def __post_init__(self) -> None:
         ids = [command.object_id for command in self.commands if isinstance(command, Prompt)]
         for object_id in ids:
-            if ids.count(object_id) > 1:
+            if object_id is not None and ids.count(object_id) > 1:
                 raise CommandError(f"object {object_id} is prompted twice in one request; send one prompt for each id")
 
     @property
     def prompted_ids(self) -> set[int]:
-        """Objects of which a prompt is given or taken back: one of those for an object on a frame."""
-        return {command.object_id for command in self.commands if isinstance(command, Prompt | Undo)}
+        """Objects with a prompt or an undo in this request: a frame takes one of those for each object."""
+        ids = (command.object_id for command in self.commands if isinstance(command, Prompt | Undo))
+        return {object_id for object_id in ids if object_id is not None}
 
 
 @dataclass(frozen=True, slots=True, eq=False)

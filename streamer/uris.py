@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, urlsplit
@@ -35,9 +36,12 @@ class Address:
     def number(self, name: str, default: float) -> float:
         """A numeric option; raises UsageError naming it."""
         try:
-            return float(self.options.get(name, default))
+            number = float(self.options.get(name, default))
         except ValueError:
-            raise UsageError(f"{self.shown}: option {name}={self.options[name]!r} is not a number") from None
+            number = math.nan
+        if not math.isfinite(number):
+            raise UsageError(f"{self.shown}: option {name}={self.options[name]!r} is not a finite number")
+        return number
 
     def flag(self, name: str) -> bool:
         """An option that is on by being there (`?loop`), or off with 0, no or false."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from streamer.errors import CommandError
-from streamer.types import Command, Frame, Prompt, Remove, Reset, Track, TrackResult
+from streamer.types import Command, Frame, Prompt, Remove, Reset, Track, TrackResult, numbered
 
 
 def picture(index: int, *, source: str = "fake", width: int = 64, height: int = 48) -> Frame:
@@ -43,10 +43,12 @@ class FakeTracker:
 
     def __init__(self, fails_at: int | None = None) -> None:
         self.ids: list[int] = []
+        self.highest = 0
         self.log: list[tuple[int, tuple[Command, ...]]] = []
         self.fails_at = fails_at
 
-    def check(self, frame: Frame, commands: Sequence[Command]) -> None:
+    def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
+        commands = numbered(commands, self.ids, self.highest)
         there = set(self.ids)
         for command in commands:
             if isinstance(command, Prompt):
@@ -56,9 +58,11 @@ class FakeTracker:
                 raise CommandError(f"object {command.object_id} is not tracked")
             elif isinstance(command, Reset):
                 there.clear()
+        return commands
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
-        self.check(frame, commands)
+        commands = self.check(frame, commands)
+        self.highest = max(self.highest, *(c.object_id for c in commands if isinstance(c, Prompt)), 0)
         self.log.append((frame.index, tuple(commands)))
         if frame.index == self.fails_at:
             raise RuntimeError("the tracker lost its mind")

@@ -14,9 +14,9 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from streamer.bench.original import OriginalTracker
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam import torch_threads
 from streamer.edgetam.reference import ReferenceTrack, ReferenceTracker
-from streamer.edgetam.rules import Rules
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint, choose_device, load
@@ -67,7 +67,7 @@ def engine(
     figures = []
     for count in counts:
         before = matrix_gflops()
-        race = _race(StreamingTracker(ours, Rules(robust=False), engine), theirs, count, frames)
+        race = _race(StreamingTracker(ours, TrackingSettings(extensions=False), engine), theirs, count, frames)
         machine = max(before, matrix_gflops())
         work = gflop_per_frame(ours, count)
         milliseconds = 1000 * statistics.median(race.ours_s)
@@ -133,7 +133,7 @@ def matrix_gflops() -> float:
 
 def gflop_per_frame(checkpoint: Checkpoint, count: int) -> float:
     """What a frame needs once the memories are full, in 1e9; a multiplication and an addition count as two."""
-    tracker = StreamingTracker(checkpoint, Rules(robust=False), runtimes.TorchRuntime(checkpoint))
+    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), runtimes.TorchRuntime(checkpoint))
     scene = _scene(count)
     frame = Frame.from_image(scene.draw(0)[0], index=0)
     for index in range(WARM_UP):
@@ -157,7 +157,7 @@ def against_original(frames: int, runtime: str) -> dict[str, Any]:
     (prompt,) = _boxes(scene)
     original = OriginalTracker(recorded, prompt)
     checkpoint = load("full-random", device="cpu")
-    tracker = StreamingTracker(checkpoint, Rules(robust=False), runtimes.start(name, checkpoint))
+    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), runtimes.start(name, checkpoint))
     ours_s, original_s = [], []
     for frame in recorded:
         started = time.perf_counter()

@@ -8,23 +8,26 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from streamer.bus.publisher import Publisher
+from streamer.config.settings import PipelineSettings, SourceSettings, TrackingSettings
 from streamer.edgetam import open_tracker
-from streamer.edgetam.rules import Rules
 from streamer.masks import box_of
 from streamer.pipeline.meter import percentiles
 from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.ports import Sink, Tracker
 from streamer.process.memory import resident_mb
+from streamer.service.build import Wiring, build_pipeline
 from streamer.sinks import NullSink
 from streamer.sources.scene import SceneSource
 from streamer.types import Ack, Command, Frame, Prompt, Remove, Request, Reset, Track, TrackResult
 from streamer.video.scene import Scene, SceneSettings
 
+UNSET = PipelineSettings(source=SourceSettings(uri="scene:"))  # each measurement gives a source of its own
 ROUNDS = 4  # of each kind, in turn
 WARM_UP = 10
 SAMPLE_EVERY = 10
@@ -58,14 +61,17 @@ class Timed:
     steps_ns: list[tuple[int, int]] = field(default_factory=list)
     written_ns: list[int] = field(default_factory=list)
 
-    def check(self, frame: Frame, commands: Sequence[Command]) -> None:
-        self.tracker.check(frame, commands)
+    def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
+        return self.tracker.check(frame, commands)
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         started = time.monotonic_ns()
         tracks = self.tracker.track(frame, commands)
         self.steps_ns.append((started, time.monotonic_ns()))
         return tracks
+
+    def describe(self) -> dict[str, Any]:
+        return self.tracker.describe()
 
     def write(self, result: TrackResult) -> None:
         self.sink.write(result)
@@ -91,7 +97,7 @@ def pipeline(model: str, frames: int, objects: int, size_wh: tuple[int, int], *,
     each = max(frames // ROUNDS, WARM_UP + 5)
     recorded = [Frame.from_image(scene.draw(i)[0], index=i) for i in range(each)]
     prompts = [Prompt(number, box=box_of(scene.truth(0)[number])) for number in range(1, objects + 1)]
-    tracker = open_tracker(model, rules=Rules(exact=exact))
+    tracker = open_tracker(model, tracking=TrackingSettings(exact=exact))
     publisher = Publisher("tcp://127.0.0.1:*")
     command = [sys.executable, "-m", "streamer", "subscribe", publisher.endpoint, "--json", "--timeout", "5"]
     reader = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -100,7 +106,8 @@ def pipeline(model: str, frames: int, objects: int, size_wh: tuple[int, int], *,
         for _ in range(ROUNDS):
             bare_s.append(_in_a_thread(lambda: _bare(tracker, recorded, prompts)))
             timed = Timed(tracker, _KeptOpen(publisher))
-            Pipeline(FrameList(recorded), timed, {"zmq": timed}, first=[Reset(), *prompts]).run()
+            wiring = Wiring(source=FrameList(recorded), sinks={"zmq": timed}, first=[Reset()], prompts=prompts)
+            build_pipeline(UNSET, partial(_given, timed), wiring).run()
             full_s.append((timed.steps_ns[-1][1] - timed.steps_ns[WARM_UP][0]) / 1e9)
             overheads += timed.overheads_ms()[WARM_UP:]
     finally:
@@ -119,6 +126,10 @@ def pipeline(model: str, frames: int, objects: int, size_wh: tuple[int, int], *,
         "size": list(size_wh),
         "model": tracker.describe(),
     }
+
+
+def _given(tracker: Tracker) -> Tracker:
+    return tracker
 
 
 class _KeptOpen:
@@ -154,7 +165,8 @@ def memory(model: str, frames: int, objects: int) -> dict[str, Any]:
     tracker = open_tracker(model)
     source = SceneSource(SceneSettings(objects=objects, frames=0, leave=True), name="scene")
     sampler = _Sampler()
-    run = Pipeline(source, tracker, {"null": NullSink(), "sampler": sampler}, limits=Limits(frames=frames))
+    wiring = Wiring(source=source, sinks={"null": NullSink(), "sampler": sampler}, limits=Limits(frames=frames))
+    run = build_pipeline(UNSET, lambda: tracker, wiring)
     run.commands.put(Request(_prompts(source.scene, 0, [1]), lambda _: None))
     refused: list[str] = []
     sampler.every_frame = lambda index: _churn(run, source.scene, index, objects, refused)
@@ -232,7 +244,7 @@ def crowd(model: str, frames: int, most: int) -> dict[str, Any]:
     First each number of objects is met once; whatever had to be compiled or reserved for it is there then. All are
     looked for in the whole picture, as one batch.
     """
-    tracker, rng = open_tracker(model, rules=Rules(robust=False)), np.random.default_rng(0)
+    tracker, rng = open_tracker(model, tracking=TrackingSettings(extensions=False)), np.random.default_rng(0)
     scene = Scene(SceneSettings(frames=CROWD_FRAMES))
     pictures = [scene.draw(index)[0] for index in range(CROWD_FRAMES)]
     height, width = pictures[0].shape[:2]
@@ -269,13 +281,9 @@ def age(model: str, frames: int, objects: int) -> dict[str, Any]:
     tracker = open_tracker(model)
     source = SceneSource(SceneSettings(objects=objects, frames=0, fps=60.0, realtime=True), name="scene")
     timed = Timed(tracker, NullSink())
-    run = Pipeline(
-        source,
-        timed,
-        {"null": timed},
-        first=_prompts(source.scene, 0, range(1, objects + 1)),
-        limits=Limits(frames=frames),
-    )
+    prompts = _prompts(source.scene, 0, range(1, objects + 1))
+    wiring = Wiring(source=source, sinks={"null": timed}, prompts=prompts, limits=Limits(frames=frames))
+    run = build_pipeline(UNSET, lambda: timed, wiring)
     run.run()
     steps = percentiles([(end - start) / 1e6 for start, end in timed.steps_ns[WARM_UP:]])
     ages = percentiles(list(run.meter.latencies_ms)[WARM_UP:])

@@ -73,7 +73,7 @@ def video(model: str, frames: int) -> dict[str, Any]:
 
         prompts = {number: {0: Prompt(number, box=box)} for number, box in boxes.items()}
         run = Propagation(
-            recording, store, tracker.checkpoint, tracker.rules, tracker.runtime, exact=False, progress=progress
+            recording, store, tracker.checkpoint, tracker.tracking, tracker.runtime, exact=False, progress=progress
         )
         run.plan(prompts)
         began = time.perf_counter()

@@ -32,11 +32,14 @@ class CommandClient:
         connect(self._context, self._socket, endpoint)
 
     def send(self, *commands: Command) -> Ack:
-        """Apply commands together on the next frame; the acknowledgement names it. Raises CommandError if refused."""
+        """Apply commands together on the next frame; the acknowledgement names it and the prompts' object ids.
+
+        Raises CommandError if they are rejected.
+        """
         reply = self._ask(pack_request(commands))
         if not reply["ok"]:
             raise CommandError(str(reply.get("error")))
-        return Ack(index=reply.get("index"), epoch=reply.get("epoch"))
+        return Ack(None, reply.get("index"), reply.get("epoch"), tuple(reply.get("object_ids", ())))
 
     def status(self) -> dict[str, Any]:
         """What the pipeline says of itself; raises CommandError if it does not."""

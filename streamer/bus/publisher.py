@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import Any, Literal
 
-import cv2
 import zmq
 
 from streamer.bus.curve import ServerKeys
@@ -15,8 +14,8 @@ from streamer.bus.sockets import BoundSocket, check_endpoint
 from streamer.events.types import Event
 from streamer.masks import CODECS, Codec, overlay
 from streamer.types import TrackResult
+from streamer.video.jpeg import encode_jpeg, jpeg_of
 
-JPEG_QUALITY = 80
 SEND_HIGH_WATER = 8  # messages kept for a slow subscriber: a burst fits, and it reads the newest one anyway
 
 PICTURES: dict[str, Literal["plain", "drawn"]] = {"frames": "plain", "overlay": "drawn"}
@@ -88,5 +87,5 @@ class Publisher:
 
 
 def _jpeg(result: TrackResult, kind: Literal["plain", "drawn"]) -> bytes:
-    image = result.frame.image if kind == "plain" else overlay(result.frame.image, result.tracks)
-    return cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
+    frame = result.frame
+    return jpeg_of(frame) if kind == "plain" else encode_jpeg(overlay(frame.image, result.tracks))

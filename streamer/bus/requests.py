@@ -37,7 +37,9 @@ def pack_status_request() -> bytes:
 def _command_fields(command: Command) -> dict[str, Any]:
     match command:
         case Prompt():
-            fields: dict[str, Any] = {"verb": "prompt", "object_id": command.object_id, "mode": command.mode}
+            fields: dict[str, Any] = {"verb": "prompt", "mode": command.mode}
+            if command.object_id is not None:
+                fields["object_id"] = command.object_id
             if command.points:
                 fields |= {"points": command.points, "labels": command.labels}
             if command.box is not None:
@@ -113,7 +115,7 @@ def _only(entry: Mapping[str, Any], known: set[str]) -> None:
 def _prompt(entry: Mapping[str, Any]) -> Prompt:
     try:
         return Prompt(
-            object_id=entry.get("object_id"),  # type: ignore[arg-type] # Prompt checks it
+            object_id=entry.get("object_id"),
             points=tuple((float(x), float(y)) for x, y in entry.get("points", ())),
             labels=tuple(entry.get("labels", ())),
             box=None if entry.get("box") is None else _four(entry["box"]),
@@ -140,9 +142,8 @@ def _mask(fields: Mapping[str, Any]) -> Mask:
 
 
 def pack_ack(ack: Ack) -> bytes:
-    packed: bytes = msgpack.packb(
-        {"v": VERSION, "ok": ack.error is None, "error": ack.error, "index": ack.index, "epoch": ack.epoch}
-    )
+    fields = {"error": ack.error, "index": ack.index, "epoch": ack.epoch, "object_ids": ack.object_ids}
+    packed: bytes = msgpack.packb({"v": VERSION, "ok": ack.error is None, **fields})
     return packed
 
 

@@ -19,16 +19,14 @@ import numpy as np
 
 from streamer.bus.command_client import CommandClient
 from streamer.bus.publisher import Publisher
-from streamer.cli.run import progress, report, summarise
-from streamer.edgetam import open_tracker
+from streamer.cli.run import report, run_and_summarise
+from streamer.config.settings import PipelineSettings
 from streamer.errors import CommandError, StreamerError
 from streamer.masks import Mask, box_of, deepest_point, iou
 from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
-from streamer.process.memory import resident_mb
+from streamer.service.build import Wiring, build_engine, build_pipeline, build_source, build_tracker
 from streamer.service.control import controlled
-from streamer.sinks import open_sink
-from streamer.sources import open_source
 from streamer.sources.scene import SceneSource
 from streamer.types import Command, Prompt, Remove, TrackResult
 from streamer.video.scene import Scene
@@ -63,44 +61,39 @@ class TruthSink:
         }
 
 
-def demo(given: argparse.Namespace) -> int:
-    source = open_source(SCENE)
+def demo(args: argparse.Namespace) -> int:
+    """`streamer demo`."""
+    settings = PipelineSettings.model_validate({"source": {"uri": SCENE}, "sinks": [args.out], "control": ANY_PORT})
+    source = build_source(settings.source)
     assert isinstance(source, SceneSource)
     scene = source.scene
-    tracker = open_tracker("nano")
-    start_mb = resident_mb()
     with contextlib.ExitStack() as opened:
-        publisher = Publisher(ANY_PORT)
-        truth = TruthSink(scene)
-        video = open_sink(given.out)
-        for sink in (publisher, video):
-            opened.callback(sink.close)
-        pipeline = Pipeline(
-            source,
-            tracker,
-            {"zmq": publisher, "video": video, "truth": truth},
-            first=opening(scene.truth(0)),
-            limits=Limits(seconds=given.seconds),
+        publisher, truth = Publisher(ANY_PORT), TruthSink(scene)
+        opened.callback(publisher.close)
+        wiring = Wiring(
+            source=source,
+            sinks={"zmq": publisher, "truth": truth},
+            prompts=opening(scene.truth(0)),
+            limits=Limits(seconds=args.seconds),
         )
+        pipeline = build_pipeline(settings, lambda: build_tracker(build_engine(wiring.model), settings), wiring)
         opened.enter_context(stopped_by_signals(pipeline.stop))
-        endpoint = opened.enter_context(controlled(pipeline, ANY_PORT))
+        endpoint = opened.enter_context(controlled(pipeline, settings.control))
         assert endpoint is not None
         subscriber = subscribe(publisher.endpoint)
         opened.callback(subscriber.kill)
-        director = Director(endpoint, scene, pipeline, given.seconds)
+        director = Director(endpoint, scene, pipeline, args.seconds)
         director.start()
-        log.info("masks on %s, commands on %s, overlay in %s", publisher.endpoint, endpoint, given.out)
-        with progress(pipeline):
-            pipeline.run()
+        log.info("masks on %s, commands on %s, overlay in %s", publisher.endpoint, endpoint, args.out)
+        summary = run_and_summarise(pipeline)
         received = reap(subscriber)
         director.join()
-    summary = summarise(pipeline, tracker.describe(), start_mb)
-    summary |= truth.summary() | {"commands": director.done, "subscriber": received, "video": given.out}
-    report(summary, as_json=given.json)
-    if not given.json:
+    summary |= truth.summary() | {"commands": director.done, "subscriber": received, "video": args.out}
+    report(summary, as_json=args.json)
+    if not args.json:
         log.info("mean IoU with the scene's truth %s, by object %s", summary["mean_iou"], summary["mean_iou_by_object"])
-        log.info("a second process decoded %d messages; the overlay is in %s", received["received"], given.out)
-    return check(director, received, Path(given.out))
+        log.info("a second process decoded %d messages; the overlay is in %s", received["received"], args.out)
+    return check(director, received, Path(args.out))
 
 
 def opening(truth: dict[int, Mask]) -> list[Prompt]:

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from streamer.config import load as config
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam import open_tracker
-from streamer.edgetam.rules import Rules
 from streamer.errors import UsageError
 from streamer.evaluation import davis
 from streamer.evaluation.davis import Answer, Answers, Clip, Live, Masks, Score
@@ -32,7 +32,7 @@ def evaluate(given: argparse.Namespace) -> int:
     """Print a line for each object and the means; 1 where a clip could not be scored, and the others are."""
     live = _live(given)
     clips = davis.sequences(Path(given.root), given.sequences.split(",") if given.sequences else ())
-    tracker = open_tracker(given.model, given.size, runtime=given.runtime, rules=_rules(given))
+    tracker = open_tracker(given.model, given.size, runtime=given.runtime, tracking=_tracking(given))
 
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
@@ -89,9 +89,9 @@ class Worst:
         cv2.imwrite(str(folder / f"{self.clip.name}-{path.stem}-j{100 * self.j:.0f}.jpg"), image[..., ::-1])
 
 
-def _rules(given: argparse.Namespace) -> Rules:
+def _tracking(given: argparse.Namespace) -> TrackingSettings:
     overrides = {"source": {"uri": given.root}, "tracking": config.tracking_of(given.tracking, exact=given.exact)}
-    return Rules(**config.load(None, overrides).tracking.model_dump())
+    return config.load(None, overrides).tracking
 
 
 def _live(given: argparse.Namespace) -> Live | None:
@@ -156,6 +156,6 @@ def _summary(
         "calibration": [asdict(one) for one in calibration(seen for score in scores for seen in score.sightings)],
         "objects": objects,
         "not_scored": list(broken),
-        "tracking": asdict(_rules(given)),
+        "tracking": _tracking(given).model_dump(),
         "model": model,
     }

@@ -11,39 +11,53 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from streamer.config.prompts import BOX_FORM, build, prompt_of
+from streamer.config.prompts import BOX_FORM, build_prompts, prompt_of
 from streamer.config.settings import PromptSettings
 from streamer.errors import UsageError
 from streamer.types import Prompt
 
-POINT_FORM, MASK_FORM = "ID:x,y[,0|1]", "ID:FILE.png"
+POINT_FORM, MASK_FORM = "[ID:]x,y[,0|1]", "[ID:]FILE.png"
+Entry = dict[str, Any]  # the fields of one PromptSettings
 
 
-def parse(boxes: Sequence[str], points: Sequence[str], masks: Sequence[str]) -> list[dict[str, Any]]:
-    """Options to prompt settings, one for each object; several points of one object are one prompt.
+def parse(boxes: Sequence[str], points: Sequence[str], masks: Sequence[str]) -> list[Entry]:
+    """Prompt settings of the options --box, --point and --mask, one for each object.
 
-    Raises UsageError showing the option.
+    Several points with one id are one prompt, and so are all points without an id; each box or mask without an id is a
+    new object. Raises UsageError showing the option.
     """
-    found: dict[int, dict[str, Any]] = {}
+    prompts: dict[object, Entry] = {}
     for text in boxes:
-        object_id, rest = _cut("--box", text, BOX_FORM)
-        entry = found.setdefault(object_id, {"object_id": object_id})
+        object_id, rest = _split_id(text)
+        entry = _entry(prompts, object_id, key=object_id or f"box {len(prompts)}")
         if "box" in entry:
             raise UsageError(f"--box {text}: object {object_id} has a box already; give each object one")
         entry["box"] = rest if rest == "truth" else _numbers("--box", text, rest, (4,), BOX_FORM)
     for text in points:
-        object_id, rest = _cut("--point", text, POINT_FORM)
+        object_id, rest = _split_id(text)
         x, y, *label = _numbers("--point", text, rest, (2, 3), POINT_FORM)
         if label and label[0] not in (0.0, 1.0):
             raise UsageError(f"--point {text}: the label is 1 (on the object) or 0 (off it)")
-        entry = found.setdefault(object_id, {"object_id": object_id})
+        entry = _entry(prompts, object_id, key=object_id or "points")
         entry.setdefault("points", []).append((x, y, int(label[0]) if label else 1))
     for text in masks:
-        object_id, rest = _cut("--mask", text, MASK_FORM)
-        if object_id in found:
+        object_id, rest = _split_id(text)
+        if not rest:
+            raise UsageError(f"--mask {text}: write {MASK_FORM}")
+        if object_id in prompts:
             raise UsageError(f"--mask {text}: object {object_id} has another prompt already; a mask stands alone")
-        found[object_id] = {"object_id": object_id, "mask": rest}
-    return list(found.values())
+        _entry(prompts, object_id, key=object_id or f"mask {len(prompts)}")["mask"] = rest
+    return list(prompts.values())
+
+
+def _entry(prompts: dict[object, Entry], object_id: int | None, *, key: object) -> Entry:
+    return prompts.setdefault(key, {} if object_id is None else {"object_id": object_id})
+
+
+def _split_id(text: str) -> tuple[int | None, str]:
+    """`2:rest` as 2 and `rest`; anything else has no id."""
+    number, colon, rest = text.partition(":")
+    return (int(number), rest) if colon and number.isdecimal() else (None, text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +82,7 @@ class Asked:
 
     def on(self, name: str) -> list[Prompt]:
         """The prompts for one picture; raises UsageError or CommandError."""
-        return build([*self.everywhere, *self.named.get("*", ()), *self.named.get(name, ())], None)
+        return build_prompts([*self.everywhere, *self.named.get("*", ()), *self.named.get(name, ())], None)
 
 
 def read_file(path: Path) -> dict[str, list[PromptSettings]]:
@@ -95,13 +109,6 @@ def read_file(path: Path) -> dict[str, list[PromptSettings]]:
 def remote(given: Sequence[dict[str, Any]], mode: Literal["refine", "replace"]) -> list[Prompt]:
     """Prompts for a running pipeline, where no truth is known."""
     return [prompt_of(PromptSettings(**entry), None, mode) for entry in given]
-
-
-def _cut(option: str, text: str, form: str) -> tuple[int, str]:
-    object_id, found, rest = text.partition(":")
-    if not found or not object_id.isdecimal() or not rest:
-        raise UsageError(f"{option} {text}: write {form}")
-    return int(object_id), rest
 
 
 def _numbers(option: str, text: str, rest: str, counts: tuple[int, ...], form: str) -> tuple[float, ...]:

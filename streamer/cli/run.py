@@ -7,95 +7,75 @@ import contextlib
 import json
 import logging
 import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from streamer.bus.curve import server_keys
 from streamer.channel import Channel, Closed
 from streamer.cli import prompts as written
 from streamer.config import load as config
-from streamer.config.prompts import build
-from streamer.pipeline.pipeline import COMMAND_DEPTH, Limits, Pipeline
+from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
 from streamer.process.memory import resident_mb
-from streamer.service.build import (
-    engine_of,
-    open_sinks,
-    prompter,
-    snapshot_of,
-    source_of,
-    tracker_of,
-    truth_of,
-    zones_of,
-)
+from streamer.process.threads import background
+from streamer.service.build import Wiring, build_engine, build_keys, build_pipeline, build_tracker
 from streamer.service.control import controlled
-from streamer.types import Request
 
 log = logging.getLogger("streamer")
 TERMINAL_LINE_S, LOG_LINE_S = 0.5, 5.0
+PROGRESS_TIMEOUT_S = 2.0  # a terminal that takes nothing does not hold up the end
 
 
-def run(given: argparse.Namespace) -> int:
-    settings = config.load(Path(given.config) if given.config else None, overrides(given))
-    with contextlib.ExitStack() as opened, contextlib.ExitStack() as unused:
-        source = source_of(settings.source)
-        opened.callback(source.close)
-        first = build(settings.prompts, truth_of(source))
-        keys = None if settings.keys is None else server_keys(settings.keys.secret, settings.keys.clients)
-        sinks = open_sinks(settings.sinks, unused, keys)
-        tracker: Any = tracker_of(engine_of(settings.model), settings.tracking)
-        state = None if settings.state is None else snapshot_of(tracker, settings.state)
-        if state is not None:
-            tracker, first = state, state.unprompted(first)
-        commands: Channel[Request] = Channel(COMMAND_DEPTH)
-        if settings.find is not None:
-            sinks["find"] = prompter(settings.find, settings.model, commands)
-        limits = Limits(settings.frames, settings.seconds, settings.max_fps)
-        zones = zones_of(settings.zones)
-        pipeline = Pipeline(source, tracker, sinks, first=first, limits=limits, commands=commands, zones=zones)
-        model = tracker.describe()
-        log.info(
-            "model %s, %d x %d, %s on %s, %s", *(model[k] for k in ("id", "size", "size", "runtime", "device", "dtype"))
-        )
-        start_mb = resident_mb()
-        opened.enter_context(stopped_by_signals(pipeline.stop))
-        bound = opened.enter_context(controlled(pipeline, settings.control, keys))
-        if bound:
-            log.info("taking commands on %s", bound)
-        unused.pop_all()  # each is closed by the stage that writes to it
-        with progress(pipeline):
-            pipeline.run()
-        summary = summarise(pipeline, model, start_mb)
-    report(summary, as_json=given.json)
+def run(args: argparse.Namespace) -> int:
+    """`streamer run`."""
+    settings = config.load(Path(args.config) if args.config else None, overrides(args))
+    keys = build_keys(settings.keys)
+    wiring = Wiring(model=settings.model, keys=keys, limits=Limits(settings.frames, settings.seconds))
+    pipeline = build_pipeline(settings, lambda: build_tracker(build_engine(settings.model), settings), wiring)
+    with stopped_by_signals(pipeline.stop), controlled(pipeline, settings.control, keys) as endpoint:
+        if endpoint is not None:
+            log.info("listening for commands on %s", endpoint)
+        summary = run_and_summarise(pipeline)
+    report(summary, as_json=args.json)
     return 0
 
 
-def overrides(given: argparse.Namespace) -> dict[str, Any]:
-    """What the command line says, nested like the file."""
+def run_and_summarise(pipeline: Pipeline) -> dict[str, Any]:
+    """Run a pipeline with a progress line; the figures of the run."""
+    model: dict[str, Any] = pipeline.tracker.describe()
+    log.info(
+        "model %s, %d x %d, %s on %s, %s", *(model[k] for k in ("id", "size", "size", "runtime", "device", "dtype"))
+    )
+    start_mb = resident_mb()
+    with progress(pipeline):
+        pipeline.run()
+    return summarise(pipeline, model, start_mb)
+
+
+def overrides(args: argparse.Namespace) -> dict[str, Any]:
+    """The settings of the command line, nested like the file."""
     changed: dict[str, Any] = {}
-    source = {"uri": given.source, "reconnect": given.reconnect}
+    source = {"uri": args.source, "reconnect": args.reconnect}
     if any(value is not None for value in source.values()):
         changed["source"] = {key: value for key, value in source.items() if value is not None}
-    chosen = {"id": given.model, "size": given.size, "device": given.device, "runtime": given.runtime}
+    chosen = {"id": args.model, "size": args.size, "device": args.device, "runtime": args.runtime}
     if any(value is not None for value in chosen.values()):
         changed["model"] = {key: value for key, value in chosen.items() if value is not None}
-    if tracking := config.tracking_of(given.tracking, exact=given.exact):
+    if tracking := config.tracking_of(args.tracking, exact=args.exact):
         changed["tracking"] = tracking
-    if wanted := written.parse(given.box, given.point, given.mask):
+    if wanted := written.parse(args.box, args.point, args.mask):
         changed["prompts"] = wanted
-    keys = {"secret": given.keys, "clients": given.clients}
+    keys = {"secret": args.keys, "clients": args.clients}
     if any(value is not None for value in keys.values()):
         changed["keys"] = {key: value for key, value in keys.items() if value is not None}
-    found = {"by": given.find, "labels": given.labels and given.labels.split(","), "every_s": given.every}
+    found = {"method": args.find, "labels": args.labels and args.labels.split(","), "every_s": args.every}
     if any(value is not None for value in found.values()):
         changed["find"] = {key: value for key, value in found.items() if value is not None}
-    if given.sink:
-        changed["sinks"] = given.sink
+    if args.sink:
+        changed["sinks"] = args.sink
     for name in ("control", "state", "seconds", "frames"):
-        if getattr(given, name) is not None:
-            changed[name] = getattr(given, name)
+        if getattr(args, name) is not None:
+            changed[name] = getattr(args, name)
     return changed
 
 
@@ -118,13 +98,12 @@ def progress(pipeline: Pipeline) -> Iterator[None]:
             else:
                 log.info(line)
 
-    thread = threading.Thread(target=show, name="progress", daemon=True)
-    thread.start()
+    thread = background("progress", show)
     try:
         yield
     finally:
         stop.close()
-        thread.join()
+        thread.join(PROGRESS_TIMEOUT_S)
         if terminal:
             print(file=sys.stderr)
 

@@ -124,7 +124,7 @@ def _works(
             _fail(work.path, error, broken)
             continue
         boxes = detect(work.image) if detect else []
-        after = max((prompt.object_id for prompt in given), default=0)
+        after = max((prompt.known_id for prompt in given), default=0)
         detected = {after + n: box for n, box in enumerate(boxes, 1)}
         given += [Prompt(n, box=box.box) for n, box in detected.items()]
         yield Work(work.path, work.image, given, {n: box.label for n, box in detected.items()})

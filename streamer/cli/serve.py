@@ -16,23 +16,23 @@ from streamer.config import load as config
 from streamer.errors import UsageError
 from streamer.pipeline.signals import stopped_by_signals
 
-PACKAGES = ("argon2", "prometheus_client", "starlette", "uvicorn", "websockets")
+PACKAGES = ("argon2", "fastapi", "prometheus_client", "uvicorn", "websockets")
 log = logging.getLogger("streamer")
 
 
-def serve(given: argparse.Namespace) -> int:
+def serve(args: argparse.Namespace) -> int:
     """Until Ctrl-C or SIGTERM."""
     _check_packages()
     from streamer.web.serve_app import serving
 
-    settings = config.load_serve(Path(given.config) if given.config else None, overrides(given))
+    settings = config.load_serve(Path(args.config) if args.config else None, overrides(args))
     stop = threading.Event()
     with stopped_by_signals(stop.set), serving(settings) as (serve_app, server):
         log.info("%d cameras; the page is at %s", len(serve_app.cameras.all()), server.url)
         while not stop.wait(0.2):
             pass
         figures = [camera.status() for camera in serve_app.cameras.all()]
-    if given.json:
+    if args.json:
         print(json.dumps({"cameras": figures}))
     return 0
 
@@ -44,30 +44,30 @@ def _check_packages() -> None:
         raise UsageError(f"not installed: {', '.join(missing)}; pip install 'streamer[web]'")
 
 
-def overrides(given: argparse.Namespace) -> dict[str, Any]:
+def overrides(args: argparse.Namespace) -> dict[str, Any]:
     """What the command line says, nested like the file."""
     changed: dict[str, Any] = {}
-    if given.source:
-        changed["cameras"] = {f"camera{number}": {"source": {"uri": uri}} for number, uri in enumerate(given.source, 1)}
-    places = {"host": given.host, "port": given.port, "token": given.token}
+    if args.source:
+        changed["cameras"] = {f"camera{number}": {"source": {"uri": uri}} for number, uri in enumerate(args.source, 1)}
+    places = {"host": args.host, "port": args.port, "token": args.token}
     if any(value is not None for value in places.values()):
         changed["web"] = {key: value for key, value in places.items() if value is not None}
-    if given.model is not None:
-        changed["model"] = {"id": given.model}
+    if args.model is not None:
+        changed["model"] = {"id": args.model}
     return changed
 
 
-def access(given: argparse.Namespace) -> int:
+def access(args: argparse.Namespace) -> int:
     """Make a token, or let a user in."""
     _check_packages()
-    from streamer.web import credentials as passes
+    from streamer.web import credentials
 
-    file = Path(given.file)
-    if given.what == "token":
-        passes.new_token(file)
+    file = Path(args.file)
+    if args.what == "token":
+        credentials.new_token(file)
         print(f"{file} holds a token that you alone can read; set web.token to it, and show it as `Bearer TOKEN`")
         return 0
     password = getpass.getpass() if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
-    passes.add_user(file, given.name or "", password)
-    print(f"{given.name} may log in where web.users is {file}")
+    credentials.add_user(file, args.name or "", password)
+    print(f"{args.name} may log in where web.users is {file}")
     return 0

@@ -8,7 +8,6 @@ import json
 import logging
 import signal
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +15,14 @@ from tqdm import tqdm
 
 from streamer.cli import prompts
 from streamer.config import load as config
-from streamer.config.prompts import build
+from streamer.config.prompts import build_prompts
 from streamer.config.settings import PromptSettings
-from streamer.edgetam.rules import Rules
 from streamer.errors import CommandError, UsageError
 from streamer.offline.propagation import Prompts, Propagation
 from streamer.offline.recording import Recording, open_recording
 from streamer.offline.store import Store
 from streamer.pipeline.signals import stopped_by_signals
+from streamer.ports import Sink
 from streamer.sinks import open_sink
 from streamer.types import Prompt, TrackResult
 
@@ -72,7 +71,7 @@ def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tupl
     for name, entries in named.items():
         try:
             index = _frame(name, recording)
-            here = build(entries, None)
+            here = build_prompts(entries, None)
             for prompt in here:
                 prompt.check_inside(recording.height, recording.width)
         except (UsageError, CommandError) as error:
@@ -80,7 +79,7 @@ def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tupl
             refused += len(entries)
             continue
         for prompt in here:
-            found.setdefault(prompt.object_id, {})[index] = prompt
+            found.setdefault(prompt.known_id, {})[index] = prompt
     return found, refused
 
 
@@ -98,18 +97,24 @@ def _propagation(
     from streamer.edgetam import open_tracker
 
     overrides = {"source": {"uri": given.video}, "tracking": config.tracking_of(given.tracking, exact=given.exact)}
-    rules = Rules(**config.load(None, overrides).tracking.model_dump())
-    tracker = open_tracker(given.model, given.size, given.device, given.runtime, rules)
+    tracking = config.load(None, overrides).tracking
+    tracker = open_tracker(given.model, given.size, given.device, given.runtime, tracking)
     model = tracker.describe()
     size = [recording.width, recording.height, recording.count]
     store.claim(
-        {"recording": recording.name, "size": size, "model": model, "exact": given.exact, "rules": asdict(rules)}
+        {
+            "recording": recording.name,
+            "size": size,
+            "model": model,
+            "exact": given.exact,
+            "tracking": tracking.model_dump(),
+        }
     )
     return Propagation(
         recording,
         store,
         tracker.checkpoint,
-        rules,
+        tracking,
         tracker.runtime,
         exact=given.exact,
         progress=bar.update,
@@ -126,7 +131,8 @@ def _write(recording: Recording, store: Store, out: Path, wanted: Sequence[str],
         for frame in recording.frames(0, recording.count - 1):
             result = TrackResult(frame, store.tracks(frame.index, (recording.width, recording.height)))
             for sink in sinks:
-                sink.write(result)
+                if isinstance(sink, Sink):
+                    sink.write(result)
             bar.update()
 
 

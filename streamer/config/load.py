@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -72,20 +72,23 @@ def _merged(raw: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
 
 
 def problem_of(model: type[Section], error: ValidationError) -> str:
-    """One line for the first thing that is wrong."""
-    problem = error.errors()[0]
+    """One line for the first error of a validation."""
+    return problem_in(model, error.errors()[0])
+
+
+def problem_in(model: type[Section], problem: Mapping[str, Any]) -> str:
+    """One line for one of pydantic's errors, with the nearest known key."""
     *parents, key = [str(part) for part in problem["loc"]] or [""]
     place = ".".join([*parents, key])
     match problem["type"]:
         case "extra_forbidden":
-            near = difflib.get_close_matches(key, _known(model, parents), n=1)
-            return f"unknown key {place!r}" + (
-                f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(_known(model, parents))}"
-            )
+            known = _known(model, parents)
+            near = difflib.get_close_matches(key, known, n=1)
+            return f"unknown key {place!r}; " + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}")
         case "missing":
             return f"{place} is missing" + ("; say --source or give a config file" if place == "source" else "")
         case _:
-            return f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r}"
+            return f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r:.200}"
 
 
 def _known(model: type[Section], parents: list[str]) -> list[str]:

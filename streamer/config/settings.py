@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from streamer.types import MAX_OBJECT_ID
+
 Share = Annotated[float, Field(ge=0, le=1)]
 CameraName = Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
 EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded", "lost", "reacquired", "removed"]
@@ -46,30 +48,30 @@ class ModelSettings(Section):
 
 
 class TrackingSettings(Section):
-    conditioning: int = Field(4, ge=1, le=64, description="prompted frames kept for each object")
+    """What a tracker remembers, when it calls an object lost, and what it does beyond transformers' loop."""
+
+    conditioning: int = Field(4, ge=1, le=64, description="prompted frames that are remembered of each object")
     score_threshold: float = Field(0.5, ge=0, le=1, description="score above which an object counts as seen")
-    lost_after: int = Field(30, ge=1, description="frames unseen in a row after which an object is lost")
-    max_objects: int = Field(64, ge=1, le=1024)
+    lost_after: int = Field(30, ge=1, description="frames in a row without an object after which it is lost")
+    max_objects: int = Field(64, ge=1, le=1024, description="objects that may be tracked at a time")
     across_gap: Literal["keep", "keep_prompted", "restart"] = Field(
-        "keep_prompted", description="what is remembered of objects when the source has a gap or jumps"
+        "keep_prompted",
+        description="memory after a gap or jump of the source: all, of prompted frames, or none (objects are lost)",
     )
-    exact: bool = Field(False, description="transformers' documented loop and nothing else; also --exact")
+    exact: bool = Field(False, description="transformers' documented loop and nothing else")
     previous_logits: bool = Field(True, description="a refinement starts from the mask just found on the same frame")
-    robust: bool | None = Field(
-        None, description="do what follows, beyond transformers' loop; null: with a model input of 384 pixels or less"
+    extensions: bool | None = Field(
+        None, description="search windows, beyond transformers' loop; null: with a model input of 384 pixels or less"
     )
     zoom: float | None = Field(
-        2.5, ge=1.2, description="look for an object in a window so many times its size; null: in the whole picture"
+        2.5, ge=1.2, description="side of an object's search window over the object's; null: search the whole frame"
     )
-    remember_above: float = Field(
-        0.0, ge=0, le=1, description="predicted IoU below which a frame is not remembered, unless the object is hidden"
-    )
-    remember_hidden: bool = Field(True, description="remember frames on which an object is not seen")
-    anchors: int = Field(0, ge=0, le=16, description="sure frames of usual size that stay remembered (DAM4SAM)")
 
 
 class PromptSettings(Section):
-    object_id: int = Field(ge=0)
+    object_id: int | None = Field(
+        None, ge=1, le=MAX_OBJECT_ID, description="unset: a new object, with the next free id"
+    )
     points: tuple[tuple[float, float, Literal[0, 1]], ...] = Field(
         (), description="x, y, and 1 on the object or 0 off it"
     )
@@ -80,8 +82,8 @@ class PromptSettings(Section):
 class FindSettings(Section):
     """What is tracked without anybody pointing at it."""
 
-    by: str = Field(
-        description="automatic (EdgeTAM's own masks), motion (a fixed camera), or a detector's id or folder"
+    method: str = Field(
+        "motion", description="automatic (EdgeTAM's own masks), motion (a fixed camera), or a detector's id or folder"
     )
     labels: tuple[str, ...] = Field((), description="of a detector: only these; a zero-shot detector needs them")
     every_s: float = Field(2.0, ge=0, description="seconds between looks")
@@ -93,8 +95,10 @@ class FindSettings(Section):
     region: tuple[float, float, float, float] | None = Field(
         None, description="x0, y0, x1, y1 in pixels; a box counts whose centre lies in it"
     )
-    covered: float = Field(0.3, ge=0, le=1, description="share of a box in a tracked object's above which it is that")
-    most: int = Field(16, ge=1, le=1024, description="objects in all")
+    overlap_threshold: float = Field(
+        0.3, ge=0, le=1, description="overlap with a tracked object above which a detection counts as that object"
+    )
+    max_objects: int = Field(16, ge=1, le=1024, description="objects that may be tracked at a time")
 
 
 class ZoneSettings(Section):
@@ -113,6 +117,11 @@ class ZoneSettings(Section):
             raise ValueError("this polygon has no area")
         return points
 
+    @property
+    def is_line(self) -> bool:
+        """Whether it is crossed, and not entered."""
+        return len(self.points) == 2
+
 
 class KeySettings(Section):
     secret: Path = Field(description="this side's secret key, from `streamer keys new NAME`")
@@ -123,7 +132,7 @@ class PipelineSettings(Section):
     """One source, and everything that is done with its pictures."""
 
     source: SourceSettings
-    tracking: TrackingSettings = Field(default_factory=lambda: TrackingSettings.model_validate({}))
+    tracking: TrackingSettings = Field(default_factory=TrackingSettings)
     prompts: tuple[PromptSettings, ...] = ()
     find: FindSettings | None = None
     zones: tuple[ZoneSettings, ...] = ()
@@ -136,7 +145,7 @@ class PipelineSettings(Section):
 class Settings(PipelineSettings):
     """Everything of one run."""
 
-    model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
+    model: ModelSettings = Field(default_factory=ModelSettings)
     keys: KeySettings | None = Field(None, description="needed where other machines may connect")
     seconds: float | None = Field(None, gt=0)
     frames: int | None = Field(None, gt=0)
@@ -174,18 +183,18 @@ class WebSettings(Section):
 
 
 class EventSettings(Section):
-    """Where events are kept, and whom they are sent to."""
+    """Where events are stored, and where they are delivered."""
 
     file: Path = Path("out/events.sqlite")
-    days: float = Field(30.0, gt=0, description="events and clips are kept for so long")
-    mb: float = Field(500.0, gt=0, description="of events at most")
+    days: float = Field(30.0, gt=0, le=36500, description="age after which events and clips are deleted")
+    max_size_mb: float = Field(500.0, gt=0, description="size of the file above which the oldest events are deleted")
     webhook: str | None = Field(None, description="a URL that each event is posted to")
     mqtt: str | None = Field(None, description="mqtt://HOST/TOPIC")
-    clips: Path | None = Field(Path("out/clips"), description="a folder for pictures of events; null: none")
-    clips_mb: float = Field(2000.0, gt=0, description="of clips at most")
-    before_s: float = Field(3.0, ge=0, le=30)
-    after_s: float = Field(3.0, ge=0, le=60)
-    of: tuple[EventKind, ...] = Field(
+    clips: Path | None = Field(Path("out/clips"), description="a folder for clips of events; null: none")
+    clips_max_size_mb: float = Field(2000.0, gt=0, description="size above which the oldest clips are deleted")
+    before_s: float = Field(3.0, ge=0, le=30, description="seconds of a clip before its event")
+    after_s: float = Field(3.0, ge=0, le=60, description="seconds of a clip after its event")
+    clip_kinds: tuple[EventKind, ...] = Field(
         ("entered", "left", "stayed", "crossed", "lost", "reacquired"), description="events that get a clip"
     )
 
@@ -194,9 +203,9 @@ class ServeSettings(Section):
     """Everything of `streamer serve`."""
 
     cameras: dict[CameraName, CameraSettings] = Field(default_factory=dict)
-    model: ModelSettings = Field(default_factory=lambda: ModelSettings.model_validate({}))
-    web: WebSettings = Field(default_factory=lambda: WebSettings.model_validate({}))
-    events: EventSettings | None = Field(default_factory=lambda: EventSettings.model_validate({}))
+    model: ModelSettings = Field(default_factory=ModelSettings)
+    web: WebSettings = Field(default_factory=WebSettings)
+    events: EventSettings | None = Field(default_factory=EventSettings)
     keys: KeySettings | None = Field(None, description="for sinks and control that other machines may connect to")
 
 

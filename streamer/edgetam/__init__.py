@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from streamer.config.settings import TrackingSettings
     from streamer.edgetam.engine import Engine
     from streamer.edgetam.image import ImageSegmenter
-    from streamer.edgetam.rules import Rules
     from streamer.edgetam.tracker import StreamingTracker
 
 
@@ -16,10 +16,10 @@ def open_tracker(
     size: int | None = None,
     device: str = "auto",
     runtime: str = "auto",
-    rules: Rules | None = None,
+    tracking: TrackingSettings | None = None,
 ) -> StreamingTracker:
     """A tracker on the weights of `model`, alone on its engine; parameters and errors as of `open_engine`."""
-    return open_engine(model, size, device, runtime).tracker(rules)
+    return open_engine(model, size, device, runtime).tracker(tracking)
 
 
 def open_engine(model: str = "nano", size: int | None = None, device: str = "auto", runtime: str = "auto") -> Engine:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from streamer.edgetam.rules import Rules
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.runtimes.choose import Runtime, describe
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint
@@ -18,9 +18,9 @@ class Engine:
     checkpoint: Checkpoint
     runtime: Runtime
 
-    def tracker(self, rules: Rules | None = None) -> StreamingTracker:
+    def tracker(self, tracking: TrackingSettings | None = None) -> StreamingTracker:
         """For one stream."""
-        return StreamingTracker(self.checkpoint, rules or Rules(), self.runtime)
+        return StreamingTracker(self.checkpoint, tracking or TrackingSettings(), self.runtime)
 
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device and dtype."""

@@ -18,7 +18,7 @@ from streamer.edgetam.search_window import Crop
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
 from streamer.masks import Mask, PixelBox, box_of
-from streamer.types import Prompt
+from streamer.types import Prompt, numbered
 
 MASK_AS_LOGIT = 10.0  # a mask given by a user, fed back as such
 # bytes for each pixel of the model's square: at its peak `full-random` took 113 for an image more, 27 for an object
@@ -104,16 +104,17 @@ class ImageSegmenter:
         click, which may mean a thing or its part, the best of three answers is taken; `candidates` asks for three of
         any prompt. Raises CommandError for a prompt that does not lie in the image.
         """
+        prompts = numbered(prompts)
         for prompt in prompts:
             prompt.check_inside(image.height, image.width)
-        if len({prompt.object_id for prompt in prompts}) < len(prompts):
+        if len({prompt.known_id for prompt in prompts}) < len(prompts):
             raise CommandError("an object is prompted twice on one image; give each object one prompt")
         answers: dict[int, Segment] = {}
         asked = [self._ask(image, prompt, previous or {}) for prompt in prompts]
         for group in grouped(asked, self.objects_at_a_time):
             for ask, logits_nhw, scores_n in zip(group, *self._decode(image, group, candidates), strict=True):
                 answers[ask.object_id] = _segment(image, ask.object_id, logits_nhw, scores_n, candidates)
-        return tuple(answers[prompt.object_id] for prompt in prompts)
+        return tuple(answers[prompt.known_id] for prompt in prompts)
 
     def batch(
         self, images: Iterable[tuple[NDArray[np.uint8], Sequence[Prompt]]], *, candidates: bool = False
@@ -161,13 +162,13 @@ class ImageSegmenter:
         if prompt.mask is not None:  # with its own box: a mask alone says little to a decoder
             given = self._square.mask(prompt.mask, image.window)
             small = F.interpolate(given, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
-            logits, prompt = (small * 2 - 1) * MASK_AS_LOGIT, Prompt(prompt.object_id, box=box_of(prompt.mask))
-        elif (earlier := previous.get(prompt.object_id)) is not None:
+            logits, prompt = (small * 2 - 1) * MASK_AS_LOGIT, Prompt(prompt.known_id, box=box_of(prompt.mask))
+        elif (earlier := previous.get(prompt.known_id)) is not None:
             logits = torch.from_numpy(earlier.logits).to(self.checkpoint.device)[None, None]
             logits = logits.clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT)
         pointed = self._square.points(prompt, image.window)
         assert pointed is not None  # it has points or a box, and they lie in the image
-        return Ask(prompt.object_id, *pointed, logits)
+        return Ask(prompt.known_id, *pointed, logits)
 
     def _decode(self, image: Embedded, group: Sequence[Ask], candidates: bool) -> tuple[Tensor, Tensor]:
         points, labels = torch.cat([ask.points_1n2 for ask in group]), torch.cat([ask.labels_1n for ask in group])

@@ -17,7 +17,6 @@ class Capacity:
     """How much is kept of one object. The model's config says how many recent memories and pointers it reads."""
 
     conditioning: int = 4  # prompted frames: the first, and the latest others
-    anchors: int = 0  # frames that nobody prompted and that stay
     recent: int = 6
     pointers: int = 15
 
@@ -38,19 +37,16 @@ class ObjectMemory:
     capacity: Capacity
     step: int = 0
     conditioning: list[Entry] = field(default_factory=list)
-    anchors: deque[Entry] = field(init=False)
     recent: deque[Entry] = field(init=False)
     pointers: deque[tuple[int, Tensor]] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.anchors = deque(maxlen=self.capacity.anchors)
         self.recent = deque(maxlen=self.capacity.recent)
         self.pointers = deque(maxlen=self.capacity.pointers)
 
     def copy(self) -> ObjectMemory:
         """As it is now; what is remembered later changes one of them alone."""
         other = ObjectMemory(self.capacity, self.step, list(self.conditioning))
-        other.anchors.extend(self.anchors)
         other.recent.extend(self.recent)
         other.pointers.extend(self.pointers)
         return other
@@ -67,11 +63,6 @@ class ObjectMemory:
             self.pointers.append((self.step, pointer_c))
         self.step += 1
 
-    def anchor(self) -> None:
-        """Keep what was just written beside what was prompted."""
-        if self.recent:
-            self.anchors.append(self.recent[-1])
-
     def skip(self) -> None:
         """A step of which nothing is remembered."""
         self.step += 1
@@ -85,7 +76,6 @@ class ObjectMemory:
         """Memories with their row of the temporal table, and pointers with their age in steps."""
         memories: list[tuple[float, Tensor]] = [(oldest_row, entry.memory_tc) for entry in self.conditioning]
         recent = [entry for entry in self.recent if self.step - entry.step <= self.capacity.recent]
-        memories += [(oldest_row, entry.memory_tc) for entry in self.anchors if entry not in recent]
         memories += [(self.step - entry.step - 1, entry.memory_tc) for entry in recent]
         pointers: list[tuple[float, Tensor]] = [
             (self.step - entry.step, entry.pointer_c) for entry in self.conditioning

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,18 +19,20 @@ from streamer.edgetam.runtimes import cache as kept
 from streamer.edgetam.search_window import SearchWindow
 from streamer.edgetam.tracker import StreamingTracker, TrackedObject
 from streamer.errors import ModelError, SinkError
-from streamer.types import Command, Frame, Prompt, Track
+from streamer.process.files import write_atomically
+from streamer.types import Command, Frame, Track
 
 log = logging.getLogger(__name__)
-FORMAT = 1  # raise it when what is written changes
+FORMAT = 2  # raise it when what is written changes
 EVERY_S = 5.0
+MAX_KNOWN = 4096  # ids that a file names
 
 
 class Snapshot:
     """A tracker whose objects are written to a file every few seconds, and at the end; a `Tracker` itself.
 
-    An object that was there before a restart goes on under its id; what was prompted at the start of that run is not
-    prompted again. Raises ModelError for the file of another model or version.
+    Objects that were tracked before a restart keep their ids, and ids are not given twice. Raises ModelError for the
+    file of another model or version.
     """
 
     def __init__(self, tracker: StreamingTracker, file: Path, every_s: float = EVERY_S) -> None:
@@ -40,35 +41,42 @@ class Snapshot:
         self._every_s = every_s
         self._about = about(tracker)
         self._written_s: float | None = None
-        self.restored = restore(tracker, file, self._about) if file.exists() else ()
-        if self.restored:
-            log.info("%s: going on with object %s", file, ", ".join(map(str, self.restored)))
+        self._known: set[int] = set()
+        if file.exists():
+            self._known |= restore(tracker, file, self._about)
+            restored = ", ".join(map(str, tracker.object_ids)) or "none"
+            log.info("%s: restored objects: %s", file, restored)
 
-    def check(self, frame: Frame, commands: Sequence[Command]) -> None:
-        self._tracker.check(frame, commands)
+    @property
+    def settled_ids(self) -> frozenset[int]:
+        """Objects that this run or one before it tracked, also those that were removed: not to be prompted at start."""
+        return frozenset(self._known)
+
+    def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
+        return self._tracker.check(frame, commands)
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         tracks = self._tracker.track(frame, commands)
+        self._known |= {track.object_id for track in tracks}
         now_s = frame.captured_ns / 1e9
         if self._written_s is None or now_s - self._written_s >= self._every_s or commands:
             self._written_s = now_s
             self.save()
         return tracks
 
+    def interrupt(self) -> None:
+        """The next frame comes after a gap."""
+        self._tracker.interrupt()
+
     def describe(self) -> dict[str, Any]:
         return self._tracker.describe()
 
-    def unprompted(self, first: Sequence[Prompt]) -> list[Prompt]:
-        """Those prompts of a run's start whose objects did not come from the file."""
-        return [prompt for prompt in first if prompt.object_id not in self.restored]
-
     def save(self) -> None:
         """Write the file, whole or not at all; raises SinkError."""
-        part = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+        known = sorted(self._known)[:MAX_KNOWN]
+        about = {**self._about, "known": known, "highest_id": self._tracker.highest_id}
         try:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(packed(self._tracker.objects, self._about))
-            part.replace(self._file)
+            write_atomically(self._file, packed(self._tracker.objects, about))
         except OSError as error:
             raise SinkError(f"{self._file}: the state cannot be written: {error.strerror}") from error
 
@@ -90,22 +98,25 @@ def packed(objects: Mapping[int, TrackedObject], about: Mapping[str, Any]) -> by
     return bytes(safetensors.torch.save(tensors, metadata={"state": json.dumps(described)}))
 
 
-def restore(tracker: StreamingTracker, file: Path, about: Mapping[str, Any]) -> tuple[int, ...]:
-    """Give a tracker the objects of a file; what lies between counts as a gap. Returns their ids."""
+def restore(tracker: StreamingTracker, file: Path, about: Mapping[str, Any]) -> set[int]:
+    """Give a tracker the objects of a file, as after a gap. Returns the ids of all objects that were known."""
     try:
         data = file.read_bytes()
         tensors, described = _read(data)
     except (OSError, ModelError) as error:
         raise ModelError(f"{file}: is no state that can be read ({error}); remove it to start anew") from error
+    before = described.get("about", {})
     for name, value in about.items():
-        if described.get("about", {}).get(name) != value:
-            was = described.get("about", {}).get(name)
-            raise ModelError(f"{file}: is of {name} {was!r}, not {value!r}; remove it, or run what it was made with")
+        if before.get(name) != value:
+            raise ModelError(
+                f"{file}: its {name} is {before.get(name)!r}, not {value!r}; remove it, or run the model it is of"
+            )
     for text, state in described["objects"].items():
         prefix = f"{text}/"
         mine = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
         tracker.adopt(int(text), _whole(mine, state, tracker.empty_memory(), tracker.checkpoint.device))
-    return tuple(map(int, described["objects"]))
+    tracker.highest_id = max(tracker.highest_id, before["highest_id"])
+    return {*before["known"], *tracker.object_ids}
 
 
 def pack(tracked: TrackedObject) -> bytes:
@@ -124,7 +135,7 @@ def unpack(data: bytes, memory: ObjectMemory, device: torch.device) -> TrackedOb
 
 def _parts(tracked: TrackedObject) -> tuple[dict[str, Tensor], dict[str, Any]]:
     memory, focus = tracked.memory, tracked.focus
-    kinds = {"conditioning": memory.conditioning, "anchors": list(memory.anchors), "recent": list(memory.recent)}
+    kinds = {"conditioning": memory.conditioning, "recent": list(memory.recent)}
     tensors = _stacked("pointers", [pointer for _, pointer in memory.pointers])
     for kind, entries in kinds.items():
         tensors |= _stacked(f"{kind}.memory", [entry.memory_tc for entry in entries])
@@ -136,8 +147,6 @@ def _parts(tracked: TrackedObject) -> tuple[dict[str, Tensor], dict[str, Any]]:
         "unseen": tracked.unseen,
         "box": tracked.box,
         "size": tracked.size,
-        "areas": list(tracked.areas),
-        "anchored": tracked.anchored,
         **{kind: [entry.step for entry in entries] for kind, entries in kinds.items()},
     }
 
@@ -148,14 +157,11 @@ def _whole(
     there = {name: tensor.to(device) for name, tensor in tensors.items()}
     memory.step = state["step"]
     memory.conditioning[:] = _entries("conditioning", state["conditioning"], there)
-    memory.anchors.extend(_entries("anchors", state["anchors"], there))
     memory.recent.extend(_entries("recent", state["recent"], there))
     memory.pointers.extend(zip(state["pointers"], _rows("pointers", there), strict=True))
     focus = None if state["focus"] is None else SearchWindow(*state["focus"])
     box = None if state["box"] is None else tuple(state["box"])
-    tracked = TrackedObject(memory, focus, state["unseen"], box, state["size"], anchored=state["anchored"])
-    tracked.areas.extend(state["areas"])
-    return tracked
+    return TrackedObject(memory, focus, state["unseen"], box, state["size"])
 
 
 def _read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:

@@ -6,7 +6,6 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -15,21 +14,20 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.click_scale import ClickAnswer, box_in_frame, choose_answer, click_crops
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, NO_OBJECT_LOGIT, Features, MaskDecoder, Masks
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
 from streamer.edgetam.preprocessor import EncodedCrop, EncodedCrops, Preprocessor, paste_mask
-from streamer.edgetam.rules import Rules
 from streamer.edgetam.runtimes.choose import Runtime, TorchRuntime, describe
 from streamer.edgetam.search_window import Box, Crop, SearchWindow, around, extent, size_after
 from streamer.edgetam.seek import SEEK_AFTER, SURE, seek_crops, shows_another, without
+from streamer.edgetam.tracking_policy import effective
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
 from streamer.masks import Mask, box_of
-from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track, Undo
+from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track, Undo, numbered
 
-# DAM4SAM (arXiv 2509.13864), without its test of the candidates that were not chosen: they do not leave the graphs
-ANCHOR_IOU, ANCHOR_AREAS, ANCHOR_GROWTH, ANCHOR_APART = 0.8, 10, 1.2, 5
 BEFORE = -1  # the epoch of another run
 UNDONE_AT_MOST = 8  # prompts of one object that can be taken back
 
@@ -52,8 +50,6 @@ class TrackedObject:
     turn: int = 0  # of looking for it all over
     box: Box | None = None  # where it was seen last, in the picture
     size: float | None = None  # its longer side there
-    areas: deque[float] = field(default_factory=lambda: deque(maxlen=ANCHOR_AREAS))  # of its latest masks, in pixels
-    anchored: int = 0  # the step of its latest anchor
     before: deque[Past] = field(default_factory=lambda: deque(maxlen=UNDONE_AT_MOST))  # what each later prompt changed
 
     def past(self) -> Past:
@@ -66,15 +62,6 @@ class TrackedObject:
         self.memory = past.memory
         if self.focus is not None and past.focus is not None and not self.focus.reaches(past.focus):
             self.focus, self.box, self.size = past.focus, None, None
-
-    def is_usual(self, step: int) -> bool:
-        """Whether the latest mask is as large as those before, and no anchor is near; it becomes one if so."""
-        if len(self.areas) < ANCHOR_AREAS or step - self.anchored < ANCHOR_APART:
-            return False
-        if not 1 / ANCHOR_GROWTH <= self.areas[-1] / median(self.areas) <= ANCHOR_GROWTH:
-            return False
-        self.anchored = step
-        return True
 
 
 @dataclass(slots=True, eq=False)
@@ -126,9 +113,9 @@ class StreamingTracker:
     carried out.
     """
 
-    def __init__(self, checkpoint: Checkpoint, rules: Rules, runtime: Runtime | None = None) -> None:
+    def __init__(self, checkpoint: Checkpoint, tracking: TrackingSettings, runtime: Runtime | None = None) -> None:
         self.checkpoint = checkpoint
-        self.rules = rules.for_input(checkpoint.size)
+        self.tracking = effective(tracking, checkpoint.size)
         self.runtime = runtime or TorchRuntime(checkpoint)
         self._square = Preprocessor(checkpoint, self.runtime)
         model, config = checkpoint.model, checkpoint.model.config
@@ -136,8 +123,7 @@ class StreamingTracker:
         self._decoder = MaskDecoder(model)
         self._no_memory_c11 = model.no_memory_embedding[0, 0, :, None, None]
         self._capacity = Capacity(
-            conditioning=self.rules.conditioning,
-            anchors=self.rules.anchors,
+            conditioning=self.tracking.conditioning,
             recent=config.num_maskmem - 1,
             pointers=config.max_object_pointers_in_encoder - 1,
         )
@@ -145,6 +131,7 @@ class StreamingTracker:
         self._forgotten: list[int] = []  # ids that wait for a prompt after a gap
         self._replaced: dict[int, TrackedObject] = {}  # on the frame that is tracked now
         self._epoch: int | None = None
+        self.highest_id = 0
 
     @property
     def object_ids(self) -> tuple[int, ...]:
@@ -162,6 +149,7 @@ class StreamingTracker:
     def adopt(self, object_id: int, tracked: TrackedObject) -> None:
         """Go on with an object that another run knew; the next frame is after a gap."""
         self._objects[object_id] = tracked
+        self.highest_id = max(self.highest_id, object_id)
         self.interrupt()
 
     def interrupt(self) -> None:
@@ -171,14 +159,15 @@ class StreamingTracker:
 
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device, dtype, and whether it does more than transformers' loop."""
-        return {**describe(self.runtime, self.checkpoint), "robust": self.rules.robust}
+        return {**describe(self.runtime, self.checkpoint), "extensions": self.tracking.extensions}
 
-    def check(self, frame: Frame, commands: Sequence[Command]) -> None:
-        """Raise CommandError, and change nothing, where `commands` cannot be carried out on `frame`, in this order."""
+    def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
+        """The commands with their objects' ids; raises CommandError where they cannot be carried out on `frame`."""
+        commands = numbered(commands, self.object_ids, self.highest_id)
         there, prompted = set(self.object_ids), set[int]()
         for command in commands:
             match command:
-                case Prompt(object_id):
+                case Prompt(int(object_id)):
                     command.check_inside(frame.height, frame.width)
                     if object_id in prompted:
                         raise CommandError(
@@ -198,17 +187,20 @@ class StreamingTracker:
                     there.clear()
                 case _:
                     raise CommandError(f"{type(command).__name__} is for the pipeline, not for the tracker")
-        if len(there) > self.rules.max_objects:
-            raise CommandError(f"{len(there)} objects; at most {self.rules.max_objects} are tracked: remove one first")
+        if len(there) > self.tracking.max_objects:
+            raise CommandError(
+                f"{len(there)} objects; at most {self.tracking.max_objects} are tracked: remove one first"
+            )
+        return commands
 
     @torch.inference_mode()
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         """Apply commands to this frame and find every object on it, in the order in which they were added."""
-        self.check(frame, commands)
+        commands = self.check(frame, commands)
         if self._epoch not in (None, frame.epoch):
             self._cross_gap(frame)
         self._epoch = frame.epoch
-        prompts = self._apply(commands)
+        prompts = self._apply(commands, (frame.height, frame.width))
         lost = tuple(nowhere(object_id, frame) for object_id in self._forgotten)
         if not self._objects and not prompts:
             return lost
@@ -219,27 +211,28 @@ class StreamingTracker:
 
     def _cross_gap(self, frame: Frame) -> None:
         """Things may have gone anywhere, and the picture may have another size."""
-        if self.rules.across_gap == "restart":
+        if self.tracking.across_gap == "restart":
             self._forgotten += self._objects
             self._objects.clear()
         for tracked in self._objects.values():
             tracked.box = tracked.size = None
             if tracked.focus is not None:
                 tracked.focus.open(frame.height, frame.width)
-            if self.rules.across_gap == "keep_prompted":
+            if self.tracking.across_gap == "keep_prompted":
                 tracked.memory.forget_recent()
 
     def _prompted_again(self, object_id: int) -> bool:
         return object_id in self._objects and bool(self._objects[object_id].before)
 
-    def _apply(self, commands: Sequence[Command]) -> dict[int, Prompt]:
+    def _apply(self, commands: Sequence[Command], size_hw: tuple[int, int]) -> dict[int, Prompt]:
         """Removals take effect; prompts are collected by id."""
         prompts: dict[int, Prompt] = {}
         self._replaced.clear()
         for command in commands:
             match command:
-                case Prompt(object_id):
-                    prompts[object_id] = command
+                case Prompt(int(object_id)):
+                    prompts[object_id] = command.clipped(*size_hw)
+                    self.highest_id = max(self.highest_id, object_id)
                     self._forgotten = [i for i in self._forgotten if i != object_id]
                     if (known := self._objects.get(object_id)) is not None:
                         known.before.append(known.past())
@@ -292,21 +285,21 @@ class StreamingTracker:
         masks, top = self.runtime.follow(features, bank(memories, self._config.num_maskmem - 1))
         answers.add(view, ids, masks)
         for row, object_id in enumerate(ids):
-            if object_id in prompts and self.rules.exact:
+            if object_id in prompts and self.tracking.exact:
                 self._prompt(view, self._unconditioned(features), prompts[object_id], answers, previous=None)
             elif object_id in prompts:
                 one = Features(features.s0_gchw, features.s1_gchw, top[row : row + 1])
-                previous = answers.logits[object_id] if self.rules.previous_logits else None
+                previous = answers.logits[object_id] if self.tracking.previous_logits else None
                 self._prompt(view, one, prompts[object_id], answers, previous=previous)
 
     def _begin(self, views: EncodedCrops, prompt: Prompt, answers: Answers) -> None:
         """A new object."""
         focus, window = None, views.whole
-        if self.rules.zoom is not None:
-            focus = self._first_focus(views, prompt, self.rules.zoom)
+        if self.tracking.zoom is not None:
+            focus = self._first_focus(views, prompt, self.tracking.zoom)
             window = focus.window(views.frame.height, views.frame.width)
-        self._objects[prompt.object_id] = begun = TrackedObject(self.empty_memory(), focus)
-        if (replaced := self._replaced.pop(prompt.object_id, None)) is not None:
+        self._objects[prompt.known_id] = begun = TrackedObject(self.empty_memory(), focus)
+        if (replaced := self._replaced.pop(prompt.known_id, None)) is not None:
             begun.before.extend(replaced.before)
         view = views[window]
         self._prompt(view, self._unconditioned(view.features), prompt, answers, previous=None)
@@ -327,8 +320,8 @@ class StreamingTracker:
         for crop in click_crops(_clicks(prompt), height, width):
             view, found = views[crop], Answers()
             self._prompt(view, self._unconditioned(view.features), prompt, found, previous=None)
-            iou, _, _ = found.rows[prompt.object_id]
-            decoded.append(ClickAnswer(crop, _plane(found.logits[prompt.object_id]), float(iou)))
+            iou, _, _ = found.rows[prompt.known_id]
+            decoded.append(ClickAnswer(crop, _plane(found.logits[prompt.known_id]), float(iou)))
         answer = choose_answer(decoded, height, width)
         box = None if answer is None else extent(answer.logits_hw)
         return None if answer is None or box is None else around(box_in_frame(box, answer), _clicks(prompt))
@@ -337,11 +330,11 @@ class StreamingTracker:
         self, view: EncodedCrop, conditioned: Features, prompt: Prompt, answers: Answers, *, previous: Tensor | None
     ) -> None:
         """One object's prompt. Alone: padding to another's number of clicks would change the answer."""
-        answers.prompted.add(prompt.object_id)
+        answers.prompted.add(prompt.known_id)
         if prompt.mask is not None:
             given = self._square.mask(prompt.mask, view.window)
-            answers.given[prompt.object_id] = given[0, 0] * 20 - 10
-            answers.add(view, [prompt.object_id], self._decoder.from_mask(view.features, given))
+            answers.given[prompt.known_id] = given[0, 0] * 20 - 10
+            answers.add(view, [prompt.known_id], self._decoder.from_mask(view.features, given))
             return
         pointed = self._square.points(prompt, view.window)
         if pointed is None:
@@ -350,7 +343,7 @@ class StreamingTracker:
         logits = None if previous is None else previous[None, None].clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT)
         multimask = self._multimask(labels.shape[1])
         masks = self.runtime.point(conditioned, points, labels, logits, multimask=multimask)
-        answers.add(view, [prompt.object_id], masks)
+        answers.add(view, [prompt.known_id], masks)
 
     def _multimask(self, points: int) -> bool:
         config = self._config
@@ -359,7 +352,7 @@ class StreamingTracker:
 
     def _seek_lost(self, frame: Frame, ids: Sequence[int], answers: Answers) -> None:
         """Objects that were not seen are not believed to be another one; one of those lost is looked for all over."""
-        if self.rules.zoom is None:
+        if self.tracking.zoom is None:
             return
         lost = [i for i in ids if self._objects[i].unseen and i not in answers.prompted]
         for object_id in lost:
@@ -386,7 +379,7 @@ class StreamingTracker:
         views = EncodedCrops(self._square, replace(frame, image=without(frame.image, others)))
         memory = tracked.memory.copy()
         memory.forget_recent()
-        side = (self.rules.zoom or 1.0) * (tracked.size or max(frame.height, frame.width))
+        side = (self.tracking.zoom or 1.0) * (tracked.size or max(frame.height, frame.width))
         for crop in seek_crops(side, frame.height, frame.width, tracked.turn):
             masks, _ = self.runtime.follow(views[crop].features, bank([memory], self._config.num_maskmem - 1))
             sure = float(masks.predicted_iou_b[0]) * float(masks.object_logit_b[0].float().sigmoid())
@@ -419,16 +412,11 @@ class StreamingTracker:
         memories = self.runtime.remember(view.features.top_gchw, wide, masks.object_logit_b, prompted).float()
         for row, object_id in enumerate(ids):
             memory = self._objects[object_id].memory
-            seen, sure = float(masks.object_logit_b[row]) > 0, float(masks.predicted_iou_b[row])
-            kept = sure >= self.rules.remember_above if seen else self.rules.remember_hidden
-            kept = kept and object_id not in answers.denied
-            if (corrupt or not kept) and object_id not in answers.prompted:
+            if (corrupt or object_id in answers.denied) and object_id not in answers.prompted:
                 memory.skip()
                 continue
             pointer = masks.pointer_bc[row].float().clone()
             memory.write(memories[row].clone(), pointer, prompted=object_id in answers.prompted)
-            if self.rules.anchors and seen and sure > ANCHOR_IOU and self._objects[object_id].is_usual(memory.step):
-                memory.anchor()
 
     def _track(self, frame: Frame, object_id: int, answers: Answers) -> Track:
         """The object's answer in the picture; the next window follows it."""
@@ -437,11 +425,10 @@ class StreamingTracker:
         logits, score = _plane(answers.logits[object_id]), float(object_logit.float().sigmoid())
         mask = paste_mask(logits, view.window, frame.height, frame.width)
         box = box_of(mask)
-        state = self._state(tracked, seen=score > self.rules.score_threshold and box is not None)
+        state = self._state(tracked, seen=score > self.tracking.score_threshold and box is not None)
         if (found := extent(logits) if state == "tracked" else None) is not None:
             tracked.box = view.on_picture(found)
             tracked.size = size_after(tracked.size, tracked.box)
-            tracked.areas.append(float(np.count_nonzero(mask)))
         if tracked.focus is not None:
             if found is None or tracked.box is None or tracked.size is None:
                 tracked.focus.widen(frame.height, frame.width)
@@ -453,7 +440,7 @@ class StreamingTracker:
         tracked.unseen = 0 if seen else tracked.unseen + 1
         if seen:
             return "tracked"
-        return "lost" if tracked.unseen >= self.rules.lost_after else "occluded"
+        return "lost" if tracked.unseen >= self.tracking.lost_after else "occluded"
 
 
 def _plane(logits_hw: Tensor) -> NDArray[np.float32]:

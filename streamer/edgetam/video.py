@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam import snapshot
 from streamer.edgetam.memory import Capacity, Entry, ObjectMemory
-from streamer.edgetam.rules import Rules
 from streamer.edgetam.runtimes.choose import Runtime
 from streamer.edgetam.tracker import StreamingTracker, TrackedObject
 from streamer.edgetam.weights import Checkpoint
@@ -86,9 +86,15 @@ class PropagatingTracker(PassTracker):
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, rules: Rules, runtime: Runtime | None, *, count: int, backwards: bool
+        self,
+        checkpoint: Checkpoint,
+        tracking: TrackingSettings,
+        runtime: Runtime | None,
+        *,
+        count: int,
+        backwards: bool,
     ) -> None:
-        super().__init__(checkpoint, rules, runtime)
+        super().__init__(checkpoint, tracking, runtime)
         self._last = count - 1
         self._backwards = backwards
         most = self._config.max_object_pointers_in_encoder
@@ -97,9 +103,9 @@ class PropagatingTracker(PassTracker):
 
     def condition(self, frame: Frame, prompt: Prompt, since: int = -1) -> Conditioned:
         """A prompt by itself, without any memory."""
-        alone = StreamingTracker(self.checkpoint, self.rules, self.runtime)
+        alone = StreamingTracker(self.checkpoint, self.tracking, self.runtime)
         (track,) = alone.track(frame, [prompt])
-        entry = alone._objects[prompt.object_id].memory.conditioning[0]
+        entry = alone._objects[prompt.known_id].memory.conditioning[0]
         return Conditioned(track, Entry(frame.index, entry.memory_tc, entry.pointer_c), since)
 
     def begin(self, object_id: int, conditioned: Mapping[int, Conditioned], seeds: Sequence[bytes] = ()) -> None:

@@ -149,7 +149,7 @@ def evaluate(
             masks = {number: answer.mask for number, answer in found.items()}
             observer(index, masks, float(np.mean([values[-1][0] for values in scores.values()])))
         for new in prompts.get(index, ()):
-            scores[new.object_id], sightings[new.object_id] = [], []
+            scores[new.known_id], sightings[new.known_id] = [], []
     return [
         _score(clip.name, number, values, sightings[number]) for number, values in scores.items() if len(values) > 1
     ]

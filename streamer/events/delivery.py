@@ -1,169 +1,123 @@
-"""Events on their way to a receiver: in their order, again until they are taken, also after a restart."""
+"""Delivery of events: an outbox worker that sends a journal's events to a receiver, in order."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
-import http.client
 import json
 import logging
-import threading
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
-from urllib.parse import unquote, urlunsplit
+from typing import Protocol
 
 from streamer.channel import Channel, Closed
-from streamer.errors import SinkError, UsageError
+from streamer.errors import SinkError
 from streamer.events.journal import Journal
-from streamer.uris import parts_of, redact
+from streamer.process.threads import background
+from streamer.rate_limit import Backoff
 
 log = logging.getLogger(__name__)
-WAITS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-TIMEOUT_S = 5.0
-CLOSING_S = 0.5  # for an event that is under way
-LOOK_EVERY_S = 5.0  # for events of another process in the same journal
-MQTT_PORT, MQTTS_PORT = 1883, 8883
+CLOSE_TIMEOUT_S = 0.5  # for an event that is being delivered
+POLL_S = 5.0  # for events of another process in the same journal
+MAX_REJECTIONS = 5  # attempts at an event that the receiver rejects; then it is set aside, and the next one goes out
 
 
-class Receiver(Protocol):
+class DeliveryError(Exception):
+    """An event was not delivered. `rejected`: the receiver will not accept this one, however often it is sent."""
+
+    def __init__(self, reason: str, *, rejected: bool = False) -> None:
+        super().__init__(reason)
+        self.rejected = rejected
+
+
+class EventReceiver(Protocol):
     """Where events go."""
 
-    name: str  # as it may be shown
+    name: str  # redacted
 
-    def take(self, number: int, body: bytes) -> None:
-        """Returns when it has the event; raises OSError or HTTPException where it has not."""
+    def deliver(self, number: int, body: bytes) -> None:
+        """Return once the receiver has the event; raises DeliveryError."""
 
     def close(self) -> None: ...
 
 
 class EventDelivery:
-    """A thread that hands a journal's events to a receiver, which may see one twice: its `id` is the same then."""
+    """At-least-once delivery in a background thread: a receiver may see an event twice, with the same `id`.
 
-    def __init__(self, path: Path, receiver: Receiver) -> None:
+    An event that the receiver rejects MAX_REJECTIONS times is set aside, logged and counted in `set_aside`.
+    """
+
+    def __init__(self, path: Path, receiver: EventReceiver, make_backoff: Callable[[], Backoff] = Backoff) -> None:
+        self.set_aside = 0
         self._path, self._receiver = path, receiver
+        self._backoff = make_backoff()
+        self._rejections = 0
         with contextlib.closing(Journal(path)) as journal:
-            journal.delivered(receiver.name)  # what comes from now on is for it
+            journal.acknowledged(receiver.name)  # from now on its events wait for it
         self._news: Channel[None] = Channel(1, lossy=True)
-        self.wake()  # for what an earlier run left
-        self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
-        self._thread.start()
+        self.wake()  # for events of an earlier run
+        self._thread = background("event delivery", self._run)
 
     def wake(self) -> None:
-        """There is something new."""
-        self._news.put(None)
+        """There are new events."""
+        with contextlib.suppress(Closed):
+            self._news.put(None)
 
     def close(self) -> None:
-        """What is not delivered yet stays for the next run."""
+        """Events that are not delivered yet stay in the journal for the next run."""
         self._news.abort()
-        self._thread.join(CLOSING_S)
+        self._thread.join(CLOSE_TIMEOUT_S)
 
     def _run(self) -> None:
-        attempt = 0
         try:
-            with contextlib.closing(Journal(self._path)) as journal, contextlib.closing(self._receiver):
+            with contextlib.closing(self._receiver):
                 while True:
                     with contextlib.suppress(TimeoutError):
-                        self._news.get(LOOK_EVERY_S)
-                    while not self._deliver(journal):
-                        self._pause(WAITS_S[min(attempt, len(WAITS_S) - 1)])
-                        attempt += 1
-                    attempt = 0
+                        self._news.get(POLL_S)
+                    while not self._deliver_all():
+                        self._sleep(self._backoff.failed())
+                    self._backoff.succeeded()
         except Closed:
             pass
-        except SinkError as error:
-            log.warning("%s: %s", self._receiver.name, error)
 
-    def _pause(self, seconds: float) -> None:
-        """Wait, whatever news there is; raises Closed."""
+    def _sleep(self, seconds: float) -> None:
+        """Wait out a back-off, whatever news there is; raises Closed."""
         until = time.monotonic() + seconds
         while (left_s := until - time.monotonic()) > 0:
             with contextlib.suppress(TimeoutError):
                 self._news.get(left_s)
 
-    def _deliver(self, journal: Journal) -> bool:
-        """Whether everything has been taken."""
-        last = journal.delivered(self._receiver.name)
+    def _deliver_all(self) -> bool:
+        """Whether every waiting event has been delivered."""
+        try:
+            with contextlib.closing(Journal(self._path)) as journal:
+                return self._deliver_waiting(journal)
+        except SinkError as error:
+            log.warning("%s: %s", self._receiver.name, error)
+            return False
+
+    def _deliver_waiting(self, journal: Journal) -> bool:
+        last = journal.acknowledged(self._receiver.name)
         while waiting := journal.after(last):
             for number, fields in waiting:
                 if self._news.closed:
                     raise Closed
-                try:
-                    self._receiver.take(number, json.dumps(fields | {"id": number}).encode())
-                except (OSError, http.client.HTTPException) as error:
-                    why = redact(str(error)) or type(error).__name__
-                    log.warning("%s: %s; event %d is kept and sent again", self._receiver.name, why, number)
+                if not self._deliver(number, json.dumps(fields | {"id": number}).encode()):
                     return False
-                journal.mark(self._receiver.name, last := number)
+                journal.acknowledge(self._receiver.name, last := number)
         return True
 
-
-class Webhook:
-    """Each event as a POST of JSON, with its number in `X-Event-Id`; taken with any answer of 2xx."""
-
-    def __init__(self, url: str) -> None:
-        if parts_of(url).scheme not in ("http", "https"):
-            raise UsageError(f"webhook {redact(url)!r}: give an http:// or https:// address")
-        self.name = redact(url)
-        self._url, user, password = without_login(url)
-        login = base64.b64encode(f"{user}:{password}".encode()).decode()
-        self._headers = {"Authorization": f"Basic {login}"} if user else {}
-
-    def take(self, number: int, body: bytes) -> None:
-        headers = self._headers | {"Content-Type": "application/json", "X-Event-Id": str(number)}
-        with urllib.request.urlopen(urllib.request.Request(self._url, body, headers), timeout=TIMEOUT_S):
-            pass
-
-    def close(self) -> None:
-        pass
-
-
-class Mqtt:
-    """Each event as a JSON message of quality of service 1 on `mqtt://HOST:PORT/TOPIC` (`mqtts://` over TLS)."""
-
-    def __init__(self, url: str) -> None:
+    def _deliver(self, number: int, body: bytes) -> bool:
+        """Whether the next event's turn has come: this one is delivered, or set aside."""
         try:
-            from paho.mqtt.client import Client
-            from paho.mqtt.enums import CallbackAPIVersion
-        except ImportError:
-            raise UsageError("MQTT is not installed; install it with: pip install 'streamer[mqtt]'") from None
-        parts = parts_of(url)
-        self._topic = parts.path.strip("/")
-        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not self._topic:
-            raise UsageError(f"mqtt {redact(url)!r}: give mqtt://HOST:PORT/TOPIC")
-        self.name = redact(url)
-        self._client: Any = Client(CallbackAPIVersion.VERSION2)
-        _, user, password = without_login(url)
-        if user:
-            self._client.username_pw_set(user, password)
-        if parts.scheme == "mqtts":
-            self._client.tls_set()
-        self._address = parts.hostname, parts.port or (MQTTS_PORT if parts.scheme == "mqtts" else MQTT_PORT)
-        self._running = False
-
-    def take(self, number: int, body: bytes) -> None:  # noqa: ARG002 - MQTT has the number in the body
-        if not self._running:
-            self._client.connect(*self._address)
-            self._client.loop_start()  # it connects again by itself from then on
-            self._running = True
-        sent = self._client.publish(self._topic, body, qos=1)
-        try:
-            sent.wait_for_publish(TIMEOUT_S)
-        except (RuntimeError, ValueError) as error:
-            raise OSError(str(error)) from error
-        if not sent.is_published():
-            raise OSError("the broker did not acknowledge it")
-
-    def close(self) -> None:
-        if self._running:
-            self._client.disconnect()
-            self._client.loop_stop()
-
-
-def without_login(url: str) -> tuple[str, str, str]:
-    """The address without its user and password, and these."""
-    parts = parts_of(url)
-    bare = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
-    return bare, unquote(parts.username or ""), unquote(parts.password or "")
+            self._receiver.deliver(number, body)
+        except DeliveryError as error:
+            self._rejections += error.rejected
+            if self._rejections < MAX_REJECTIONS:
+                log.warning("%s: %s; event %d is kept and sent again", self._receiver.name, error, number)
+                return False
+            self.set_aside += 1
+            log.warning("%s: %s; event %d is set aside and stays in the journal", self._receiver.name, error, number)
+        self._rejections = 0
+        self._backoff.succeeded()
+        return True

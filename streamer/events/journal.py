@@ -1,25 +1,26 @@
-"""Events on disk, bounded by age and size, and how far each receiver has got."""
+"""Events in SQLite: bounded by age and size, with how far each receiver has got."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamer.config.settings import EventSettings
 from streamer.errors import SinkError
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
 
 DAY_NS = 86_400_000_000_000
 MAX_NUMBER = 2**63 - 1  # SQLite's largest
-BUSY_S = 5.0  # to wait for another connection's write
-PRUNE_EVERY = 64  # events between looks at what is too much
-SHARE = 10  # one in so many events goes at a time where the file is too large
+BUSY_S = 5.0  # SQLite's own wait for another connection's write
+PRUNE_EVERY = 64  # events between checks of age and size
+SHARE = 10  # a tenth of the events is deleted at a time while the file is too large
 TABLES = """
 pragma auto_vacuum = incremental;
 create table if not exists events (
@@ -31,25 +32,28 @@ create table if not exists receivers (name text primary key, delivered integer n
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Retention:
-    """What stays; None is no limit."""
+UNSET = EventSettings()  # the defaults
+Row = tuple[int, str, str, str]  # wall_ns, source, kind, and the event's fields as JSON
 
-    days: float | None = 30.0
-    most_bytes: float | None = 500e6
+
+def row_of(event: Event) -> Row:
+    """An event as it is stored."""
+    return event.wall_ns, event.source, event.kind, json.dumps(event_fields(event))
 
 
 class Journal:
-    """One SQLite file. Use it in the thread that opened it; several may be open on one file."""
+    """One SQLite file, kept within the settings' `days` and `max_size_mb`.
+
+    Use it in the thread that opened it; several may be open on one file. Every method raises SinkError where the file
+    cannot be read or written.
+    """
 
     def __init__(
-        self, path: Path, retention: Retention = Retention(), *, wall_ns: Callable[[], int] = time.time_ns
+        self, path: Path, settings: EventSettings = UNSET, *, wall_ns: Callable[[], int] = time.time_ns
     ) -> None:
-        """Raises SinkError where it cannot be opened, or is something else."""
         self.path = path
-        self._retention = retention
+        self._settings = settings
         self._wall_ns = wall_ns
-        self._since_pruned = PRUNE_EVERY  # also at the start
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
@@ -58,61 +62,65 @@ class Journal:
         except (OSError, sqlite3.Error) as error:
             raise SinkError(f"{path}: cannot be used as a journal: {error}") from error
 
-    def append(self, event: Event) -> None:
-        """Keep an event: it is on disk when this returns. Raises SinkError."""
-        fields = event_fields(event)
-        row = (event.wall_ns, event.source, event.kind, json.dumps(fields))
-        try:
-            self._db.execute("insert into events (wall_ns, source, event, body) values (?, ?, ?, ?)", row)
-            self._since_pruned += 1
-            if self._since_pruned > PRUNE_EVERY:
-                self._since_pruned = 0
+    def append(self, row: Row) -> None:
+        """Store an event: it is on disk when this returns."""
+        with self._errors("written"):
+            number = self._db.execute("insert into events (wall_ns, source, event, body) values (?, ?, ?, ?)", row)
+            if (number.lastrowid or 0) % PRUNE_EVERY == 1:
                 self._prune()
-        except sqlite3.Error as error:
-            raise SinkError(f"{self.path}: cannot be written: {error}; what was written before is kept") from error
 
     def after(self, number: int, most: int = 100) -> list[tuple[int, dict[str, Any]]]:
         """Events with a higher number, the oldest first, with their numbers."""
         query = "select id, body from events where id > ? order by id limit ?"
-        return [(row, json.loads(body)) for row, body in self._db.execute(query, (number, most))]
+        with self._errors("read"):
+            return [(row, json.loads(body)) for row, body in self._db.execute(query, (number, most))]
 
     def latest(
         self, most: int, *, before: int | None = None, source: str | None = None
     ) -> list[tuple[int, dict[str, Any]]]:
         """Events with a lower number than `before`, the newest first, with their numbers; of one source if named."""
         query = "select id, body from events where id < ? and (? is null or source = ?) order by id desc limit ?"
-        rows = self._db.execute(query, (MAX_NUMBER if before is None else before, source, source, most))
-        return [(row, json.loads(body)) for row, body in rows]
+        with self._errors("read"):
+            rows = self._db.execute(query, (MAX_NUMBER if before is None else before, source, source, most))
+            return [(row, json.loads(body)) for row, body in rows]
 
     def one(self, number: int) -> dict[str, Any] | None:
         """The event of a number, if it is still kept."""
         if number > MAX_NUMBER:
             return None
-        found = self._db.execute("select body from events where id = ?", (number,)).fetchone()
-        return None if found is None else json.loads(found[0])
+        with self._errors("read"):
+            body = self._db.execute("select body from events where id = ?", (number,)).fetchone()
+        return None if body is None else json.loads(body[0])
 
-    def delivered(self, receiver: str) -> int:
-        """The number of the last event that a receiver has taken; a new one starts with what comes from now on."""
-        query = "select delivered from receivers where name = ?"
-        if (found := self._db.execute(query, (receiver,)).fetchone()) is None:
+    def acknowledged(self, receiver: str) -> int:
+        """The number of the last event that a receiver has; a new receiver starts with the next event."""
+        with self._errors("read"):
+            query = "select delivered from receivers where name = ?"
+            if (last := self._db.execute(query, (receiver,)).fetchone()) is not None:
+                return int(last[0])
             (newest,) = self._db.execute("select coalesce(max(id), 0) from events").fetchone()
-            self.mark(receiver, newest)
-            return int(newest)
-        return int(found[0])
+        self.acknowledge(receiver, newest)
+        return int(newest)
 
-    def mark(self, receiver: str, number: int) -> None:
-        """A receiver has taken everything up to this event."""
-        self._db.execute("insert or replace into receivers values (?, ?)", (receiver, number))
+    def acknowledge(self, receiver: str, number: int) -> None:
+        """Record that a receiver has everything up to this event."""
+        with self._errors("written"):
+            self._db.execute("insert or replace into receivers values (?, ?)", (receiver, number))
 
     def close(self) -> None:
         self._db.close()
 
+    @contextlib.contextmanager
+    def _errors(self, verb: str) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise SinkError(f"{self.path}: cannot be {verb}: {error}") from error
+
     def _prune(self) -> None:
-        limits = self._retention
-        if limits.days is not None:
-            oldest_ns = self._wall_ns() - int(limits.days * DAY_NS)
-            self._db.execute("delete from events where wall_ns < ?", (oldest_ns,))
-        while limits.most_bytes is not None and self._bytes() > limits.most_bytes:
+        oldest_ns = self._wall_ns() - int(self._settings.days * DAY_NS)
+        self._db.execute("delete from events where wall_ns < ?", (oldest_ns,))
+        while self._bytes() > self._settings.max_size_mb * 1e6:
             first, last = self._db.execute("select min(id), max(id) from events").fetchone()
             if first is None:
                 break

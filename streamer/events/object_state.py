@@ -1,4 +1,4 @@
-"""What becomes of each object from result to result, as events."""
+"""Changes of each object's state from result to result, as events."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class _Seen:
     since_ns: int  # when it was last seen, by the capture clock
 
 
-class Lifecycle:
-    """Fed every result of one source, in order."""
+class ObjectStates:
+    """The states of one source's objects; update it with every result, in order."""
 
     def __init__(self) -> None:
         self._objects: dict[int, _Seen] = {}
 
     def update(self, result: TrackResult) -> Sequence[ObjectEvent]:
-        """What changed with this result."""
+        """The changes that this result brought."""
         events = [event for track in result.tracks if (event := self._track(result, track)) is not None]
         there = {track.object_id for track in result.tracks}
         for gone in self._objects.keys() - there:

@@ -1,4 +1,7 @@
-"""Places in a picture, and what objects do there: enter, leave, stay, cross a line."""
+"""Zones and lines: objects enter, leave, stay and cross.
+
+An object's position is the bottom centre of its box.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +11,12 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
+from streamer.config.settings import ZoneSettings
 from streamer.events.types import PlaceChange, PlaceEvent
 from streamer.types import Track, TrackResult
 
-MARGIN = 0.01  # of the picture's diagonal: so near a border an object is still where it was
+HYSTERESIS = 0.01  # of the frame's diagonal: within it of a border an object keeps its side, so jitter raises no events
 Point = tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class Zone:
-    """A polygon, or with two points a line. Points are shares of the picture's width and height, so any size fits.
-
-    An object is where it stands: at the middle of its box's lower side.
-    """
-
-    name: str
-    points: tuple[Point, ...]
-    dwell_s: float | None = None  # seconds in a polygon after which an object has stayed; None: that is not watched
-
-    @property
-    def is_line(self) -> bool:
-        return len(self.points) == 2
 
 
 @dataclass(slots=True)
@@ -43,24 +31,28 @@ class _Presence:
 
 @dataclass(slots=True)
 class Zones:
-    """Fed every result of one source, in order. What is not seen stays where it was."""
+    """Presence of one source's objects in its zones; update it with every result, in order.
 
-    zones: Sequence[Zone]
+    An object that is not seen keeps its last position. Seconds are of the recording's own time, of a live source's
+    capture time.
+    """
+
+    zones: Sequence[ZoneSettings]
     _known: dict[tuple[str, int], _Presence] = field(default_factory=dict)
 
     def update(self, result: TrackResult) -> list[PlaceEvent]:
-        """What objects did with this result."""
+        """The events that this result raises."""
         there = {track.object_id for track in result.tracks}
         for gone in [key for key in self._known if key[1] not in there]:
             del self._known[gone]
         seen = [track for track in result.tracks if track.state == "tracked" and track.box is not None]
         return [event for track in seen for zone in self.zones for event in self._look(result, track, zone)]
 
-    def _look(self, result: TrackResult, track: Track, zone: Zone) -> list[PlaceEvent]:
+    def _look(self, result: TrackResult, track: Track, zone: ZoneSettings) -> list[PlaceEvent]:
         width, height, now_ns = result.frame.width, result.frame.height, result.frame.captured_ns
         at, key = stands(track, width, height), (zone.name, track.object_id)
         distance = distance_px(zone, at, width, height)
-        if abs(distance) <= MARGIN * float(np.hypot(width, height)) and key in self._known:
+        if abs(distance) <= HYSTERESIS * float(np.hypot(width, height)) and key in self._known:
             return self._stay(result, track, zone)
         side, before = (1 if distance > 0 else -1), self._known.get(key)
         if before is not None and before.side == side:
@@ -75,7 +67,7 @@ class Zones:
         inside_s = 0.0 if before is None or side > 0 else (now_ns - before.since_ns) / 1e9
         return [_event(result, track, zone, "entered" if side > 0 else "left", inside_s)]
 
-    def _stay(self, result: TrackResult, track: Track, zone: Zone) -> list[PlaceEvent]:
+    def _stay(self, result: TrackResult, track: Track, zone: ZoneSettings) -> list[PlaceEvent]:
         presence = self._known[zone.name, track.object_id]
         inside_s = (result.frame.captured_ns - presence.since_ns) / 1e9
         if zone.is_line or zone.dwell_s is None or presence.side < 0 or presence.has_stayed or inside_s < zone.dwell_s:
@@ -91,7 +83,7 @@ def stands(track: Track, width: int, height: int) -> Point:
     return (x0 + x1) / 2 / width, y1 / height
 
 
-def distance_px(zone: Zone, at: Point, width: int, height: int) -> float:
+def distance_px(zone: ZoneSettings, at: Point, width: int, height: int) -> float:
     """Pixels to the border, above 0 in a polygon or to the right of a line (on the screen, going along it)."""
     corners = np.array(zone.points, np.float32) * (width, height)
     x, y = at[0] * width, at[1] * height
@@ -101,7 +93,7 @@ def distance_px(zone: Zone, at: Point, width: int, height: int) -> float:
     return float(((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / max(np.hypot(bx - ax, by - ay), 1e-9))
 
 
-def crosses(before: Point, now: Point, zone: Zone) -> bool:
+def crosses(before: Point, now: Point, zone: ZoneSettings) -> bool:
     """Whether the way between two points meets the line between its ends; it is known to change sides."""
     a, b = zone.points
     return _turn(before, now, a) * _turn(before, now, b) <= 0
@@ -112,7 +104,7 @@ def _turn(a: Point, b: Point, c: Point) -> float:
 
 
 def _event(
-    result: TrackResult, track: Track, zone: Zone, change: PlaceChange, inside_s: float, side: int = 0
+    result: TrackResult, track: Track, zone: ZoneSettings, change: PlaceChange, inside_s: float, side: int = 0
 ) -> PlaceEvent:
     frame = result.frame
     return PlaceEvent(

@@ -1,47 +1,34 @@
-"""A sink that points: what a finder sees and no object covers is tracked from then on."""
+"""A sink that prompts: detections that overlap no tracked object are tracked from then on."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from streamer.channel import Channel, Closed
+from streamer.config.settings import FindSettings
 from streamer.ports import Finder, ObservesFrames
 from streamer.types import Ack, Box, Detection, Frame, Prompt, Request, Track, TrackResult
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What of all that is found is tracked, and how often it is looked for."""
-
-    every_s: float = 2.0
-    min_score: float = 0.3
-    min_area: float = 0.0005  # share of the picture, of the box
-    max_area: float = 0.5
-    region: Box | None = None  # in pixels; the centre of a box must lie in it
-    covered: float = 0.3  # share of a box in the boxes of tracked objects above which it is theirs
-    most: int = 16  # objects in all
-
-
 class AutoPrompter:
-    """Looks every so often, or when it is told to; its own thread's time, never the tracker's.
+    """Looks for objects every `every_s` seconds, and on command, in its own thread: it never delays the tracker.
 
-    What is found on one frame is prompted on a later one, by its box. Ids are counted on from the highest seen. Seconds
-    are those of the stream.
+    A detection on one frame is prompted on a later one, by its box; the tracker allocates the ids. Seconds are of the
+    recording's own time, of a live source's capture time.
     """
 
-    def __init__(self, finder: Finder, commands: Channel[Request], choice: Choice | None = None) -> None:
+    def __init__(self, finder: Finder, commands: Channel[Request], settings: FindSettings) -> None:
         self._finder = finder
         self._commands = commands
-        self._choice = choice or Choice()
+        self._settings = settings
         self._looked_s: float | None = None
-        self._answers: Channel[Ack] = Channel(16, lossy=True)
-        self._highest = 0
-        self._waiting: dict[int, Box] = {}  # prompted, and not among the tracks yet
+        self._answers: Channel[tuple[Sequence[Detection], Ack]] = Channel(16, lossy=True)
+        self._requested: list[Box] = []  # prompted, and not acknowledged yet
+        self._starting: dict[int, Box] = {}  # acknowledged, and not among the tracks yet
 
     def now(self) -> None:
         """Look at the next frame."""
@@ -50,70 +37,86 @@ class AutoPrompter:
     def write(self, result: TrackResult) -> None:
         if isinstance(self._finder, ObservesFrames):
             self._finder.see(result.frame)
-        there = {track.object_id for track in result.tracks}
-        self._highest = max(self._highest, *there, 0)
-        for ack in self._answers.drain():
-            if ack.error is not None:
-                log.warning("what was found is not tracked: %s", ack.error)
-                self._waiting.clear()
-        self._waiting = {number: box for number, box in self._waiting.items() if number not in there}
+        present = {track.object_id for track in result.tracks}
+        self._read_answers()
+        self._starting = {number: box for number, box in self._starting.items() if number not in present}
         frame = result.frame
         now_s = frame.captured_ns / 1e9 if frame.pts_s is None else frame.pts_s
-        if self._looked_s is not None and 0 <= now_s - self._looked_s < self._choice.every_s:
+        if self._looked_s is not None and 0 <= now_s - self._looked_s < self._settings.every_s:
             return
         self._looked_s = now_s
-        chosen = choose(self._finder.find(frame), frame, result.tracks, self._choice, list(self._waiting.values()))
-        if not chosen:
-            return
-        prompts = tuple(Prompt(self._highest + n, box=found.box) for n, found in enumerate(chosen, 1))
-        self._highest += len(prompts)
-        self._waiting |= {n: found.box for n, found in enumerate(chosen, self._highest - len(prompts) + 1)}
-        for prompt, found in zip(prompts, chosen, strict=True):
-            log.info("object %d: %s found, score %.2f", prompt.object_id, found.label, found.score)
-        with contextlib.suppress(Closed):
-            if not self._commands.offer(Request(prompts, self._answers.put)):
-                log.warning("what was found is not tracked: too many commands wait")
-                self._waiting.clear()
+        pending = [*self._requested, *self._starting.values()]
+        detections = choose(self._finder.find(frame), frame, result.tracks, self._settings, pending)
+        if detections:
+            self._prompt(detections)
 
     def close(self) -> None:
         pass
 
+    def _prompt(self, detections: Sequence[Detection]) -> None:
+        prompts = tuple(Prompt(box=detection.box) for detection in detections)
+        request = Request(prompts, lambda ack: self._answers.put((detections, ack)))
+        with contextlib.suppress(Closed):
+            if self._commands.offer(request):
+                self._requested += [detection.box for detection in detections]
+            else:
+                log.warning("%d detections are not tracked: the command queue is full", len(detections))
+
+    def _read_answers(self) -> None:
+        for detections, ack in self._answers.drain():
+            for detection in detections:
+                self._requested.remove(detection.box)
+            if ack.error is not None:
+                log.warning("detections are not tracked: %s", ack.error)
+            for object_id, detection in zip(ack.object_ids, detections, strict=False):
+                self._starting[object_id] = detection.box
+                log.info("object %d: detected %s, score %.2f", object_id, detection.label, detection.score)
+
 
 def choose(
-    found: Sequence[Detection], frame: Frame, tracks: Sequence[Track], choice: Choice, waiting: Sequence[Box] = ()
+    detections: Sequence[Detection],
+    frame: Frame,
+    tracks: Sequence[Track],
+    settings: FindSettings,
+    pending: Sequence[Box] = (),
 ) -> list[Detection]:
-    """The surest of what was found that is large enough, in the region, and not covered by a tracked object.
+    """The detections to track, highest score first.
 
-    Nor by one in `waiting`, which will be tracked soon.
+    They are large enough, in the region, and overlap no tracked object and none of `pending`, which will be tracked
+    soon.
     """
     boxes = [track.box for track in tracks if track.box is not None and track.state == "tracked"]
-    taken: list[Box] = [*boxes, *waiting]
-    kept: list[Detection] = []
-    for one in sorted(found, key=lambda each: -each.score):
-        if len(tracks) + len(waiting) + len(kept) >= choice.most:
+    taken: list[Box] = [*boxes, *pending]
+    chosen: list[Detection] = []
+    for detection in sorted(detections, key=lambda each: -each.score):
+        if len(tracks) + len(pending) + len(chosen) >= settings.max_objects:
             break
-        if one.score >= choice.min_score and _fits(one.box, frame, choice) and not _covered(one.box, taken, choice):
-            kept.append(one)
-            taken.append(one.box)
-    return kept
+        if (
+            detection.score >= (settings.min_score or 0.0)
+            and _fits(detection.box, frame, settings)
+            and not _overlaps(detection.box, taken, settings.overlap_threshold)
+        ):
+            chosen.append(detection)
+            taken.append(detection.box)
+    return chosen
 
 
-def _fits(box: Box, frame: Frame, choice: Choice) -> bool:
+def _fits(box: Box, frame: Frame, settings: FindSettings) -> bool:
     share = _area(box) / (frame.width * frame.height)
     x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    region = choice.region
+    region = settings.region
     inside = region is None or (region[0] <= x <= region[2] and region[1] <= y <= region[3])
-    return inside and choice.min_area <= share <= choice.max_area
+    return inside and settings.min_area <= share <= settings.max_area
 
 
-def _covered(box: Box, taken: Sequence[Box], choice: Choice) -> bool:
-    """One box inside another is the same thing, whichever is the larger."""
-    return any(_overlap(box, other) > choice.covered * min(_area(box), _area(other)) for other in taken)
+def _overlaps(box: Box, taken: Sequence[Box], threshold: float) -> bool:
+    """A box inside another counts as the same object, whichever is larger."""
+    return any(_intersection(box, other) > threshold * min(_area(box), _area(other)) for other in taken)
 
 
 def _area(box: Box) -> float:
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
 
 
-def _overlap(a: Box, b: Box) -> float:
+def _intersection(a: Box, b: Box) -> float:
     return _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))

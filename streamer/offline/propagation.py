@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamer.edgetam.rules import Rules
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.runtimes.choose import Runtime
 from streamer.edgetam.video import Conditioned, PassTracker, PropagatingTracker
 from streamer.edgetam.weights import Checkpoint
@@ -33,7 +33,7 @@ class Propagation:
     recording: Recording
     store: Store
     checkpoint: Checkpoint
-    rules: Rules
+    tracking: TrackingSettings
     runtime: Runtime
     exact: bool = False
     progress: Callable[[], None] = lambda: None
@@ -139,10 +139,10 @@ class Propagation:
 
     def _tracker(self, direction: Direction) -> PassTracker:
         if not self.exact:
-            return PassTracker(self.checkpoint, self.rules, self.runtime)
+            return PassTracker(self.checkpoint, self.tracking, self.runtime)
         return PropagatingTracker(
             self.checkpoint,
-            self.rules,
+            self.tracking,
             self.runtime,
             count=self.recording.count,
             backwards=direction == "backwards",

@@ -64,7 +64,7 @@ class Session:
 
     def new(self) -> None:
         """What follows is about another object."""
-        ids = [prompt.object_id for prompt in self.now.prompts]
+        ids = [prompt.known_id for prompt in self.now.prompts]
         self.steps.append(replace(self.now, current=max(ids, default=0) + 1))
 
     def undo(self) -> bool:

@@ -1,24 +1,28 @@
-"""From settings to the parts of a pipeline: the sources, trackers, finders and sinks that they name."""
+"""From settings to a running pipeline: the only place where sources, trackers, finders and sinks are put together."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamer.bus.curve import ServerKeys
+from streamer.bus.curve import ServerKeys, server_keys
 from streamer.channel import Channel
-from streamer.config.settings import FindSettings, ModelSettings, SourceSettings, TrackingSettings, ZoneSettings
+from streamer.config.prompts import build_prompts
+from streamer.config.settings import FindSettings, KeySettings, ModelSettings, PipelineSettings, SourceSettings
 from streamer.edgetam import open_engine
-from streamer.events.zones import Zone
-from streamer.finders.auto_prompter import AutoPrompter, Choice
-from streamer.ports import Finder, Sink, Source
+from streamer.finders.auto_prompter import AutoPrompter
+from streamer.masks import Mask
+from streamer.pipeline.pipeline import COMMAND_DEPTH, Limits, Pipeline
+from streamer.ports import AnySink, Finder, Source, Tracker
+from streamer.rate_limit import Backoff
 from streamer.sinks import open_sink
 from streamer.sources import open_watched
-from streamer.sources.watch import Watch
-from streamer.types import Request
+from streamer.types import Command, Pause, Prompt, Request
 from streamer.uris import redact
 
 if TYPE_CHECKING:
@@ -27,41 +31,103 @@ if TYPE_CHECKING:
     from streamer.edgetam.tracker import StreamingTracker
 
 log = logging.getLogger(__name__)
+MIN_SCORES = {"automatic": 0.7, "motion": 0.2}  # of detections, by method; a detector's is below
+DETECTOR_MIN_SCORE = 0.3
+NO_LIMITS = Limits()
 
 
-def source_of(settings: SourceSettings) -> Source:
-    watch = Watch(stall_s=settings.stall_s, frozen_s=settings.frozen_s, stale_s=settings.stale_s)
-    return open_watched(settings.uri, name=settings.name, reconnect=settings.reconnect, watch=watch)
+@dataclass(frozen=True, slots=True, eq=False)
+class Wiring:
+    """What a pipeline is given beside its settings."""
+
+    model: ModelSettings = field(default_factory=ModelSettings)  # of finders
+    source: Source | None = None  # in place of the settings' source
+    sinks: Mapping[str, AnySink] = field(default_factory=dict)  # beside the settings' sinks
+    prompts: Sequence[Prompt] | None = None  # in place of the settings' prompts
+    first: Sequence[Command] = ()  # on the first frame, before the prompts
+    paused: bool = False  # from the first frame on
+    limits: Limits = NO_LIMITS
+    keys: ServerKeys | None = None
+    acquire: Callable[[], AbstractContextManager[None]] = contextlib.nullcontext
 
 
-def engine_of(model: ModelSettings) -> Engine:
+def build_pipeline(
+    settings: PipelineSettings, open_tracker: Callable[[], Tracker], wiring: Wiring = Wiring()
+) -> Pipeline:
+    """A pipeline, ready to run. Its stages close the source and the sinks; the tracker is opened after these.
+
+    Raises UsageError, SourceError, SinkError or ModelError, with everything closed again that was opened here.
+    """
+    with contextlib.ExitStack() as opened:
+        source = wiring.source or build_source(settings.source)
+        opened.callback(source.close)
+        prompts = wiring.prompts
+        if prompts is None:
+            prompts = build_prompts(settings.prompts, truth_of(source))
+        sinks = build_sinks(settings.sinks, opened, wiring.keys)
+        commands: Channel[Request] = Channel(COMMAND_DEPTH)
+        tracker = open_tracker()
+        if settings.find is not None:
+            sinks["find"] = build_auto_prompter(settings.find, wiring.model, commands)
+        limits = wiring.limits
+        pipeline = Pipeline(
+            source,
+            tracker,
+            sinks | dict(wiring.sinks),
+            first=[*wiring.first, *without_restored(prompts, tracker), *([Pause()] if wiring.paused else [])],
+            limits=Limits(limits.frames, limits.seconds, limits.fps or settings.max_fps),
+            commands=commands,
+            zones=settings.zones,
+            acquire=wiring.acquire,
+        )
+        opened.pop_all()  # the stages close them
+        return pipeline
+
+
+def build_source(settings: SourceSettings, backoff: Backoff | None = None) -> Source:
+    """The source of the settings; a camera or stream among them is reconnected when it fails."""
+    return open_watched(settings, backoff)
+
+
+def build_engine(model: ModelSettings) -> Engine:
+    """The weights of a model and the runtime for them; raises ModelError or UsageError."""
     return open_engine(model.id, size=model.size, device=model.device, runtime=model.runtime)
 
 
-def tracker_of(engine: Engine, settings: TrackingSettings) -> StreamingTracker:
-    from streamer.edgetam.rules import Rules
+def build_tracker(engine: Engine, settings: PipelineSettings) -> StreamingTracker | Snapshot:
+    """A tracker; with the objects of the settings' state file, and writing to it, where there is one."""
+    tracker = engine.tracker(settings.tracking)
+    return tracker if settings.state is None else _persistent(tracker, settings.state)
 
-    return engine.tracker(Rules(**settings.model_dump()))
 
-
-def snapshot_of(tracker: Any, file: Path) -> Snapshot:
+def _persistent(tracker: StreamingTracker, state: Path) -> Snapshot:
     from streamer.edgetam.snapshot import Snapshot
 
-    return Snapshot(tracker, file)
+    return Snapshot(tracker, state)
 
 
-def prompter(settings: FindSettings, model: ModelSettings, commands: Channel[Request]) -> AutoPrompter:
-    """What finds objects by itself; raises ModelError or UsageError."""
-    min_score = {"automatic": 0.7, "motion": 0.2}.get(settings.by, 0.3)
+def without_restored(prompts: Sequence[Prompt], tracker: Tracker) -> list[Prompt]:
+    """The prompts of objects that the tracker did not restore from a state file, and that nobody removed since."""
+    settled: frozenset[int] = getattr(tracker, "settled_ids", frozenset())
+    return [prompt for prompt in prompts if prompt.object_id not in settled]
+
+
+def build_keys(settings: KeySettings | None) -> ServerKeys | None:
+    """CURVE keys for sockets that other machines may connect to; raises UsageError."""
+    return None if settings is None else server_keys(settings.secret, settings.clients)
+
+
+def build_auto_prompter(settings: FindSettings, model: ModelSettings, commands: Channel[Request]) -> AutoPrompter:
+    """A sink that prompts detections; raises ModelError or UsageError."""
     if settings.min_score is None:
+        min_score = MIN_SCORES.get(settings.method, DETECTOR_MIN_SCORE)
         settings = settings.model_copy(update={"min_score": min_score})
-    names = ("every_s", "min_score", "min_area", "max_area", "region", "covered", "most")
-    choice = Choice(**{name: getattr(settings, name) for name in names})
-    return AutoPrompter(finder_of(settings, model), commands, choice)
+    return AutoPrompter(build_finder(settings, model), commands, settings)
 
 
-def finder_of(settings: FindSettings, model: ModelSettings) -> Finder:
-    match settings.by:
+def build_finder(settings: FindSettings, model: ModelSettings) -> Finder:
+    """The finder of a method: motion, automatic masks, or a detector's id or folder."""
+    match settings.method:
         case "motion":
             from streamer.finders.motion import Motion
 
@@ -79,19 +145,11 @@ def finder_of(settings: FindSettings, model: ModelSettings) -> Finder:
             return Detector(detector, settings.labels, threshold=settings.min_score or 0.0)
 
 
-def truth_of(source: Source) -> Any:
-    """The true masks on the first frame, where the source knows them."""
-    scene = getattr(source, "scene", None)
-    return None if scene is None else scene.truth(0)
-
-
-def zones_of(settings: Sequence[ZoneSettings]) -> list[Zone]:
-    return [Zone(zone.name, zone.points, zone.dwell_s) for zone in settings]
-
-
-def open_sinks(uris: Sequence[str], opened: contextlib.ExitStack, keys: ServerKeys | None = None) -> dict[str, Sink]:
-    """Sinks by their shown address; those already open are closed if one cannot be opened."""
-    sinks: dict[str, Sink] = {}
+def build_sinks(
+    uris: Sequence[str], opened: contextlib.ExitStack, keys: ServerKeys | None = None
+) -> dict[str, AnySink]:
+    """Sinks by their redacted address; `opened` closes them."""
+    sinks: dict[str, AnySink] = {}
     for uri in uris:
         sink = open_sink(uri, keys=keys)
         opened.callback(sink.close)
@@ -100,3 +158,9 @@ def open_sinks(uris: Sequence[str], opened: contextlib.ExitStack, keys: ServerKe
         if endpoint := getattr(sink, "endpoint", None):
             log.info("publishing on %s", endpoint)
     return sinks
+
+
+def truth_of(source: Source) -> Mapping[int, Mask] | None:
+    """The true masks on the first frame, of a synthetic scene; None for other sources."""
+    scene: Any = getattr(source, "scene", None)
+    return None if scene is None else scene.truth(0)

@@ -1,4 +1,4 @@
-"""Several cameras on one engine: each a pipeline of its own that can fail, pause and change alone."""
+"""One of several cameras: a pipeline that restarts when it fails, and keeps its objects."""
 
 from __future__ import annotations
 
@@ -13,27 +13,28 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from streamer.bus.curve import ServerKeys
-from streamer.channel import Channel, Closed
-from streamer.config.prompts import build
-from streamer.config.settings import CameraSettings, ModelSettings, PromptSettings
+from streamer.channel import Closed
+from streamer.config.prompts import build_prompts
+from streamer.config.settings import CameraSettings, ModelSettings
 from streamer.errors import CommandError, StreamerError
-from streamer.pipeline.pipeline import COMMAND_DEPTH, Limits, Pipeline
-from streamer.ports import Sink, Source, Tracker
-from streamer.service.build import open_sinks, prompter, snapshot_of, source_of, tracker_of, truth_of, zones_of
+from streamer.pipeline.pipeline import Pipeline
+from streamer.ports import AnySink, Source
+from streamer.process.threads import Background, background
+from streamer.rate_limit import Backoff
+from streamer.service.build import Wiring, build_pipeline, build_source, build_tracker, truth_of
 from streamer.service.control import controlled
 from streamer.service.fair_queue import FairQueue
 from streamer.sources.watch import WatchedSource
-from streamer.types import Ack, Command, Pause, Request, Resume
+from streamer.types import Ack, Command, Pause, Prompt, Request, Resume
 from streamer.uris import redact
 
 if TYPE_CHECKING:
     from streamer.edgetam.engine import Engine
+    from streamer.edgetam.snapshot import Snapshot
     from streamer.edgetam.tracker import StreamingTracker
 
 log = logging.getLogger(__name__)
-WAITS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)  # before a pipeline that failed begins again
-STABLE_S = 60.0  # after which it counts as well again
-GRACE_S = 2.5  # for a pipeline to end; it gives its stages 2.2 s
+STOP_TIMEOUT_S = 2.5  # for a pipeline to end; it gives its stages 2.2 s
 State = Literal["running", "failed", "ended", "stopped"]
 
 
@@ -45,22 +46,22 @@ class Shared:
     model: ModelSettings
     fair_queue: FairQueue = field(default_factory=FairQueue)
     keys: ServerKeys | None = None
-    watching: Callable[[Camera], Mapping[str, Sink]] = lambda _: {}  # sinks beside a camera's own
+    extra_sinks: Callable[[Camera], Mapping[str, AnySink]] = lambda _: {}  # beside a camera's own
 
 
 @dataclass(slots=True)
 class Look:
-    """How an object is called and drawn."""
+    """The name and colour of an object."""
 
     name: str | None = None
     colour: str | None = None  # #rrggbb
 
 
 class Camera:
-    """A pipeline that begins again where it fails. Its objects stay, whatever happens to it."""
+    """A pipeline that restarts, with back-off, whenever it fails. Its objects are kept."""
 
     def __init__(self, name: str, settings: CameraSettings, shared: Shared, before: Camera | None = None) -> None:
-        """It takes over the objects of `before`, whose place it takes, where both track by the same settings."""
+        """The camera takes the place of `before`, and its objects where both track by the same settings."""
         self.name = name
         self.settings = settings
         self.state: State = "stopped"
@@ -69,39 +70,41 @@ class Camera:
         self.paused: bool = before is not None and before.paused
         self.looks: dict[int, Look] = {} if before is None else before.looks
         self._shared = shared
-        self._tracker: StreamingTracker
-        self._prompts: tuple[PromptSettings, ...]
-        if before is not None and before.settings.tracking == settings.tracking:
+        self._tracker: StreamingTracker | Snapshot
+        self._prompts: list[Prompt] | None = None  # of the settings, until a frame took them; None: not built yet
+        if before is not None and _tracks_alike(before.settings, settings):
             self._tracker, self._prompts = before._tracker, before._prompts
         else:
-            self._tracker, self._prompts = tracker_of(shared.engine, settings.tracking), settings.prompts
+            self._tracker = build_tracker(shared.engine, settings)
         self._source: Source | None = None if before is None else before._source
-        self._highest: int = 0 if before is None else before._highest
-        self._told = threading.Event()
-        self._opened: contextlib.ExitStack | None = None  # what is to be closed after the pipeline
-        self._thread = threading.Thread(target=self._keep, name=f"camera {name}", daemon=True)
+        self._stopping = threading.Event()
+        self._opened: contextlib.ExitStack | None = None  # closed after the pipeline
+        self._thread: Background | None = None
 
     def start(self) -> None:
         self.state = "running"
-        self._thread.start()
+        self._thread = background(f"camera {self.name}", self._run_until_stopped)
 
     def request_stop(self) -> None:
-        """Have it end soon; what was tracked is still written."""
-        self._told.set()
+        """Ask the pipeline to end soon; results so far are still written."""
+        self._stopping.set()
         if self.pipeline is not None:
             self.pipeline.stop()
 
-    def stop(self, grace_s: float = GRACE_S) -> None:
-        """End it, or leave it behind with what it is blocked in."""
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """End the pipeline; past the timeout it is abandoned."""
         self.request_stop()
-        if self._thread.ident is not None:
-            self._thread.join(grace_s)
+        if self._thread is not None:
+            self._thread.join(timeout_s)
         self.state = "stopped"
 
     def send(self, *commands: Command) -> Future[Ack]:
-        """Have commands take effect on the next frame, all or none; the future may raise CommandError."""
+        """Apply commands on the next frame, all or none; the future may raise CommandError.
+
+        Cancelling the future before a frame took the commands withdraws them.
+        """
         future: Future[Ack] = Future()
-        request = Request(commands, partial(self._answered, future, commands))
+        request = Request(commands, partial(self._answer, future, commands), future.cancelled)
         try:
             if self.pipeline is None:
                 raise Closed
@@ -111,22 +114,16 @@ class Camera:
             raise CommandError(f"camera {self.name} is not running: {self.error or self.state}") from None
         return future
 
-    def new_id(self) -> int:
-        """An object id that was not given before."""
-        there = () if self.pipeline is None else tuple(self.pipeline.meter.objects)
-        self._highest = max(self._highest, 0, *there) + 1
-        return self._highest
-
     @property
     def is_live(self) -> bool:
-        """Whether pictures come, and are of now."""
+        """Whether frames arrive, none of them older than `stall_s`."""
         if self.pipeline is None or self.state != "running":
             return False
         captured_ns = self.pipeline.meter.quality.captured_ns
         return bool(captured_ns) and time.monotonic_ns() - captured_ns[-1] <= self.settings.source.stall_s * 1e9
 
     def status(self) -> dict[str, Any]:
-        """What may be said of it to anybody who may see it: addresses are without their passwords."""
+        """The camera's state as plain values, with redacted addresses."""
         status = {} if self.pipeline is None else self.pipeline.status()
         return {
             **status,
@@ -140,8 +137,10 @@ class Camera:
             "priority": self.settings.priority,
         }
 
-    def _answered(self, future: Future[Ack], commands: tuple[Command, ...], ack: Ack) -> None:
+    def _answer(self, future: Future[Ack], commands: tuple[Command, ...], ack: Ack) -> None:
         """Called in the tracking thread."""
+        if not future.set_running_or_notify_cancel():
+            return  # nobody waits for the answer any more
         if ack.error is not None:
             future.set_exception(CommandError(ack.error))
             return
@@ -149,63 +148,64 @@ class Camera:
             self.paused = isinstance(command, Pause) or (self.paused and not isinstance(command, Resume))
         future.set_result(ack)
 
-    def _keep(self) -> None:
-        """Run, and where that fails, begin again."""
-        failures = 0
-        while not self._told.is_set():
+    def _run_until_stopped(self) -> None:
+        backoff = Backoff()
+        while not self._stopping.is_set():
             began = time.monotonic()
             try:
                 self._run()
-            except Exception as error:  # noqa: BLE001 - a camera fails alone
-                self._failed(error)
+            except Exception as error:  # noqa: BLE001 - the thread's outermost frame: the camera fails alone
+                self._record(error)
             else:
                 self.state = "ended"
                 return
-            failures = 1 if time.monotonic() - began > STABLE_S else failures + 1
-            self._told.wait(WAITS_S[min(failures, len(WAITS_S)) - 1])
+            self._stopping.wait(backoff.failed(time.monotonic() - began))
 
     def _run(self) -> None:
         opened = self._opened or self.open()
-        self.state, self._opened = "running", None
+        self.state, self.error, self._opened = "running", None, None
+        pipeline = self.pipeline
+        assert pipeline is not None
         with opened:
-            assert self.pipeline is not None
-            self.pipeline.run()
+            try:
+                pipeline.run()
+            finally:
+                if pipeline.meter.tracked:
+                    self._prompts = []
 
-    def _failed(self, error: Exception) -> None:
+    def _record(self, error: Exception) -> None:
         self.state, self.error = "failed", redact(str(error))
-        level = logging.ERROR if isinstance(error, StreamerError) else logging.CRITICAL
-        log.log(level, "camera %s: %s", self.name, self.error, exc_info=not isinstance(error, StreamerError))
+        expected = isinstance(error, StreamerError)
+        level = logging.ERROR if expected else logging.CRITICAL
+        log.log(level, "camera %s: %s", self.name, self.error, exc_info=not expected)
 
     def open(self) -> contextlib.ExitStack:
         """Open everything for `start`; raises UsageError, SourceError or SinkError."""
         settings, shared = self.settings, self._shared
-        with contextlib.ExitStack() as opened, contextlib.ExitStack() as unused:
-            source = source_of(settings.source.model_copy(update={"name": self.name}))
-            unused.callback(source.close)
+        with contextlib.ExitStack() as opened:
+            source = build_source(settings.source.model_copy(update={"name": self.name}))
+            opened.callback(source.close)
             if isinstance(source, WatchedSource) and isinstance(self._source, WatchedSource):
                 source.follow(self._source)
-            first: list[Command] = [*build(self._prompts, truth_of(source))]
-            sinks = open_sinks(settings.sinks, unused, shared.keys)
-            commands: Channel[Request] = Channel(COMMAND_DEPTH)
-            if settings.find is not None:
-                sinks["find"] = prompter(settings.find, shared.model, commands)
+            if self._prompts is None:
+                self._prompts = build_prompts(settings.prompts, truth_of(source))
             self._tracker.interrupt()
-            self.pipeline = Pipeline(
-                source,
-                self._lasting(),
-                sinks | dict(shared.watching(self)),
-                first=[*first, Pause()] if self.paused else first,
-                limits=Limits(fps=settings.max_fps),
-                commands=commands,
-                zones=zones_of(settings.zones),
-                turn=partial(shared.fair_queue.acquire, self.name, settings.priority),
+            wiring = Wiring(
+                model=shared.model,
+                source=source,
+                sinks=shared.extra_sinks(self),
+                prompts=self._prompts,
+                paused=self.paused,
+                keys=shared.keys,
+                acquire=partial(shared.fair_queue.acquire, self.name, settings.priority),
             )
+            self.pipeline = build_pipeline(settings, lambda: self._tracker, wiring)
             opened.enter_context(controlled(self.pipeline, settings.control, shared.keys))
-            unused.pop_all()  # each is closed by the stage that works on it
-            self._prompts, self._source = (), source
+            self._source = source
             self._opened = opened.pop_all()
         return self._opened
 
-    def _lasting(self) -> Tracker:
-        """The tracker, with its objects in a file where the settings name one."""
-        return self._tracker if self.settings.state is None else snapshot_of(self._tracker, self.settings.state)
+
+def _tracks_alike(one: CameraSettings, other: CameraSettings) -> bool:
+    """Whether a tracker of one camera may go on for the other."""
+    return one.tracking == other.tracking and one.state == other.state

@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from streamer.config.settings import CameraSettings
 from streamer.errors import StreamerError, UsageError
-from streamer.service.build import source_of
-
-if TYPE_CHECKING:
-    pass
-
-
-from streamer.service.camera import GRACE_S, Camera, Shared
+from streamer.service.build import build_source
+from streamer.service.camera import STOP_TIMEOUT_S, Camera, Shared
 
 
 class Cameras:
@@ -53,8 +47,8 @@ class Cameras:
         Where they cannot be carried out the camera goes on with those that it had, and the error is raised.
         """
         before = self[name]
-        asked = settings.source.model_copy(update={"reconnect": "always"})  # the device is still in use
-        source_of(asked).close()  # most mistakes are found here, with the camera running
+        source = settings.source.model_copy(update={"reconnect": "always"})  # the device is still in use
+        build_source(source).close()  # most mistakes are found here, with the camera running
         before.stop()
         camera = Camera(name, settings, self.shared, before)
         try:
@@ -82,7 +76,7 @@ class Cameras:
     def close(self) -> None:
         """Stop all of them together."""
         self.request_stop()
-        deadline = time.monotonic() + GRACE_S
+        deadline = time.monotonic() + STOP_TIMEOUT_S
         for camera in self.all():
             camera.stop(max(0.0, deadline - time.monotonic()))
 

@@ -1,46 +1,80 @@
-"""Whose turn it is, where only one can be served at a time and some count for more than others."""
+"""A fair queue for one engine: cameras track one at a time, in proportion to their priorities."""
 
 from __future__ import annotations
 
 import contextlib
 import heapq
 import itertools
+import logging
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+
+log = logging.getLogger(__name__)
+HOLD_TIMEOUT_S = 30.0  # a step takes milliseconds to seconds; one that takes longer hangs
 
 
 class FairQueue:
-    """Start-time fair queueing (Goyal, Vin and Cheng, 1996), each turn counting as one: while several wait, each gets
-    turns in proportion to its priority; who was away has saved nothing up.
+    """Start-time fair queueing (Goyal, Vin and Cheng, 1996), where each step counts as one.
+
+    While several cameras wait, each gets steps in proportion to its priority; a camera that was idle has saved nothing
+    up. A step that hangs for `hold_timeout_s` seconds loses the engine, so that the other cameras go on.
     """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, hold_timeout_s: float = HOLD_TIMEOUT_S, *, clock_s: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._hold_timeout_s = hold_timeout_s
+        self._clock_s = clock_s
         self._changed = threading.Condition()
         self._waiting: list[tuple[float, int]] = []
         self._numbers = itertools.count()
-        self._busy = False
-        self._now = 0.0  # the start of the turn that is served, in turns of priority 1
-        self._until: dict[str, float] = {}
+        self._holder: tuple[str, int] | None = None  # the camera that holds the engine, and its ticket
+        self._held_s = 0.0  # when it got the engine
+        self._virtual_time = 0.0  # the start of the current step, in steps of priority 1
+        self._finish: dict[str, float] = {}
 
     @contextlib.contextmanager
     def acquire(self, name: str, priority: float = 1.0) -> Iterator[None]:
-        """Wait for a turn of `name`, which lasts as long as the block."""
-        with self._changed:
-            start = max(self._now, self._until.get(name, 0.0))
-            ticket = (start, next(self._numbers))
-            heapq.heappush(self._waiting, ticket)
-            self._changed.wait_for(lambda: not self._busy and self._waiting[0] == ticket)
-            heapq.heappop(self._waiting)
-            self._busy, self._now = True, start
-            self._until[name] = start + 1 / priority
+        """Hold the engine for a step of camera `name`."""
+        number = self._wait(name, priority)
         try:
             yield
         finally:
             with self._changed:
-                self._busy = False
+                if self._holder == (name, number):
+                    self._holder = None
                 self._changed.notify_all()
 
     def forget(self, name: str) -> None:
-        """It will not come again."""
+        """Drop the state of a camera that was removed."""
         with self._changed:
-            self._until.pop(name, None)
+            self._finish.pop(name, None)
+
+    def _wait(self, name: str, priority: float) -> int:
+        with self._changed:
+            start = max(self._virtual_time, self._finish.get(name, 0.0))
+            ticket = (start, next(self._numbers))
+            heapq.heappush(self._waiting, ticket)
+            while not (self._waiting[0] == ticket and self._is_free()):
+                self._changed.wait(self._left_s())
+            heapq.heappop(self._waiting)
+            self._holder, self._held_s = (name, ticket[1]), self._clock_s()
+            self._virtual_time = start
+            self._finish[name] = start + 1 / priority
+            return ticket[1]
+
+    def _left_s(self) -> float | None:
+        """Seconds until the current holder loses the engine; None: nobody holds it."""
+        if self._holder is None:
+            return None
+        return max(0.01, self._held_s + self._hold_timeout_s - self._clock_s())
+
+    def _is_free(self) -> bool:
+        if self._holder is None:
+            return True
+        if self._clock_s() - self._held_s < self._hold_timeout_s:
+            return False
+        log.error("camera %s: its step hangs for %g s; the others go on", self._holder[0], self._hold_timeout_s)
+        self._holder = None
+        return True

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamer.bus.curve import ServerKeys
+from streamer.config.load import checked
+from streamer.config.settings import EventSettings
 from streamer.errors import SinkError, UsageError
 from streamer.masks import CODECS, Codec
-from streamer.ports import Sink
+from streamer.ports import AnySink, Sink
 from streamer.types import TrackResult
 from streamer.uris import Address, parse, redact
 
@@ -31,7 +33,7 @@ class NullSink:
         pass
 
 
-def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
+def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
     """The sink of a URI; the README lists them. With `keys` only those may subscribe who are in them.
 
     Raises UsageError or SinkError.
@@ -62,15 +64,13 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> Sink:
             address.allow()
             return MjpegSink(*_host_and_port(address))
         case "journal":
-            from streamer.events.delivery import Mqtt, Webhook
-            from streamer.events.journal import Retention
             from streamer.events.journal_sink import JournalSink
+            from streamer.events.receivers import receivers_of
 
-            address.allow("days", "mb", "webhook", "mqtt")
-            retention = Retention(address.number("days", 30), address.number("mb", 500) * 1e6)
-            kinds: dict[str, type[Webhook | Mqtt]] = {"webhook": Webhook, "mqtt": Mqtt}
-            receivers = [kind(address.options[name]) for name, kind in kinds.items() if name in address.options]
-            return JournalSink(Path(address.target), retention, receivers)
+            address.allow("days", "max_size_mb", "webhook", "mqtt")
+            options = {"file": address.target, **address.options}
+            settings = checked(EventSettings, options, f"sink {address.shown}")
+            return JournalSink(settings, receivers_of(settings))
         case "masks":
             from streamer.sinks.files import MaskFolderSink
 
@@ -90,7 +90,7 @@ def _open_path(path: Path, address: Address) -> Sink:
     from streamer.sinks.rotated import RotatedSink, unused
 
     opener = _file_opener(path)
-    address.allow("every", "mb", "keep", "required")
+    address.allow("every", "max_size_mb", "keep", "required")
     rotation = _rotation(address)
     _made(path.parent)
     if not address.flag("required") and "required" in address.options:
@@ -120,15 +120,15 @@ def _rotation(address: Address) -> Rotation | None:
     """What the options say of parts; raises UsageError."""
     from streamer.sinks.rotated import Rotation
 
-    numbers = {name: address.number(name, 0) for name in ("every", "mb", "keep") if name in address.options}
+    numbers = {name: address.number(name, 0) for name in ("every", "max_size_mb", "keep") if name in address.options}
     for name, value in numbers.items():
         if value <= 0:
             raise UsageError(f"{address.shown}: option {name}={value:g} is more than 0")
     if "keep" in numbers and len(numbers) == 1:
-        raise UsageError(f"{address.shown}: option keep is of parts; give every=SECONDS or mb=MEGABYTES too")
+        raise UsageError(f"{address.shown}: option keep is of parts; give every=SECONDS or max_size_mb=MEGABYTES too")
     if not numbers:
         return None
-    most = numbers.get("mb")
+    most = numbers.get("max_size_mb")
     keep = numbers.get("keep")
     return Rotation(numbers.get("every"), None if most is None else most * 1e6, None if keep is None else int(keep))
 

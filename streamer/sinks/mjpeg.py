@@ -8,15 +8,13 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import cv2
-
 from streamer.channel import Channel, Closed
 from streamer.errors import SinkError, UsageError
 from streamer.masks import overlay
 from streamer.types import TrackResult
 from streamer.uris import is_loopback
+from streamer.video.jpeg import encode_jpeg
 
-QUALITY = 80
 MAX_READERS = 32
 PATIENCE_S = 5.0  # with a reader that takes nothing
 SEND_BUFFER = 1 << 16  # bytes in the kernel: what lies there is old when it is read
@@ -51,7 +49,7 @@ class MjpegSink:
         if not readers:
             return
         image = overlay(result.frame.image, result.tracks)
-        jpeg = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
+        jpeg = encode_jpeg(image)
         for reader in readers:
             with contextlib.suppress(Closed):
                 reader.put(jpeg)

@@ -1,4 +1,4 @@
-"""A sink whose failures end nothing: it is opened again after a while, and what comes meanwhile is left out."""
+"""A sink whose failures do not end the run: it is reopened with back-off, and results meanwhile are dropped."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from collections.abc import Callable
 from streamer.errors import SinkError
 from streamer.events.types import Event
 from streamer.ports import EventSink, Sink
+from streamer.rate_limit import Backoff
 from streamer.types import TrackResult
 
 log = logging.getLogger(__name__)
 
-WAITS_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 
 
 class RetriedSink:
-    """Opens a sink when the first result is there, and again after each failure; counts the results it left out."""
+    """Opens a sink for the first result, and again after each failure; `dropped` counts the results in between."""
 
     def __init__(self, reopen: Callable[[], Sink], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._reopen = reopen
         self._clock = clock
         self._sink: Sink | None = None
-        self._attempt = 0
-        self._next = 0.0
-        self.left_out = 0
+        self._backoff = Backoff(BACKOFF_S)
+        self._next_s = 0.0  # when it may be opened again
+        self.dropped = 0
 
     def write(self, result: TrackResult) -> None:
-        if self._sink is None and self._clock() < self._next:
-            self.left_out += 1
+        if self._sink is None and self._clock() < self._next_s:
+            self.dropped += 1
             return
         try:
             if self._sink is None:
@@ -39,7 +40,7 @@ class RetriedSink:
         except SinkError as error:
             self._fail(error)
         else:
-            self._attempt = 0
+            self._backoff.succeeded()
 
     def notify(self, event: Event) -> None:
         if isinstance(self._sink, EventSink):
@@ -57,10 +58,9 @@ class RetriedSink:
             log.warning("%s", error)
 
     def _fail(self, error: SinkError) -> None:
-        wait_s = WAITS_S[min(self._attempt, len(WAITS_S) - 1)]
-        self._attempt += 1
-        self._next = self._clock() + wait_s
-        self.left_out += 1
+        wait_s = self._backoff.failed()
+        self._next_s = self._clock() + wait_s
+        self.dropped += 1
         failed, self._sink = self._sink, None
         if failed is not None:
             with contextlib.suppress(SinkError):

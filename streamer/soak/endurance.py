@@ -22,11 +22,12 @@ import numpy as np
 from streamer.bus.publisher import Publisher
 from streamer.edgetam import open_tracker
 from streamer.process.memory import open_descriptors, resident_mb
+from streamer.rate_limit import Backoff
 from streamer.sinks import open_sink
 from streamer.soak.faults import FAULTS, Fault
 from streamer.soak.site import Site
 from streamer.soak.watched import STALE_S, Watched
-from streamer.sources.watch import Watch
+from streamer.sources.watch import JITTER
 
 log = logging.getLogger(__name__)
 OBJECTS = (2, 1)  # of each source
@@ -35,7 +36,7 @@ WARM_UP = 0.2  # of the time, before which memory and latency have not settled
 BLOCKS = 10  # that samples are averaged over for the error of a slope: neighbours are alike
 RECOVERY_S = 90.0
 STARTED_S = 0.1
-WATCH = Watch(stable_s=3.0, waits_s=(1.0, 2.0, 5.0, 10.0))  # so that a source is not away for most of the time
+BACKOFF_S, STABLE_S = (1.0, 2.0, 5.0, 10.0), 3.0  # so that a source is not away for most of the time
 
 
 @dataclass(slots=True)
@@ -148,7 +149,8 @@ def _watched(site: Site, number: int, objects: int, folder: Path) -> Watched:
         "zmq": Publisher("tcp://127.0.0.1:*"),
         "file": open_sink(f"{folder}/cam{number}.mp4?every=30&keep=20&required=0"),
     }
-    return Watched(site.url, open_tracker(), sinks=sinks, watch=WATCH, objects=objects, name=f"cam{number}")
+    backoff = Backoff(BACKOFF_S, jitter=JITTER, stable_s=STABLE_S)
+    return Watched(site.url, open_tracker(), sinks=sinks, backoff=backoff, objects=objects, name=f"cam{number}")
 
 
 def _try(fault: Fault, site: Site, watched: Watched, tally: Tally) -> None:

@@ -7,16 +7,16 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Any, Self
 
+from streamer.config.settings import PipelineSettings
 from streamer.events.types import Event, ObjectEvent, SourceEvent
 from streamer.masks import box_of, iou
-from streamer.pipeline.pipeline import Pipeline
-from streamer.ports import Sink, Tracker
+from streamer.ports import AnySink, Tracker
+from streamer.rate_limit import Backoff
+from streamer.service.build import Wiring, build_pipeline, build_source
 from streamer.service.control import controlled
 from streamer.soak import camera, clock
-from streamer.sources import open_watched
-from streamer.sources.watch import Watch
 from streamer.types import Command, Frame, Prompt, Track, TrackResult
 
 log = logging.getLogger(__name__)
@@ -83,8 +83,8 @@ class _Pointed:
         self._tracker = tracker
         self._left = objects
 
-    def check(self, frame: Frame, commands: Sequence[Command]) -> None:
-        self._tracker.check(frame, commands)
+    def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
+        return self._tracker.check(frame, commands)
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         if self._left and (taken_ms := clock.read(frame.image)) is not None:
@@ -93,6 +93,9 @@ class _Pointed:
             prompts = [Prompt(number, box=box) for number, box in boxes.items() if box is not None]
             commands, self._left = [*prompts, *commands], 0
         return self._tracker.track(frame, commands)
+
+    def describe(self) -> dict[str, Any]:
+        return self._tracker.describe()
 
 
 class Watched:
@@ -106,17 +109,21 @@ class Watched:
         url: str,
         tracker: Tracker,
         *,
-        sinks: Mapping[str, Sink] | None = None,
-        watch: Watch,
+        sinks: Mapping[str, AnySink] | None = None,
+        backoff: Backoff | None = None,
+        source: Mapping[str, Any] = {},  # further settings of the source
         objects: int = 1,
         name: str = "cam",
         control: str | None = None,
     ) -> None:
         self.probe = Probe()
         self.error: BaseException | None = None
-        source = open_watched(url, name=name, reconnect="always", watch=watch)
-        self.pipeline = Pipeline(source, _Pointed(tracker, objects), {"probe": self.probe, **(sinks or {})})
-        self._control = control
+        settings = PipelineSettings.model_validate(
+            {"source": {"uri": url, "name": name, "reconnect": "always", **source}, "control": control}
+        )
+        wiring = Wiring(source=build_source(settings.source, backoff), sinks={"probe": self.probe, **(sinks or {})})
+        self.pipeline = build_pipeline(settings, lambda: _Pointed(tracker, objects), wiring)
+        self._control = settings.control
         self.endpoint: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"pipeline {name}", daemon=True)
 

@@ -1,14 +1,14 @@
-"""Where frames come from: `open_source(uri)`, or `open_watched(uri)` for what may fail and come back."""
+"""Sources: `open_source(uri)`, or `open_watched(settings)` for cameras and streams that are reconnected."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
+from streamer.config.settings import SourceSettings
 from streamer.errors import UsageError
 from streamer.ports import Source
-from streamer.sources.watch import Watch, WatchedSource
+from streamer.rate_limit import Backoff
+from streamer.sources.watch import WatchedSource
 from streamer.uris import NETWORK_SCHEMES, Address, parse, redact
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
@@ -16,27 +16,26 @@ GLOB_MARKS = ("*", "[")
 READ_S = 5.0
 
 
-Reconnect = Literal["never", "after_start", "always"]
+def open_watched(settings: SourceSettings, backoff: Backoff | None = None) -> Source:
+    """The source of the settings; a camera or a stream among them is watched, and reconnected when it fails.
 
-
-def open_watched(uri: str, *, name: str | None = None, reconnect: Reconnect = "after_start", watch: Watch) -> Source:
-    """The source of a URI; a camera or a stream among them is watched, and connected again when it fails.
-
-    `after_start` wants it to be there now and raises SourceError otherwise, `always` waits for it, `never` lets its
-    first failure end the run. Raises UsageError for a URI that makes no sense.
+    With `reconnect: after_start` it has to be available now (SourceError otherwise), with `always` it may also be
+    unavailable at start-up, with `never` the first failure ends the run. `backoff` are the waits between attempts.
+    Raises UsageError for a URI that makes no sense.
     """
-    if reconnect == "never" or not is_camera(uri):
+    uri, name = settings.uri, settings.name
+    if settings.reconnect == "never" or not is_camera(uri):
         return open_source(uri, name=name)
     address = parse(uri)
-    if address.scheme in ("http", "https"):  # HLS comes by the segment, each of its pictures late but the last
-        watch = replace(watch, stale_s=None)
+    if address.scheme in ("http", "https"):  # HLS comes in segments: every frame of one is late but the last
+        settings = settings.model_copy(update={"stale_s": None})
     known_as = name or _camera_name(address)
 
     def connect() -> Source:
-        return open_source(uri, name=known_as, read_s=watch.stall_s)
+        return open_source(uri, name=known_as, read_s=settings.stall_s)
 
-    first = connect() if reconnect == "after_start" else None
-    return WatchedSource(connect, name=known_as, watch=watch, first=first)
+    first = connect() if settings.reconnect == "after_start" else None
+    return WatchedSource(connect, settings=settings, name=known_as, backoff=backoff, first=first)
 
 
 def _camera_name(address: Address) -> str:

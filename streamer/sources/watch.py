@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import logging
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, cast
 
 from streamer.channel import Channel, Closed
+from streamer.config.settings import SourceSettings
 from streamer.errors import SourceError, UsageError
 from streamer.events.types import Cause, SourceEvent
 from streamer.ports import HasStreamInfo, Source
 from streamer.process import memory
+from streamer.rate_limit import Backoff
 from streamer.sources.checks import Checks
 from streamer.types import Frame
 
 log = logging.getLogger(__name__)
 Kind = Literal["lost", "restored", "jumped"]
-WAITS_S = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+OPEN_S = 20.0  # from connecting to the first frame
+JITTER = 0.2  # of a wait, so that cameras of one network do not reconnect in step
 READ_DEPTH = 4  # frames between the reader and the pipeline, which takes them at once
 MAX_STUCK = 3  # readers left behind in a read that does not end; beyond them one must end before another starts
 DRIFTED, DRIFTED_S = 3, 3600.0  # so many failures in so long, and a camera's clock is not believed
 SLICE_S = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """When a live source counts as failed, and how soon it is tried again."""
-
-    stall_s: float = 5.0  # without a picture, by the monotonic clock
-    frozen_s: float | None = 30.0  # of the same picture to the pixel; None: a still picture is fine
-    open_s: float = 20.0  # to give the first picture after connecting began
-    waits_s: tuple[float, ...] = WAITS_S  # before each attempt in turn, the last one from then on
-    jitter: float = 0.2  # of a wait that is left out, so that cameras of one network do not return in step
-    stable_s: float = 60.0  # of pictures, after which the next failure waits from the start of the list
-    stale_s: float | None = 1.0  # later than its own time says, a picture is left out; None: it is shown
 
 
 class WatchedSource:
@@ -54,17 +43,21 @@ class WatchedSource:
         self,
         connect: Callable[[], Source],
         *,
+        settings: SourceSettings,
         name: str,
-        watch: Watch = Watch(),
+        backoff: Backoff | None = None,
         first: Source | None = None,
+        open_s: float = OPEN_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.name = name
         self._connect = connect
-        self._watch = watch
+        self._settings = settings
+        self._stale_s = settings.stale_s
+        self._open_s = open_s
+        self._backoff = backoff or Backoff(jitter=JITTER)
         self._first = first
         self._clock = clock
-        self._random = random.Random()
         self._closed = threading.Event()
         self._stuck: list[threading.Thread] = []
         self._index = 0
@@ -78,7 +71,6 @@ class WatchedSource:
         self.codec = ""
 
     def __iter__(self) -> Iterator[Frame | SourceEvent]:
-        attempt = 0
         while not self._closed.is_set():
             began, failure = self._clock(), None
             try:
@@ -87,13 +79,11 @@ class WatchedSource:
                 failure = error
             if failure is None or self._closed.is_set():
                 return
-            if self._lost_at is None and self._clock() - began > self._watch.stable_s:
-                attempt = 0
-            wait_s = self._wait_s(attempt, failure)
+            worked_s = self._clock() - began if self._lost_at is None else 0.0
+            wait_s = self._wait_s(failure, worked_s)
             yield self._lost(failure, wait_s)
             self._closed.wait(wait_s)
-            memory.trim_heap()  # what the connection held
-            attempt += 1
+            memory.trim_heap()  # free what the connection held
 
     def follow(self, before: WatchedSource) -> None:
         """Count on from where another of the same camera ended, whose place it takes."""
@@ -104,11 +94,10 @@ class WatchedSource:
         if self._first is not None:
             self._first.close()
 
-    def _wait_s(self, attempt: int, failure: SourceError) -> float:
-        """Before the next attempt; the silence of a connection that has stalled was a wait already."""
-        wait_s = self._watch.waits_s[min(attempt, len(self._watch.waits_s) - 1)]
-        wait_s *= 1 - self._watch.jitter * self._random.random()
-        return max(0.0, wait_s - self._watch.stall_s) if failure.cause == "stalled" else wait_s
+    def _wait_s(self, failure: SourceError, worked_s: float) -> float:
+        """Seconds before the next attempt; the silence of a stalled connection counts as a part of them."""
+        wait_s = self._backoff.failed(worked_s)
+        return max(0.0, wait_s - self._settings.stall_s) if failure.cause == "stalled" else wait_s
 
     def _connection(self) -> Iterator[Frame | SourceEvent]:
         """The frames of one connection until it fails (SourceError) or the source is closed."""
@@ -116,12 +105,12 @@ class WatchedSource:
         first, self._first = self._first, None
         reader = _Reader((lambda: first) if first is not None else self._connect, self.name)
         before: Frame | None = None
-        checks = Checks(stale_s=self._watch.stale_s, frozen_s=self._watch.frozen_s)
-        limit_s = self._watch.open_s
+        checks = Checks(stale_s=self._stale_s, frozen_s=self._settings.frozen_s)
+        limit_s = self._open_s
         offset = 0
         try:
             while (frame := self._next(reader, limit_s, checks)) is not None:
-                limit_s = self._watch.stall_s
+                limit_s = self._settings.stall_s
                 if before is None:
                     offset = self._index - frame.index
                     yield from self._restored(reader.source)
@@ -161,7 +150,7 @@ class WatchedSource:
             if self._clock() > deadline:
                 if checks.drifts:
                     self._distrust()
-                cause = "stalled" if limit_s == self._watch.stall_s else "timeout"
+                cause = "stalled" if limit_s == self._settings.stall_s else "timeout"
                 raise SourceError(f"no picture for {limit_s:g} s", cause)
         return None
 
@@ -177,7 +166,7 @@ class WatchedSource:
         if len(self._drifted) < DRIFTED:
             return
         log.warning("%s: its clock does not keep time; how late its pictures are cannot be told any more", self.name)
-        self._watch = replace(self._watch, stale_s=None)
+        self._stale_s = None
 
     def _await_room(self) -> None:
         while not self._closed.is_set():

@@ -1,4 +1,4 @@
-"""What comes in over HTTP is looked at before anything else sees it: from where, by whom, how much, and how often."""
+"""Access control in front of every request: host name, origin, rate, size and credentials."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -43,7 +44,7 @@ HEADERS = {
 
 
 class Sessions:
-    """Those who have shown a pass with a browser; bounded."""
+    """The sessions of browsers that have logged in; bounded."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._until_s: OrderedDict[str, float] = OrderedDict()
@@ -66,45 +67,45 @@ class Sessions:
 
 @dataclass(slots=True)
 class AccessPolicy:
-    """Who may come in, and by which names this server is called."""
+    """Who has access, and under which host names."""
 
-    passes: Credentials
-    names: frozenset[str] = frozenset()  # beside those of this machine; none: any, since a pass is wanted
+    credentials: Credentials
+    names: frozenset[str] = frozenset()  # beside this machine's own; empty: any, since credentials are required then
     secure: bool = False  # TLS: cookies travel over it alone
     sessions: Sessions = field(default_factory=Sessions)
     requests: TokenBuckets = field(default_factory=lambda: TokenBuckets(RATE, BURST))
     logins: TokenBuckets = field(default_factory=lambda: TokenBuckets(LOGIN_RATE, LOGIN_BURST))
 
     def refusal(self, scope: Scope, now_s: float) -> tuple[int, str] | None:
-        """Why a request is not let through, and the status that says so."""
+        """Why a request is rejected, and the status; None: it is not."""
         headers, method = Headers(scope=scope), scope.get("method", "GET")
         host, origin = headers.get("host", ""), headers.get("origin")
-        if not self._is_called(host):
-            return 403, f"host {host[:80]!r} is none of this server's names; add it to web.names"
+        if not self._has_name(host):
+            return 403, f"host {host[:80]!r} is not a name of this server; add it to web.names"
         if origin is not None and _parts(origin).netloc != host and (method not in SAFE or scope["type"] != "http"):
-            return 403, f"origin {origin[:80]!r} may not ask here"
-        if not self._is_free(scope) and not self.requests.take(address_of(scope), now_s):
+            return 403, f"origin {origin[:80]!r} is not allowed"
+        if not self._is_unlimited(scope) and not self.requests.take(address_of(scope), now_s):
             return 429, f"more than {RATE:g} requests a second; send fewer"
         if (length := headers.get("content-length", "0")).isdecimal() and int(length) > BODY_AT_MOST:
-            return 413, f"{length} bytes; at most {BODY_AT_MOST} are taken"
-        if self.passes.wanted and not self._is_open(scope) and not self.knows(headers):
-            return 401, "show a token: Authorization: Bearer TOKEN, or log in"
+            return 413, f"{length} bytes; at most {BODY_AT_MOST} are accepted"
+        if self.credentials.required and not self._is_open(scope) and not self.knows(headers):
+            return 401, "credentials are required: send Authorization: Bearer TOKEN, or log in"
         return None
 
     def knows(self, headers: Headers) -> bool:
         """Whether a request comes with a token or a session."""
         kind, _, token = headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer" and self.passes.allows_token(token.strip()):
+        if kind.lower() == "bearer" and self.credentials.allows_token(token.strip()):
             return True
         return self.sessions.holds(session_of(headers))
 
-    def _is_called(self, host: str) -> bool:
+    def _has_name(self, host: str) -> bool:
         name = _parts(f"//{host}").hostname or "" if _is_plain(host) else ""
-        return is_loopback(name) or name in self.names or (self.passes.wanted and not self.names and bool(name))
+        return is_loopback(name) or name in self.names or (self.credentials.required and not self.names and bool(name))
 
     @staticmethod
-    def _is_free(scope: Scope) -> bool:
-        """Parts of the page itself are not counted."""
+    def _is_unlimited(scope: Scope) -> bool:
+        """The files of the page do not count against the rate limit."""
         return scope["path"].startswith("/page/") or scope["path"] in ("/", "/login")
 
     @staticmethod
@@ -115,15 +116,15 @@ class AccessPolicy:
 class AccessMiddleware:
     """The outermost layer of the application."""
 
-    def __init__(self, app: ASGIApp, gate: AccessPolicy) -> None:
+    def __init__(self, app: ASGIApp, policy: AccessPolicy) -> None:
         self._app = app
-        self._gate = gate
+        self._policy = policy
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        refusal = self._gate.refusal(scope, time.monotonic())
+        refusal = self._policy.refusal(scope, time.monotonic())
         if scope["type"] == "websocket":
             if refusal is None:
                 await self._app(scope, receive, send)
@@ -145,8 +146,11 @@ async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: tuple[int
     await JSONResponse({"error": why}, status, headers)(scope, receive, send)
 
 
-class TooLargeError(Exception):
-    """A body that goes on beyond what is taken."""
+class TooLargeError(HTTPException):
+    """A body that did not declare its length and exceeds the limit."""
+
+    def __init__(self) -> None:
+        super().__init__(413, "the body is too large")
 
 
 def _bounded(receive: Receive) -> Receive:

@@ -2,42 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
-from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
-from starlette.websockets import WebSocket
+from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi.responses import FileResponse
+from fastapi.routing import APIRoute
+from fastapi.staticfiles import StaticFiles
 
+from streamer import __version__
 from streamer.web import exposition
-from streamer.web.access import AccessMiddleware, TooLargeError
-from streamer.web.api import OPERATIONS, Endpoint, endpoint
-from streamer.web.api.service import Service
+from streamer.web.access import COOKIE, AccessMiddleware
+from streamer.web.api import PREFIX, router
+from streamer.web.api.dependencies import Service
+from streamer.web.api.errors import add_handlers
 from streamer.web.exposition import Exposition
 from streamer.web.feed import Pictures, Variant
-from streamer.web.openapi import PREFIX, document
 
 PAGE = Path(__file__).parent / "page"
 POLICY = 1008
+SECURITY = {
+    "token": {"type": "http", "scheme": "bearer"},
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+}
 
 
-def app(service: Service, metrics: Exposition) -> Starlette:
-    """Everything that is served, behind the gate."""
-    described = document()
+def build_app(service: Service, metrics: Exposition) -> FastAPI:
+    """Everything that is served, behind the access middleware."""
+    app = FastAPI(
+        title="streamer",
+        version=__version__,
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        openapi_url=f"{PREFIX}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        generate_unique_id_function=_operation_id,
+        redirect_slashes=False,
+    )
+    app.state.service = service
+    add_handlers(app)
+    app.include_router(router())
+    app.add_api_websocket_route(f"{PREFIX}/cameras/{{camera}}/results", _results)
+    _add_pages(app, metrics)
+    app.add_middleware(AccessMiddleware, policy=service.access)
+    _add_security(app)
+    return app
 
-    async def results(websocket: WebSocket) -> None:
-        pictures, width = websocket.query_params.get("pictures", "jpeg"), websocket.query_params.get("width", "")
-        if pictures not in get_args(Pictures) or (width and not (width.isdecimal() and len(width) < 6)):
-            await websocket.close(POLICY, f"pictures is one of {', '.join(get_args(Pictures))}, width a number")
-            return
-        variant = Variant.of(pictures, int(width) if width else None)  # type: ignore[arg-type] # one of them
-        await service.readers.serve(websocket, websocket.path_params["camera"], variant)
+
+async def _results(websocket: WebSocket, camera: str) -> None:
+    pictures, width = websocket.query_params.get("pictures", "jpeg"), websocket.query_params.get("width", "")
+    if pictures not in get_args(Pictures) or (width and not (width.isdecimal() and len(width) < 6)):
+        await websocket.close(POLICY, f"pictures is one of {', '.join(get_args(Pictures))}, width a number")
+        return
+    variant = Variant.of(pictures, int(width) if width else None)  # type: ignore[arg-type] # one of them
+    service: Service = websocket.app.state.service
+    await service.readers.serve(websocket, camera, variant)
+
+
+def _add_pages(app: FastAPI, metrics: Exposition) -> None:
+    """What is no API: the page's files and the metrics."""
 
     async def index(_: Request) -> Response:
         return FileResponse(PAGE / "index.html")
@@ -45,54 +68,27 @@ def app(service: Service, metrics: Exposition) -> Starlette:
     async def login(_: Request) -> Response:
         return FileResponse(PAGE / "login.html")
 
-    async def openapi(_: Request) -> Response:
-        return JSONResponse(described)
-
     async def exposed(_: Request) -> Response:
         return Response(metrics.text(), headers={"Content-Type": exposition.CONTENT_TYPE})
 
-    routes: list[BaseRoute] = [
-        Route("/", index),
-        Route("/login", login),
-        Route("/metrics", exposed),
-        Route(f"{PREFIX}/openapi.json", openapi),
-        WebSocketRoute(f"{PREFIX}/cameras/{{camera}}/results", results),
-        *_routes(service),
-        Mount("/page", StaticFiles(directory=PAGE)),
-    ]
-    handlers: dict[Any, Any] = {HTTPException: _refused, TooLargeError: _too_large, Exception: _failed}
-    return Starlette(
-        routes=routes, exception_handlers=handlers, middleware=[Middleware(AccessMiddleware, gate=service.gate)]
-    )
+    app.add_route("/", index, include_in_schema=False)
+    app.add_route("/login", login, include_in_schema=False)
+    app.add_route("/metrics", exposed, include_in_schema=False)
+    app.mount("/page", StaticFiles(directory=PAGE))
 
 
-def _routes(service: Service) -> list[BaseRoute]:
-    """One for each path, so that another method is told what there is."""
-    by_path: dict[str, dict[str, Endpoint]] = {}
-    for operation in OPERATIONS:
-        by_path.setdefault(operation.path, {})[operation.method] = endpoint(service, operation)
-    return [Route(PREFIX + _typed(path), _chosen(of), methods=list(of)) for path, of in by_path.items()]
+def _operation_id(route: APIRoute) -> str:
+    return route.name
 
 
-def _chosen(of: Mapping[str, Endpoint]) -> Endpoint:
-    async def chosen(request: Request) -> Response:
-        return await of["GET" if request.method == "HEAD" else request.method](request)
+def _add_security(app: FastAPI) -> None:
+    """Document the credentials, which the middleware checks before FastAPI sees a request."""
+    openapi = app.openapi
 
-    return chosen
+    def documented() -> dict[str, Any]:
+        document = openapi()
+        document.setdefault("components", {})["securitySchemes"] = SECURITY
+        document["security"] = [{}, *({name: []} for name in SECURITY)]
+        return document
 
-
-def _typed(path: str) -> str:
-    return path.replace("{object_id}", "{object_id:int}").replace("{id}", "{id:int}")
-
-
-async def _refused(_: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return JSONResponse({"error": error.detail}, error.status_code, error.headers)
-
-
-async def _failed(_: Request, __: Exception) -> Response:
-    return JSONResponse({"error": "this is a mistake of the server; its log says more"}, 500)
-
-
-async def _too_large(_: Request, __: Exception) -> Response:
-    return JSONResponse({"error": "the body is too large"}, 413)
+    app.openapi = documented  # type: ignore[method-assign]

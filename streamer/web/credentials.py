@@ -27,7 +27,7 @@ class Credentials:
     users: dict[str, str] = field(default_factory=dict, repr=False)  # name to argon2 hash
 
     @property
-    def wanted(self) -> bool:
+    def required(self) -> bool:
         return self.token is not None or bool(self.users)
 
     def allows_token(self, given: str) -> bool:

@@ -9,18 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from streamer.bus.messages import header_of, object_fields
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
 from streamer.service.camera import Camera, Look
-from streamer.types import TrackResult
+from streamer.types import Frame, TrackResult
 from streamer.video.h264 import H264Encoder
+from streamer.video.jpeg import jpeg_of, scaled
 
-QUALITY = 80
 WIDTHS = (320, 640, 960, 1280, 1920)  # that a picture may be made smaller to; few, so that readers share them
 Pictures = Literal["none", "jpeg", "h264"]
 
@@ -88,26 +84,21 @@ class Feed:
 
     def _message(self, variant: Variant, result: TrackResult, header: dict[str, Any], masks: bytes) -> FeedMessage:
         """`u32 length of the header, little endian | header as JSON | masks | picture`."""
-        picture, fields, needs_earlier = self._picture(variant, result.frame.image)
+        picture, fields, needs_earlier = self._picture(variant, result.frame)
         more: dict[str, Any] = {} if fields is None else {"picture": fields | {"at": [len(masks), len(picture)]}}
         packed = json.dumps(header | more).encode()
         return FeedMessage(struct.pack("<I", len(packed)) + packed + masks + picture, needs_earlier)
 
-    def _picture(self, variant: Variant, image: NDArray[np.uint8]) -> tuple[bytes, dict[str, Any] | None, bool]:
+    def _picture(self, variant: Variant, frame: Frame) -> tuple[bytes, dict[str, Any] | None, bool]:
         if variant.pictures == "none":
             return b"", None, False
-        if variant.width is not None and variant.width < image.shape[1]:
-            size = (variant.width, round(image.shape[0] * variant.width / image.shape[1]))
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         if variant.pictures == "jpeg":
-            return jpeg(image), {"codec": "jpeg"}, False
+            return jpeg_of(frame, variant.width), {"codec": "jpeg"}, False
+        narrower = variant.width is not None and variant.width < frame.width
+        image = scaled(frame.image, variant.width) if narrower and variant.width else frame.image
         encoder = self._encoders.setdefault(variant, H264Encoder())
         data, is_key = encoder.encode(image)
         return data, {"codec": encoder.codec, "key": is_key}, not is_key
-
-
-def jpeg(image_hwc_rgb: NDArray[np.uint8]) -> bytes:
-    return cv2.imencode(".jpg", image_hwc_rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[1].tobytes()
 
 
 def _look(look: Look | None) -> dict[str, str | None]:

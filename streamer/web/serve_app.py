@@ -7,20 +7,20 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from streamer.bus.curve import server_keys
 from streamer.config.settings import EventSettings, ServeSettings
-from streamer.events.clips import ClipSettings, ClipSink
-from streamer.events.delivery import EventDelivery, Mqtt, Receiver, Webhook
-from streamer.events.journal import Retention
+from streamer.events.clips import ClipSink
+from streamer.events.delivery import EventDelivery
+from streamer.events.journal import Journal
 from streamer.events.journal_sink import JournalSink
-from streamer.ports import Sink
-from streamer.service.build import engine_of
+from streamer.events.receivers import receivers_of
+from streamer.ports import AnySink
+from streamer.service.build import build_engine, build_keys
 from streamer.service.camera import Camera, Shared
 from streamer.service.cameras import Cameras
-from streamer.web import credentials as passes
+from streamer.web import credentials
 from streamer.web.access import AccessPolicy
-from streamer.web.api.service import Service
-from streamer.web.app import app
+from streamer.web.api.dependencies import Service
+from streamer.web.app import build_app
 from streamer.web.exposition import Exposition
 from streamer.web.live import Readers
 from streamer.web.server import HttpServer, listening
@@ -32,19 +32,19 @@ class ServeApp:
     """What is served, with everything that it stands on; made by `serving`."""
 
     def __init__(self, settings: ServeSettings) -> None:
-        keys = None if settings.keys is None else server_keys(settings.keys.secret, settings.keys.clients)
+        keys = build_keys(settings.keys)
         self.settings = settings
         self.readers = Readers()
         self.metrics = Exposition(self._statuses, lambda: self.readers.dropped)
         self._events = None if settings.events is None else _Events(settings.events)
-        shared = Shared(engine_of(settings.model), settings.model, keys=keys, watching=self._watching)
+        shared = Shared(build_engine(settings.model), settings.model, keys=keys, extra_sinks=self._extra_sinks)
         self.cameras = Cameras(shared, forgotten=self._forget)
 
-    def service(self, gate: AccessPolicy) -> Service:
+    def service(self, policy: AccessPolicy) -> Service:
         """What the API works on."""
         events = self.settings.events
         files = (None, None) if events is None else (events.file, events.clips)
-        return Service(self.cameras, self.readers, gate, *files)
+        return Service(self.cameras, self.readers, policy, *files)
 
     def request_stop(self) -> None:
         """Have readers and cameras end soon."""
@@ -57,9 +57,9 @@ class ServeApp:
         if self._events is not None:
             self._events.close()
 
-    def _watching(self, camera: Camera) -> dict[str, Sink]:
+    def _extra_sinks(self, camera: Camera) -> dict[str, AnySink]:
         """The sinks of every camera."""
-        sinks = self.readers.watching(camera) | {"metrics": self.metrics}
+        sinks: dict[str, AnySink] = {**self.readers.watching(camera), "metrics": self.metrics}
         return sinks if self._events is None else sinks | self._events.sinks()
 
     def _forget(self, camera: str) -> None:
@@ -71,49 +71,44 @@ class ServeApp:
 
 
 class _Events:
-    """Where all cameras' events go."""
+    """The journal, clips and deliveries of all cameras."""
 
     def __init__(self, settings: EventSettings) -> None:
         self._settings = settings
-        self._retention = Retention(settings.days, settings.mb * 1e6)
-        JournalSink(settings.file, self._retention).close()  # so that what cannot be used is said at the start
-        receivers: list[Receiver] = []
-        if settings.webhook is not None:
-            receivers.append(Webhook(settings.webhook))
-        if settings.mqtt is not None:
-            receivers.append(Mqtt(settings.mqtt))
-        self._couriers = [EventDelivery(settings.file, receiver) for receiver in receivers]
+        Journal(settings.file, settings).close()  # a file that cannot be used is an error at start-up
+        self._deliveries = [EventDelivery(settings.file, receiver) for receiver in receivers_of(settings)]
 
-    def sinks(self) -> dict[str, Sink]:
-        """For one camera."""
+    def sinks(self) -> dict[str, AnySink]:
+        """The sinks of one camera."""
         settings = self._settings
-        sinks: dict[str, Sink] = {"events": JournalSink(settings.file, self._retention, told=self._wake)}
+        sinks: dict[str, AnySink] = {"events": JournalSink(settings, on_stored=self._wake)}
         if settings.clips is not None:
-            times = (settings.before_s, settings.after_s, settings.days)
-            sinks["clips"] = ClipSink(ClipSettings(settings.clips, settings.of, *times, settings.clips_mb * 1e6))
+            sinks["clips"] = ClipSink(settings.clips, settings)
         return sinks
 
     def close(self) -> None:
-        for courier in self._couriers:
-            courier.close()
+        for delivery in self._deliveries:
+            delivery.close()
 
     def _wake(self) -> None:
-        for courier in self._couriers:
-            courier.wake()
+        for delivery in self._deliveries:
+            delivery.wake()
 
 
 @contextlib.contextmanager
 def serving(settings: ServeSettings) -> Iterator[tuple[ServeApp, HttpServer]]:
     """Serve while the block runs; raises UsageError, ModelError, SourceError or SinkError."""
-    known = passes.read(settings.web.token, settings.web.users)
-    gate = AccessPolicy(known, frozenset(settings.web.names), secure=settings.web.certificate is not None)
+    known = credentials.read(settings.web.token, settings.web.users)
+    policy = AccessPolicy(known, frozenset(settings.web.names), secure=settings.web.certificate is not None)
     with contextlib.ExitStack() as opened:
-        listener = opened.enter_context(listening(settings.web, has_pass=known.wanted))  # before the model is loaded
+        listener = opened.enter_context(
+            listening(settings.web, has_credentials=known.required)
+        )  # before the model is loaded
         serve_app = ServeApp(settings)
         opened.callback(serve_app.close)
         for name, camera in settings.cameras.items():
             serve_app.cameras.add(name, camera)
-        served = app(serve_app.service(gate), serve_app.metrics)
+        served = build_app(serve_app.service(policy), serve_app.metrics)
         server = opened.enter_context(HttpServer(served, settings.web, listener))
         opened.callback(serve_app.request_stop)
         yield serve_app, server

@@ -64,13 +64,13 @@ class HttpServer:
         self._server.run(sockets=[self._socket])
 
 
-def listening(settings: WebSettings, *, has_pass: bool) -> socket.socket:
+def listening(settings: WebSettings, *, has_credentials: bool) -> socket.socket:
     """A socket where the settings say.
 
     Raises UsageError for a place that others can reach without a pass or without TLS, and for certificates that cannot
     be used; SinkError where the port is taken.
     """
-    _check(settings, has_pass=has_pass)
+    _check(settings, has_credentials=has_credentials)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,10 +84,10 @@ def listening(settings: WebSettings, *, has_pass: bool) -> socket.socket:
     return listener
 
 
-def _check(settings: WebSettings, *, has_pass: bool) -> None:
+def _check(settings: WebSettings, *, has_credentials: bool) -> None:
     """Raise UsageError for what would let strangers in, or could not start."""
     if not is_loopback(settings.host):
-        if not has_pass:
+        if not has_credentials:
             raise UsageError(
                 f"web.host {settings.host}: others can reach it, so a pass is needed: set web.token "
                 "(`streamer access token FILE`) or web.users (`streamer access user FILE NAME`)"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streamer.edgetam.rules import Rules
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.process.memory import open_descriptors
@@ -40,7 +40,7 @@ def runtime(nano):
 
 @pytest.fixture
 def tracker(nano, runtime):
-    return StreamingTracker(nano, Rules(), runtime)
+    return StreamingTracker(nano, TrackingSettings(), runtime)
 
 
 @pytest.fixture(scope="module")

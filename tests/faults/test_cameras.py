@@ -9,28 +9,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from streamer.edgetam.rules import Rules
+from streamer.config.settings import SourceSettings, TrackingSettings
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.events.types import SourceEvent
+from streamer.rate_limit import BACKOFF_S, Backoff
 from streamer.soak.faults import FAULTS, Fault
 from streamer.soak.site import Site, free_port
 from streamer.soak.watched import STALE_S, Watched
 from streamer.sources import open_source
-from streamer.sources.watch import WAITS_S, Watch, WatchedSource
+from streamer.sources.watch import WatchedSource
 from tests.faults import ledger
 
 OBJECTS = 2
 SETTLE_S = 1.5
 SLACK_S = 2.0  # beyond the wait that it was in when the peer came back
-STEADY = Watch(jitter=0.0)
+STEADY = Backoff  # without jitter
 
 
 def step_s(watched: Watched, since: int) -> float:
     """The wait before the attempt that succeeded."""
     events = watched.probe.events[since:]
     losses = [event for event in events if isinstance(event, SourceEvent) and event.kind == "lost"]
-    return WAITS_S[min(len(losses), len(WAITS_S)) - 1] if losses else 0.0
+    return BACKOFF_S[min(len(losses), len(BACKOFF_S)) - 1] if losses else 0.0
 
 
 @pytest.mark.parametrize("again", range(ledger.TIMES))
@@ -38,7 +39,7 @@ def step_s(watched: Watched, since: int) -> float:
 def test_what_fails_comes_back_with_its_objects_and_nothing_stale_is_called_live(
     fault: Fault, again, site, tracker, nothing_leaks
 ):
-    with Watched(site.url, tracker, watch=STEADY, objects=OBJECTS) as watched:
+    with Watched(site.url, tracker, backoff=STEADY(), objects=OBJECTS) as watched:
         watched.wait_for_pictures()
         time.sleep(SETTLE_S)
         kept_before = watched.kept()
@@ -63,7 +64,7 @@ def test_what_fails_comes_back_with_its_objects_and_nothing_stale_is_called_live
 
 def test_a_camera_that_is_not_up_at_the_start_is_waited_for(tracker, nothing_leaks):
     port = free_port()
-    with Watched(f"rtsp://viewer:first@127.0.0.1:{port}/cam", tracker, watch=STEADY) as watched:
+    with Watched(f"rtsp://viewer:first@127.0.0.1:{port}/cam", tracker, backoff=STEADY()) as watched:
         watched.wait(lambda: watched.probe.causes() == ["refused", "refused"], 10, "two refusals")
         with Site(port) as site:
             recovery_s = watched.wait_for_pictures()
@@ -77,8 +78,8 @@ def test_a_camera_that_is_not_up_at_the_start_is_waited_for(tracker, nothing_lea
 def test_a_picture_that_stays_the_same_is_a_failure(site, tracker, nothing_leaks):
     """The camera goes on sending one picture; it is called live for as long as the limit says."""
     still = "lavfi:color=c=gray:size=320x240:rate=15,realtime"
-    watch = Watch(frozen_s=2.0, jitter=0.0)
-    source = WatchedSource(lambda: open_source(still), name="cam", watch=watch)
+    settings = SourceSettings(uri=still, frozen_s=2.0)
+    source = WatchedSource(lambda: open_source(still), settings=settings, name="cam", backoff=STEADY())
     began, events = time.monotonic(), []
     for item in source:
         if hasattr(item, "cause"):
@@ -94,7 +95,7 @@ def test_a_picture_that_stays_the_same_is_a_failure(site, tracker, nothing_leaks
 def test_a_server_that_accepts_and_says_nothing_is_a_timeout(tracker, nothing_leaks):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"rtsp://127.0.0.1:{silent.getsockname()[1]}/cam"
-        with Watched(url, tracker, watch=STEADY) as watched:
+        with Watched(url, tracker, backoff=STEADY()) as watched:
             took_s = watched.wait(lambda: bool(watched.probe.causes()), 30, "a failure")
             began = time.monotonic()
         ledger.note("server accepts and says nothing: until it is said", took_s)
@@ -113,7 +114,7 @@ def test_a_server_that_speaks_http_is_not_taken_for_a_camera(tracker, nothing_le
     server = ThreadingHTTPServer(("127.0.0.1", 0), Page)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    with Watched(f"rtsp://127.0.0.1:{server.server_port}/cam", tracker, watch=STEADY) as watched:
+    with Watched(f"rtsp://127.0.0.1:{server.server_port}/cam", tracker, backoff=STEADY()) as watched:
         took_s = watched.wait(lambda: bool(watched.probe.causes()), 30, "a failure")
     server.shutdown()
     thread.join()
@@ -124,12 +125,12 @@ def test_a_server_that_speaks_http_is_not_taken_for_a_camera(tracker, nothing_le
 
 
 def test_one_camera_that_fails_disturbs_no_other(site, nano, runtime, nothing_leaks):
-    other = StreamingTracker(nano, Rules(), runtimes.start(runtime.name, nano))
-    one = StreamingTracker(nano, Rules(), runtime)
+    other = StreamingTracker(nano, TrackingSettings(), runtimes.start(runtime.name, nano))
+    one = StreamingTracker(nano, TrackingSettings(), runtime)
     with (
         Site() as broken,
-        Watched(site.url, one, watch=STEADY, name="whole") as whole,
-        Watched(broken.url, other, watch=STEADY, name="broken") as failing,
+        Watched(site.url, one, backoff=STEADY(), name="whole") as whole,
+        Watched(broken.url, other, backoff=STEADY(), name="broken") as failing,
     ):
         whole.wait_for_pictures()
         failing.wait_for_pictures()

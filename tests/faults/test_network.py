@@ -26,7 +26,7 @@ def network():
 @pytest.mark.parametrize("again", range(ledger.TIMES))
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
 def test_lost_packets_cost_pictures_and_nothing_else(share, again, network, tracker, nothing_leaks):
-    with Watched(network.url("udp"), tracker, watch=STEADY, objects=OBJECTS) as watched:
+    with Watched(network.url("udp"), tracker, backoff=STEADY(), objects=OBJECTS) as watched:
         watched.wait_for_pictures()
         time.sleep(SETTLE_S)
         kept_before, results = watched.kept(), watched.probe.results
@@ -61,7 +61,7 @@ def test_lost_packets_cost_pictures_and_nothing_else(share, again, network, trac
 def test_a_link_that_goes_and_returns_is_noticed_and_used_again(
     name, fault, lasts_s, again, network, tracker, nothing_leaks
 ):
-    with Watched(network.url("tcp"), tracker, watch=STEADY, objects=OBJECTS) as watched:
+    with Watched(network.url("tcp"), tracker, backoff=STEADY(), objects=OBJECTS) as watched:
         watched.wait_for_pictures()
         time.sleep(SETTLE_S)
         kept_before, since, probe = watched.kept(), len(watched.probe.events), watched.probe

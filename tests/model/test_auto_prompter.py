@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from streamer.channel import Channel
+from streamer.config.settings import FindSettings
 from streamer.errors import ModelError, UsageError
-from streamer.finders.auto_prompter import AutoPrompter, Choice, choose
+from streamer.finders.auto_prompter import AutoPrompter, choose
 from streamer.finders.motion import WARM_UP_FRAMES, Motion
 from streamer.pipeline.pipeline import Pipeline
 from streamer.sinks import NullSink
@@ -44,20 +45,24 @@ def drawn(index, x):
     return Frame.from_image(image, index=index)
 
 
-def test_what_is_found_is_prompted_by_its_box_with_ids_that_nobody_has():
+def test_what_is_found_is_prompted_by_its_box_and_the_tracker_allocates_the_ids():
     commands = Channel(4)
-    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9), Detection((100, 10, 140, 40), 0.8)), commands)
+    prompter = AutoPrompter(
+        Planted(Detection((10, 10, 40, 40), 0.9), Detection((100, 10, 140, 40), 0.8)),
+        commands,
+        FindSettings(min_score=0.3),
+    )
     prompter.write(TrackResult(blank(), (tracked(7, (150, 50, 190, 90)),)))
     (request,) = commands.drain()
     assert [(prompt.object_id, prompt.box) for prompt in request.commands] == [
-        (8, (10, 10, 40, 40)),
-        (9, (100, 10, 140, 40)),
+        (None, (10, 10, 40, 40)),
+        (None, (100, 10, 140, 40)),
     ]
 
 
 def test_it_looks_every_so_often_or_when_it_is_told_to():
     finder = Planted()
-    prompter = AutoPrompter(finder, Channel(4), Choice(every_s=2.0))
+    prompter = AutoPrompter(finder, Channel(4), FindSettings(min_score=0.3, every_s=2.0))
     looks = []
     for now_s in (0.0, 1.0, 2.0, 2.5, 1.0):  # at last the recording begins anew
         prompter.write(TrackResult(replace(blank(), pts_s=now_s), ()))
@@ -70,15 +75,20 @@ def test_it_looks_every_so_often_or_when_it_is_told_to():
 
 def test_what_was_prompted_and_is_not_tracked_yet_is_not_prompted_again():
     commands = Channel(4)
-    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9)), commands, Choice(every_s=0))
-    for tracks in ((), (), (tracked(1, (60, 10, 90, 40)),)):  # at last it is tracked, and has gone elsewhere
-        prompter.write(TrackResult(blank(), tracks))
-    assert [request.commands[0].object_id for request in commands.drain()] == [1, 2]
+    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9)), commands, FindSettings(min_score=0.3, every_s=0))
+    prompter.write(TrackResult(blank(), ()))
+    (request,) = commands.drain()
+    prompter.write(TrackResult(blank(), ()))
+    request.reply(Ack(index=2, object_ids=(1,)))
+    prompter.write(TrackResult(blank(), ()))
+    assert commands.drain() == []
+    prompter.write(TrackResult(blank(), (tracked(1, (60, 10, 90, 40)),)))  # it is tracked, and has gone elsewhere
+    assert len(commands.drain()) == 1
 
 
 def test_what_was_refused_may_be_found_again():
     commands = Channel(4)
-    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9)), commands, Choice(every_s=0))
+    prompter = AutoPrompter(Planted(Detection((10, 10, 40, 40), 0.9)), commands, FindSettings(min_score=0.3, every_s=0))
     for _ in range(2):
         prompter.write(TrackResult(blank(), ()))
         (request,) = commands.drain()
@@ -98,15 +108,15 @@ def test_what_was_refused_may_be_found_again():
     ],
 )
 def test_only_what_is_sure_of_a_fair_size_in_the_region_and_new_is_taken(found, kept):
-    choice = Choice(region=(0, 0, 200, 60))
+    choice = FindSettings(min_score=0.3, region=(0, 0, 200, 60))
     assert bool(choose([found], blank(), [tracked(1, (150, 50, 190, 90))], choice)) is kept
 
 
 def test_of_two_finds_of_one_thing_the_surer_is_taken_and_never_too_many():
     twice = [Detection((10, 10, 40, 40), 0.5), Detection((12, 12, 42, 42), 0.9)]
-    assert choose(twice, blank(), [], Choice()) == [twice[1]]
+    assert choose(twice, blank(), [], FindSettings(min_score=0.3)) == [twice[1]]
     many = [Detection((10 * n, 0, 10 * n + 8, 8), 0.9) for n in range(9)]
-    assert len(choose(many, blank(), [], Choice(most=4))) == 4
+    assert len(choose(many, blank(), [], FindSettings(min_score=0.3, max_objects=4))) == 4
 
 
 def test_motion_finds_what_moves_and_not_what_stands():
@@ -134,7 +144,7 @@ def test_find_is_refused_where_nothing_finds():
 def test_find_reaches_the_prompter_and_what_it_finds_is_tracked():
     commands = Channel(4)
     finder = Planted(Detection((10, 10, 40, 40), 0.9))
-    prompter = AutoPrompter(finder, commands, Choice(every_s=1e9))
+    prompter = AutoPrompter(finder, commands, FindSettings(min_score=0.3, every_s=1e9))
     prompter.write(TrackResult(blank(), ()))
     finder.found = (Detection((100, 10, 140, 40), 0.9),)
     acks = []

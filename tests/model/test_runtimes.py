@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.edgetam.rules import Rules
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.runtimes import cache as disk
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.runtimes import onnx, openvino
@@ -57,7 +57,10 @@ def test_a_runtime_that_cannot_run_is_refused_with_the_remedy(monkeypatch):
 @pytest.mark.parametrize("name", ["openvino", pytest.param("onnx", marks=pytest.mark.slow)])
 def test_runtimes_agree_with_torch_while_objects_join_and_leave(name, nano, scene, kept):
     """No number of objects or memories is compiled in."""
-    trackers = [StreamingTracker(nano, Rules(robust=False), runtimes.start(each, nano)) for each in ("torch", name)]
+    trackers = [
+        StreamingTracker(nano, TrackingSettings(extensions=False), runtimes.start(each, nano))
+        for each in ("torch", name)
+    ]
     truth = scene.truth(0)
     commands = {
         0: [Prompt(1, box=box_of(truth[1]))],
@@ -140,7 +143,7 @@ def test_a_signal_after_two_trackers_have_gone_is_handled(kept):
 def test_an_encoder_in_integers_finds_much_the_same_masks(nano, scene, kept):
     pytest.importorskip("nncf", reason="nncf is not installed: pip install 'streamer[int8]'")
     trackers = [
-        StreamingTracker(nano, Rules(robust=False), runtimes.start(name, nano))
+        StreamingTracker(nano, TrackingSettings(extensions=False), runtimes.start(name, nano))
         for name in ("openvino", "openvino-int8")
     ]
     prompt = Prompt(1, box=box_of(scene.truth(0)[1]))

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from streamer.edgetam.rules import Rules
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.search_window import Crop, SearchWindow, around, extent, size_after
 from streamer.edgetam.tracker import StreamingTracker
+from streamer.edgetam.tracking_policy import effective
 from streamer.masks import box_of, deepest_point, iou
 from streamer.types import Frame, Prompt
 from streamer.video.scene import Scene, SceneSettings
@@ -53,11 +54,12 @@ def test_around_takes_in_clicks_beside_the_box():
     assert around((10, 10, 20, 20), [(30, 5)]) == (10, 5, 30, 20)
 
 
-def test_rules_are_robust_for_small_inputs_alone_unless_said():
-    assert Rules().for_input(256).zoom == 2.5
-    assert Rules().for_input(1024).zoom is None
-    assert Rules(robust=True).for_input(1024).zoom == 2.5
-    assert Rules(robust=False, remember_above=0.5).for_input(256) == Rules(robust=False, zoom=None)
+def test_extensions_are_on_for_small_inputs_only_unless_set():
+    assert effective(TrackingSettings(), 256).zoom == 2.5
+    assert effective(TrackingSettings(), 1024).zoom is None
+    assert effective(TrackingSettings(extensions=True), 1024).zoom == 2.5
+    assert effective(TrackingSettings(extensions=False), 256) == TrackingSettings(extensions=False, zoom=None)
+    assert effective(TrackingSettings(exact=True), 256).zoom is None
 
 
 @pytest.mark.parametrize("how", ["box", "point", "mask"])
@@ -65,7 +67,11 @@ def test_small_objects_are_found_better_through_windows(nano, how):
     """The same scene drawn into the middle of a picture three times as large."""
     means = {}
     for robust in (False, True):
-        tracker, scene, seen = StreamingTracker(nano, Rules(robust=robust)), Scene(SceneSettings(seed=4, objects=2)), []
+        tracker, scene, seen = (
+            StreamingTracker(nano, TrackingSettings(extensions=robust)),
+            Scene(SceneSettings(seed=4, objects=2)),
+            [],
+        )
         for index in range(12):
             image, truth = inset(*scene.draw(index))
             prompts = [prompt(number, mask, how) for number, mask in truth.items()] if index == 0 else []

@@ -3,11 +3,12 @@
 import pytest
 
 from streamer.cli import main
-from streamer.edgetam.rules import Rules
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.snapshot import Snapshot
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import ModelError, SinkError
 from streamer.masks import box_of, iou
+from streamer.service.build import without_restored
 from streamer.types import Frame, Prompt, Remove
 
 
@@ -21,14 +22,13 @@ def prompts(scene):
 
 @pytest.mark.parametrize("policy", ["keep", "keep_prompted"])
 def test_objects_go_on_under_their_ids_after_a_restart(nano, scene, tmp_path, policy):
-    file, rules = tmp_path / "state", Rules(across_gap=policy)
-    before = Snapshot(StreamingTracker(nano, rules), file)
+    file, tracking = tmp_path / "state", TrackingSettings(across_gap=policy)
+    before = Snapshot(StreamingTracker(nano, tracking), file)
     for index in range(4):
         before.track(frame(scene, index), prompts(scene) if index == 0 else [])
     before.save()
-    after = Snapshot(StreamingTracker(nano, rules), file)
-    assert after.restored == (1, 3)
-    assert after.unprompted([*prompts(scene), Prompt(4, box=(1, 1, 9, 9))])[0].object_id == 4
+    after = Snapshot(StreamingTracker(nano, tracking), file)
+    assert after.settled_ids == {1, 3}
     tracks = after.track(frame(scene, 6))
     assert [track.object_id for track in tracks] == [1, 3]
     for track in tracks:
@@ -38,7 +38,7 @@ def test_objects_go_on_under_their_ids_after_a_restart(nano, scene, tmp_path, po
 
 def test_the_file_is_written_when_something_is_asked_for_and_every_so_often(nano, scene, tmp_path):
     file = tmp_path / "below" / "state"
-    tracker = Snapshot(StreamingTracker(nano, Rules()), file, every_s=5.0)
+    tracker = Snapshot(StreamingTracker(nano, TrackingSettings()), file, every_s=5.0)
     tracker.track(frame(scene, 0), prompts(scene))
     first = file.read_bytes()
     tracker.track(frame(scene, 1, 4.0))
@@ -53,11 +53,11 @@ def test_the_file_is_written_when_something_is_asked_for_and_every_so_often(nano
 
 def test_the_state_of_another_model_or_nothing_of_the_kind_is_refused(nano, scene, tmp_path):
     file = tmp_path / "state"
-    tracker = StreamingTracker(nano, Rules())
+    tracker = StreamingTracker(nano, TrackingSettings())
     Snapshot(tracker, file).track(frame(scene, 0), prompts(scene))
     data = file.read_bytes()
     file.write_bytes(data.replace(b'model\\": \\"nano', b'model\\": \\"nemo'))
-    with pytest.raises(ModelError, match="is of model 'nemo', not 'nano'; remove it, or run what it was made with"):
+    with pytest.raises(ModelError, match="its model is 'nemo', not 'nano'; remove it, or run the model it is of"):
         Snapshot(tracker, file)
     for bad in (b"", b"nothing of the kind", data[:-100]):
         file.write_bytes(bad)
@@ -65,9 +65,21 @@ def test_the_state_of_another_model_or_nothing_of_the_kind_is_refused(nano, scen
             Snapshot(tracker, file)
 
 
+def test_an_object_that_was_removed_stays_removed_after_a_restart_and_its_id_is_not_given_again(nano, scene, tmp_path):
+    file = tmp_path / "state"
+    before = Snapshot(StreamingTracker(nano, TrackingSettings()), file)
+    before.track(frame(scene, 0), prompts(scene))
+    before.track(frame(scene, 1), [Remove(3)])
+    after = Snapshot(StreamingTracker(nano, TrackingSettings()), file)
+    left = without_restored([*prompts(scene), Prompt(4, box=(1, 1, 9, 9))], after)
+    assert [prompt.object_id for prompt in left] == [4]
+    tracks = after.track(frame(scene, 2), [Prompt(box=(10, 10, 60, 60))])
+    assert [track.object_id for track in tracks] == [1, 4]
+
+
 def test_a_state_that_cannot_be_written_is_named(nano, scene, tmp_path):
     (tmp_path / "a").write_text("a file")
-    tracker = Snapshot(StreamingTracker(nano, Rules()), tmp_path / "a" / "state")
+    tracker = Snapshot(StreamingTracker(nano, TrackingSettings()), tmp_path / "a" / "state")
     with pytest.raises(SinkError, match="the state cannot be written"):
         tracker.track(frame(scene, 0), prompts(scene))
 
@@ -78,5 +90,5 @@ def test_a_second_run_goes_on_with_the_objects_of_the_first(tmp_path, capsys, ca
     run += ["--state", str(tmp_path / "state"), "--runtime", "torch", "--json"]
     assert main([*run, "--box", "1:truth", "--box", "2:truth"]) == 0
     assert main(run) == 0
-    assert "going on with object 1, 2" in caplog.text
+    assert "restored objects: 1, 2" in caplog.text
     assert '"id": 2' in capsys.readouterr().out.splitlines()[-1]

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam import open_tracker
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
-from streamer.edgetam.rules import Rules
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import CommandError, UsageError
 from streamer.masks import box_of, iou
@@ -16,7 +16,7 @@ from tests.parity.parity import centre
 
 @pytest.fixture
 def tracker(nano):
-    return StreamingTracker(nano, Rules())
+    return StreamingTracker(nano, TrackingSettings())
 
 
 def frame_of(scene, index):
@@ -45,7 +45,7 @@ def test_tracks_have_the_frames_size_and_the_models_scores(tracker, scene):
 
 
 def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
-    alone, crowd = StreamingTracker(nano, Rules()), StreamingTracker(nano, Rules())
+    alone, crowd = StreamingTracker(nano, TrackingSettings()), StreamingTracker(nano, TrackingSettings())
     for index in range(12):
         frame = frame_of(scene, index)
         mine = [Prompt(1, box=box(scene, 1))] if index == 0 else []
@@ -62,7 +62,7 @@ def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
 
 
 def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene):
-    tracker, followed, prompted = StreamingTracker(nano, Rules()), [], []
+    tracker, followed, prompted = StreamingTracker(nano, TrackingSettings()), [], []
     follow, point = tracker.runtime.follow, tracker.runtime.point
 
     def spy_follow(features, bank):
@@ -121,7 +121,7 @@ def test_undo_goes_back_by_at_most_eight_prompts_and_not_on_the_frame_of_one(tra
 
 
 def test_state_is_bounded_however_long_and_however_often_prompted(nano, scene):
-    tracker = StreamingTracker(nano, Rules())
+    tracker = StreamingTracker(nano, TrackingSettings())
     frame = frame_of(scene, 0)
     for index in range(60):
         tracker.track(frame, [Prompt(1, box=box(scene, 1))] if index % 7 == 0 else [])
@@ -131,7 +131,7 @@ def test_state_is_bounded_however_long_and_however_often_prompted(nano, scene):
 
 
 def test_an_object_that_is_not_seen_is_occluded_and_then_lost(nano, scene):
-    tracker = StreamingTracker(nano, Rules(lost_after=3))
+    tracker = StreamingTracker(nano, TrackingSettings(lost_after=3))
     tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 2))])
     with torch.no_grad():
         bias = nano.model.mask_decoder.pred_obj_score_head.proj_out.bias
@@ -148,7 +148,7 @@ def test_an_object_that_is_not_seen_is_occluded_and_then_lost(nano, scene):
 @pytest.mark.parametrize(("policy", "recent"), [("keep", 3), ("keep_prompted", 1)])
 def test_a_gap_keeps_what_the_policy_says(nano, scene, policy, recent):
     """On the frame after the gap one recent memory is written again."""
-    tracker = StreamingTracker(nano, Rules(across_gap=policy))
+    tracker = StreamingTracker(nano, TrackingSettings(across_gap=policy))
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     tracker.track(replace(frame_of(scene, 3), epoch=1))
@@ -157,7 +157,7 @@ def test_a_gap_keeps_what_the_policy_says(nano, scene, policy, recent):
 
 
 def test_a_restart_across_a_gap_loses_objects_until_they_are_prompted(nano, scene):
-    tracker = StreamingTracker(nano, Rules(across_gap="restart"))
+    tracker = StreamingTracker(nano, TrackingSettings(across_gap="restart"))
     tracker.track(frame_of(scene, 0), [Prompt(i, box=box(scene, i)) for i in (1, 2)])
     after = [replace(frame_of(scene, index), epoch=1) for index in range(1, 4)]
     assert [(track.object_id, track.state, track.mask.any()) for track in tracker.track(after[0])] == [
@@ -171,7 +171,7 @@ def test_a_restart_across_a_gap_loses_objects_until_they_are_prompted(nano, scen
 
 
 def test_a_damaged_picture_is_tracked_and_not_remembered(nano, scene):
-    tracker = StreamingTracker(nano, Rules())
+    tracker = StreamingTracker(nano, TrackingSettings())
     tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
     tracks = tracker.track(replace(frame_of(scene, 1), corrupt=True))
     memory = tracker._objects[1].memory
@@ -199,7 +199,7 @@ def test_a_bad_command_changes_nothing(tracker, scene):
 
 
 def test_too_many_objects_are_refused(nano, scene):
-    tracker = StreamingTracker(nano, Rules(max_objects=1))
+    tracker = StreamingTracker(nano, TrackingSettings(max_objects=1))
     with pytest.raises(CommandError, match="at most 1"):
         tracker.track(frame_of(scene, 0), [Prompt(i, box=box(scene, 1)) for i in (1, 2)])
 
@@ -208,8 +208,8 @@ def test_autocast_in_bfloat16_tracks_like_float32(nano, scene):
     """What CUDA runs, on the CPU: the same masks but for the rim."""
     from streamer.masks import iou
 
-    half = StreamingTracker(replace(nano, dtype=torch.bfloat16), Rules())
-    full = StreamingTracker(nano, Rules())
+    half = StreamingTracker(replace(nano, dtype=torch.bfloat16), TrackingSettings())
+    full = StreamingTracker(nano, TrackingSettings())
     for index in range(4):
         commands = [Prompt(1, box=box(scene, 1))] if index == 0 else []
         a, b = half.track(frame_of(scene, index), commands)[0], full.track(frame_of(scene, index), commands)[0]

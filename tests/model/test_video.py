@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.edgetam.rules import Rules
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.runtimes.choose import TorchRuntime
 from streamer.edgetam.video import PassTracker
 from streamer.edgetam.weights import load
@@ -48,8 +48,8 @@ def propagate(nano, recording, tmp_path):
     def propagate(prompts, name="work", **options):
         store = Store(tmp_path / f"{name}.sqlite")
         exact = options.pop("exact", False)
-        rules = Rules(exact=exact)
-        run = Propagation(recording, store, nano, rules, TorchRuntime(nano), exact=exact, **options)
+        tracking = TrackingSettings(exact=exact)
+        run = Propagation(recording, store, nano, tracking, TorchRuntime(nano), exact=exact, **options)
         run.plan(prompts)
         done = run.run(prompts)
         found = {
@@ -154,7 +154,7 @@ def test_another_recording_or_model_is_refused(tmp_path):
 
 
 def test_what_was_kept_of_an_object_goes_on_as_if_nothing_had_happened(nano, recording):
-    first, second = (PassTracker(nano, Rules(), TorchRuntime(nano)) for _ in range(2))
+    first, second = (PassTracker(nano, TrackingSettings(), TorchRuntime(nano)) for _ in range(2))
     frames = list(recording.frames(0, 7))
     for index in range(4):
         first.track(frames[index], [Prompt(5, box=recording.box(1, 0))] if index == 0 else [])
@@ -165,7 +165,7 @@ def test_what_was_kept_of_an_object_goes_on_as_if_nothing_had_happened(nano, rec
 
 
 def test_bytes_of_another_format_are_refused(nano, recording):
-    tracker = PassTracker(nano, Rules(), TorchRuntime(nano))
+    tracker = PassTracker(nano, TrackingSettings(), TorchRuntime(nano))
     tracker.track(next(recording.frames(0, 0)), [Prompt(5, box=recording.box(1, 0))])
     data = tracker.keep(5)
     text = json.dumps({"format": 1})[1:-1].replace('"', '\\"').encode()

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.reference import ReferenceTracker
-from streamer.edgetam.rules import Rules
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint
@@ -36,7 +36,7 @@ def compare(
     runtime: str = "torch",
 ) -> Difference:
     """Run both for `frames` frames; `starts` says on which frame each object is prompted, and how."""
-    tracker = StreamingTracker(ours, Rules(robust=False), runtimes.start(runtime, ours))
+    tracker = StreamingTracker(ours, TrackingSettings(extensions=False), runtimes.start(runtime, ours))
     sessions: dict[int, ReferenceTracker] = {}
     worst, lowest, seen, compared = 0.0, 1.0, 0, 0
     for index in range(frames):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.reference import ReferenceTracker
-from streamer.edgetam.rules import Rules
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import load
 from streamer.masks import box_of
@@ -27,7 +27,7 @@ def box(scene, number):
 
 
 def test_transformers_keeps_every_frames_pixels_and_we_keep_none(plain, nano, scene):
-    theirs, ours = ReferenceTracker(plain), StreamingTracker(nano, Rules(robust=False))
+    theirs, ours = ReferenceTracker(plain), StreamingTracker(nano, TrackingSettings(extensions=False))
     for index in range(5):
         prompt = Prompt(1, box=box(scene, 1)) if index == 0 else None
         theirs.track(frame_of(scene, index), prompt)
@@ -42,12 +42,16 @@ def test_transformers_refuses_a_frame_without_objects_after_storing_it_and_we_pa
     with pytest.raises(ValueError, match="No objects"):
         theirs.track(frame_of(scene, 0))
     assert len(theirs._session.processed_frames) == 1
-    assert StreamingTracker(nano, Rules(robust=False)).track(frame_of(scene, 0)) == ()
+    assert StreamingTracker(nano, TrackingSettings(extensions=False)).track(frame_of(scene, 0)) == ()
 
 
 def test_transformers_forgets_memory_when_it_refines_and_we_do_not(plain, nano, scene):
     """A click on a tracked object is an initial conditioning frame there: what was remembered is not looked at."""
-    theirs, fresh, ours = ReferenceTracker(plain), ReferenceTracker(plain), StreamingTracker(nano, Rules(robust=False))
+    theirs, fresh, ours = (
+        ReferenceTracker(plain),
+        ReferenceTracker(plain),
+        StreamingTracker(nano, TrackingSettings(extensions=False)),
+    )
     for index in range(3):
         prompt = Prompt(1, box=box(scene, 1)) if index == 0 else None
         theirs.track(frame_of(scene, index), prompt)
@@ -58,7 +62,7 @@ def test_transformers_forgets_memory_when_it_refines_and_we_do_not(plain, nano, 
     np.testing.assert_allclose(refined.logits, anew.logits, atol=1e-5)
     mine = ours.track(frame_of(scene, 3), [click])[0]
     assert np.abs(mine.logits - anew.logits).max() > 1e-2
-    exact = StreamingTracker(nano, Rules(exact=True))
+    exact = StreamingTracker(nano, TrackingSettings(exact=True))
     for index in range(3):
         exact.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     np.testing.assert_allclose(exact.track(frame_of(scene, 3), [click])[0].logits, refined.logits, atol=1e-3)
@@ -70,7 +74,9 @@ def test_transformers_loses_objects_of_a_first_add_inputs_call_and_we_take_both(
     theirs._add(frame, Prompt(1, box=box(scene, 1)))
     theirs._add(frame, Prompt(2, box=box(scene, 2)))
     assert theirs._session.obj_with_new_inputs == [2]
-    ours = StreamingTracker(nano, Rules(robust=False)).track(frame, [Prompt(i, box=box(scene, i)) for i in (1, 2)])
+    ours = StreamingTracker(nano, TrackingSettings(extensions=False)).track(
+        frame, [Prompt(i, box=box(scene, i)) for i in (1, 2)]
+    )
     assert [track.object_id for track in ours] == [1, 2]
 
 
@@ -89,14 +95,14 @@ def test_transformers_pads_clicks_of_unequal_number_and_we_prompt_each_object_al
     )
     padded = session._session.point_inputs_per_obj[0][0]["point_labels"]
     assert padded.tolist() == [[[1, -10]]]
-    ours = StreamingTracker(nano, Rules(robust=False)).track(
+    ours = StreamingTracker(nano, TrackingSettings(extensions=False)).track(
         frame, [Prompt(1, points=(points[0],), labels=(1,)), Prompt(2, points=(points[1], points[2]), labels=(1, 0))]
     )
     np.testing.assert_allclose(ours[0].logits, alone.logits, atol=1e-3)
 
 
 def test_transformers_keeps_conditioning_frames_without_bound_and_we_keep_four(plain, nano, scene):
-    theirs, ours = ReferenceTracker(plain), StreamingTracker(nano, Rules(robust=False))
+    theirs, ours = ReferenceTracker(plain), StreamingTracker(nano, TrackingSettings(extensions=False))
     for index in range(6):
         prompt = Prompt(1, box=box(scene, 1))
         theirs.track(frame_of(scene, index), prompt)
@@ -106,7 +112,7 @@ def test_transformers_keeps_conditioning_frames_without_bound_and_we_keep_four(p
 
 
 def test_transformers_cannot_batch_objects_and_we_do(plain, nano, scene, monkeypatch):
-    ours, calls = StreamingTracker(nano, Rules(robust=False)), []
+    ours, calls = StreamingTracker(nano, TrackingSettings(extensions=False)), []
     follow = ours.runtime.follow
     monkeypatch.setattr(
         ours.runtime, "follow", lambda f, bank: calls.append(len(bank.memories_bmtc)) or follow(f, bank)

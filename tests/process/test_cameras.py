@@ -33,7 +33,7 @@ def cameras(engine, sinks):
     def watching(camera):
         return {"list": sinks.setdefault(camera.name, ListSink())}
 
-    cameras = Cameras(Shared(engine, ModelSettings(), watching=watching))
+    cameras = Cameras(Shared(engine, ModelSettings(), extra_sinks=watching))
     yield cameras
     cameras.close()
 
@@ -164,9 +164,19 @@ def test_a_removed_camera_is_gone(cameras):
 def test_new_ids_were_never_given_before(cameras, sinks):
     cameras.add("a", settings(prompts=[PROMPT]))
     wait(lambda: ids(sinks["a"]) == [1], 10)
-    assert [cameras["a"].new_id() for _ in range(2)] == [2, 3]
+    box = (10, 10, 60, 60)
+    assert cameras["a"].send(Prompt(box=box), Prompt(box=box)).result(5).object_ids == (2, 3)
+    cameras["a"].send(Remove(3)).result(5)
     cameras.change("a", settings(max_fps=7))
-    assert cameras["a"].new_id() == 4
+    assert cameras["a"].send(Prompt(box=box)).result(5).object_ids == (4,)
+
+
+def test_a_withdrawn_command_takes_no_effect_and_ends_nothing(cameras, sinks):
+    cameras.add("a", settings())
+    wait(lambda: ids(sinks["a"]) == [], 10)
+    cameras["a"].send(Prompt(9, box=(10, 10, 60, 60))).cancel()
+    assert cameras["a"].send(Prompt(box=(10, 10, 60, 60))).result(5).object_ids in ((1,), (10,))
+    assert cameras["a"].state == "running"
 
 
 def test_no_status_tells_a_password(cameras):

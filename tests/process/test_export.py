@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamer.edgetam.rules import Rules
+from streamer.config.settings import TrackingSettings
 from streamer.edgetam.steps import GRAPHS
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.masks import box_of, iou
@@ -54,7 +54,7 @@ def test_the_example_tracks_as_the_tracker_does(kind, export, nano, scene, tmp_p
     assert len(written["bytes"]) == len(GRAPHS)
     assert all(size > 1e6 for size in written["bytes"].values())
     assert "b x m" in (out / "README.md").read_text()
-    box, tracker, expected = box_of(scene.truth(0)[1]), StreamingTracker(nano, Rules(robust=False)), []
+    box, tracker, expected = box_of(scene.truth(0)[1]), StreamingTracker(nano, TrackingSettings(extensions=False)), []
     for index in range(FRAMES):
         image = scene.draw(index)[0]
         cv2.imwrite(str(pictures / f"{index:02d}.png"), image[..., ::-1])

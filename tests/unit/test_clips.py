@@ -8,8 +8,9 @@ import av
 import cv2
 import pytest
 
+from streamer.config.settings import EventSettings
 from streamer.errors import SinkError
-from streamer.events.clips import ClipSettings, ClipSink, prune, stem
+from streamer.events.clips import ClipSink, prune, stem
 from streamer.events.types import ObjectEvent, PlaceEvent
 from streamer.types import TrackResult
 from tests.fakes import picture, track
@@ -34,7 +35,7 @@ def frames_in(path):
 
 
 def test_an_event_has_a_snapshot_a_mask_and_a_clip_from_before_until_after(tmp_path):
-    sink = ClipSink(ClipSettings(tmp_path, ["lost"], before_s=1.0, after_s=0.5))
+    sink = ClipSink(tmp_path, EventSettings(clip_kinds=("lost",), before_s=1.0, after_s=0.5))
     for index in range(30):
         now = result(index)
         sink.write(now)
@@ -50,7 +51,7 @@ def test_an_event_has_a_snapshot_a_mask_and_a_clip_from_before_until_after(tmp_p
 
 
 def test_other_events_get_none_and_an_end_writes_what_there_is(tmp_path):
-    sink = ClipSink(ClipSettings(tmp_path, ["entered"], after_s=60.0))
+    sink = ClipSink(tmp_path, EventSettings(clip_kinds=("entered",), after_s=60.0))
     now = result(3)
     sink.write(now)
     sink.notify(lost(now))
@@ -61,7 +62,7 @@ def test_other_events_get_none_and_an_end_writes_what_there_is(tmp_path):
 
 
 def test_before_the_first_picture_there_is_none_of_an_event(tmp_path):
-    sink = ClipSink(ClipSettings(tmp_path, ["lost"]))
+    sink = ClipSink(tmp_path, EventSettings(clip_kinds=("lost",)))
     sink.notify(lost(result(0)))
     sink.close()
     assert list(tmp_path.iterdir()) == []
@@ -70,16 +71,37 @@ def test_before_the_first_picture_there_is_none_of_an_event(tmp_path):
 def test_old_and_too_many_files_are_removed_the_oldest_first(tmp_path):
     now = time.time()
     for number in range(6):
-        file = tmp_path / f"{number}.jpg"
+        file = tmp_path / f"cam-{10**18 + number}-lost-{number}.jpg"
         file.write_bytes(bytes(1000))
         os.utime(file, (now - number * 86400,) * 2)
-    (tmp_path / "notes.txt").write_text("mine")
-    os.utime(tmp_path / "notes.txt", (0, 0))
-    prune(ClipSettings(tmp_path, (), days=3.5, most_bytes=2500), now)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["0.jpg", "1.jpg", "notes.txt"]
+    others = ["notes.txt", "holiday.jpg", "holiday-2024-lost.mp4", "20240101-120000.mp4"]
+    for name in others:
+        (tmp_path / name).write_bytes(bytes(5000))
+        os.utime(tmp_path / name, (0, 0))
+    prune(tmp_path, EventSettings(days=3.5, clips_max_size_mb=0.0025), now)
+    kept = [f"cam-{10**18 + number}-lost-{number}.jpg" for number in (0, 1)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*kept, *others])
+
+
+def test_a_folder_that_is_gone_ends_nothing_and_clips_are_written_again_when_it_is_back(tmp_path):
+    folder = tmp_path / "clips"
+    sink = ClipSink(folder, EventSettings(clip_kinds=("lost",), after_s=0.0))
+    folder.rmdir()
+    folder.write_text("a file where the folder was")
+    now = result(3)
+    sink.write(now)
+    sink.notify(lost(now))
+    wait(lambda: sink.failed > 0)
+    folder.unlink()
+    folder.mkdir()
+    later = result(4)
+    sink.write(later)
+    sink.notify(lost(later))
+    wait((folder / f"{stem(lost(later))}.jpg").exists)
+    sink.close()
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(SinkError, match="cannot be made"):
-        ClipSink(ClipSettings(tmp_path / "file" / "clips", ()))
+    with pytest.raises(SinkError, match="cannot be created"):
+        ClipSink(tmp_path / "file" / "clips", EventSettings())

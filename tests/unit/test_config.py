@@ -65,7 +65,7 @@ def test_a_mistake_is_named(text, says, tmp_path):
         ("cameras: {'a door': {source: {uri: x}}}", "cameras.a door.[key]: string should match pattern"),
         ("web: {port: 99999}", "web.port"),
         ("web: {certificate: x.pem}", "certificate and key go together"),
-        ("events: {of: [sneezed]}", "events.of.0"),
+        ("events: {clip_kinds: [sneezed]}", "events.clip_kinds.0"),
     ],
 )
 def test_a_mistake_in_what_is_served_is_named(text, says, tmp_path):

@@ -50,7 +50,7 @@ def test_who_was_away_has_saved_nothing_up():
             pass
     with fair_queue.acquire("late"):
         pass
-    assert fair_queue._until["late"] >= 99
+    assert fair_queue._finish["late"] >= 99
 
 
 def test_a_turn_that_fails_is_over():
@@ -60,7 +60,22 @@ def test_a_turn_that_fails_is_over():
     with fair_queue.acquire("b"):
         pass
     fair_queue.forget("a")
-    assert "a" not in fair_queue._until
+    assert "a" not in fair_queue._finish
+
+
+def test_a_step_that_hangs_loses_the_engine_and_the_others_go_on(caplog):
+    now_s = [0.0]
+    fair_queue = FairQueue(30.0, clock_s=lambda: now_s[0])
+    with fair_queue.acquire("hung"):
+        now_s[0] = 29.9
+        assert not fair_queue._is_free()
+        now_s[0] = 30.1
+        with fair_queue.acquire("other"):
+            assert fair_queue._holder[0] == "other"
+        assert fair_queue._holder is None
+    assert "camera hung: its step hangs for 30 s; the others go on" in caplog.text
+    with fair_queue.acquire("hung"):
+        pass
 
 
 def test_a_rate_lets_through_so_much_on_average_whatever_the_jitter():

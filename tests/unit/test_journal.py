@@ -1,15 +1,20 @@
 """Events on disk, and on their way to a receiver that is not always there."""
 
 import json
+import sqlite3
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from streamer.config.settings import EventSettings
 from streamer.errors import SinkError, UsageError
-from streamer.events.journal import DAY_NS, PRUNE_EVERY, Journal, Retention, read
+from streamer.events.delivery import MAX_REJECTIONS
+from streamer.events.journal import DAY_NS, PRUNE_EVERY, Journal, read, row_of
+from streamer.events.journal_sink import JournalSink, pending_file
 from streamer.events.types import ObjectEvent, SourceEvent
+from streamer.rate_limit import Backoff
 from streamer.sinks import open_sink
 from tests.waiting import wait
 
@@ -25,15 +30,25 @@ class Receiver:
     def __init__(self) -> None:
         self.got: list[dict] = []
         self.logins: set[str | None] = set()
-        self.refuses = False
+        self.status = 204
+        self.answers: dict[int, int] = {}  # the status for an event, by its index
+        self.visited: list[str] = []
         self.silent = 0  # so many answers get lost
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                receiver.visited.append(self.path)
+                self.send_response(200)
+                self.end_headers()
+
             def do_POST(self):
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if receiver.refuses:
-                    self.send_error(503)
+                if (status := receiver.answers.get(body["index"], receiver.status)) != 204:
+                    self.send_response(status)
+                    self.send_header("Location", f"http://elsewhere.example{self.path}")
+                    self.send_header("Content-Length", "0")
+                    self.end_headers()
                     return
                 assert self.headers["X-Event-Id"] == str(body["id"])
                 receiver.got.append(body)
@@ -66,9 +81,14 @@ def receiver():
     receiver.close()
 
 
+def quick(monkeypatch, *steps_s: float) -> None:
+    """Wait for other times between attempts at a receiver."""
+    monkeypatch.setattr("streamer.events.delivery.EventDelivery.__init__.__defaults__", (lambda: Backoff(steps_s),))
+
+
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr("streamer.events.delivery.WAITS_S", (0.05, 0.1))
+    quick(monkeypatch, 0.05, 0.1)
 
 
 def test_events_are_on_disk_when_they_have_been_told(tmp_path):
@@ -76,20 +96,21 @@ def test_events_are_on_disk_when_they_have_been_told(tmp_path):
     sink = open_sink(f"journal:{path}")
     sink.notify(event(3))
     sink.notify(SourceEvent("cam", "lost", "stalled", "no picture for 5 s", 1, 0, time.time_ns()))
+    wait(lambda: sink.stored)
     assert [(entry["event"], entry["source"]) for entry in read(path)] == [("lost", "cam"), ("lost", "cam")]
     sink.close()
 
 
 def test_what_is_too_old_or_too_much_goes_the_oldest_first(tmp_path):
     path, now = tmp_path / "events.sqlite", time.time_ns()
-    journal = Journal(path, Retention(days=2, most_bytes=None), wall_ns=lambda: now)
+    journal = Journal(path, EventSettings(days=2), wall_ns=lambda: now)
     for index in range(PRUNE_EVERY + 2):
-        journal.append(event(index, now - (3 * DAY_NS if index < 10 else 0)))
+        journal.append(row_of(event(index, now - (3 * DAY_NS if index < 10 else 0))))
     assert read(path)[0]["index"] == 10
     journal.close()
-    small = Journal(path, Retention(days=None, most_bytes=60_000))
+    small = Journal(path, EventSettings(max_size_mb=0.06))
     for index in range(3000):
-        small.append(event(index))
+        small.append(row_of(event(index)))
     small.close()
     kept = read(path)
     assert kept[-1]["index"] == 2999
@@ -112,13 +133,13 @@ def test_a_webhook_gets_every_event_in_order_with_the_login_of_its_address(tmp_p
 def test_what_a_receiver_refused_or_missed_comes_again_after_a_restart_too(tmp_path, receiver, caplog):
     uri = f"journal:{tmp_path}/events.sqlite?webhook={receiver.url}"
     sink = open_sink(uri)
-    receiver.refuses = True
+    receiver.status = 503
     for index in range(3):
         sink.notify(event(index))
     wait(lambda: "event 1 is kept and sent again" in caplog.text)
     sink.close()
     assert receiver.got == []
-    receiver.refuses, receiver.silent = False, 1
+    receiver.status, receiver.silent = 204, 1
     sink = open_sink(uri)
     wait(lambda: len(receiver.got) == 4)
     sink.close()
@@ -140,11 +161,82 @@ def test_what_makes_no_sense_is_refused_with_the_remedy(tmp_path):
 
 
 def test_news_do_not_shorten_the_wait_for_a_receiver_that_is_away(tmp_path, receiver, monkeypatch, caplog):
-    monkeypatch.setattr("streamer.events.delivery.WAITS_S", (30.0,))
-    receiver.refuses = True
+    quick(monkeypatch, 30.0)
+    receiver.status = 503
     sink = open_sink(f"journal:{tmp_path}/events.sqlite?webhook={receiver.url}")
     for index in range(20):
         sink.notify(event(index))
         time.sleep(0.01)
     sink.close()
     assert caplog.text.count("is kept and sent again") == 1
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_not_followed_and_not_a_delivery(tmp_path, receiver, caplog, status):
+    receiver.status = status
+    sink = open_sink(f"journal:{tmp_path}/events.sqlite?webhook={receiver.url}")
+    sink.notify(event(0))
+    wait(lambda: "the server redirects to http://elsewhere.example/hook" in caplog.text)
+    receiver.status = 204
+    wait(lambda: [entry["index"] for entry in receiver.got] == [0])
+    sink.close()
+    assert receiver.visited == []
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 422])
+def test_an_event_that_is_rejected_is_set_aside_and_the_next_ones_are_delivered(tmp_path, receiver, caplog, status):
+    receiver.answers[1] = status
+    sink = open_sink(f"journal:{tmp_path}/events.sqlite?webhook={receiver.url}")
+    for index in range(3):
+        sink.notify(event(index))
+    wait(lambda: [entry["index"] for entry in receiver.got] == [0, 2])
+    sink.close()
+    assert caplog.text.count("event 2 is kept and sent again") == MAX_REJECTIONS - 1
+    assert "event 2 is set aside and stays in the journal" in caplog.text
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503])
+def test_an_event_that_may_be_accepted_later_is_never_set_aside(tmp_path, receiver, caplog, status):
+    receiver.answers[0] = status
+    sink = open_sink(f"journal:{tmp_path}/events.sqlite?webhook={receiver.url}")
+    sink.notify(event(0))
+    wait(lambda: caplog.text.count("event 1 is kept and sent again") > MAX_REJECTIONS)
+    receiver.answers.clear()
+    wait(lambda: len(receiver.got) == 1)
+    sink.close()
+
+
+def test_no_event_is_lost_while_another_process_locks_the_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("streamer.events.journal.BUSY_S", 0.05)
+    path = tmp_path / "events.sqlite"
+    sink = JournalSink(EventSettings(file=path), backoff=Backoff((0.05,)))
+    locked = sqlite3.connect(path, isolation_level=None)
+    locked.execute("begin immediate")
+    for index in range(8):
+        sink.notify(event(index))
+    time.sleep(0.3)
+    assert not sink.stored
+    locked.execute("rollback")
+    wait(lambda: sink.stored)
+    sink.close()
+    assert [entry["index"] for entry in read(path)] == list(range(8))
+    locked.close()
+
+
+def test_events_that_cannot_be_stored_before_the_end_are_stored_by_the_next_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("streamer.events.journal.BUSY_S", 0.05)
+    path = tmp_path / "events.sqlite"
+    sink = JournalSink(EventSettings(file=path))
+    locked = sqlite3.connect(path, isolation_level=None)
+    locked.execute("begin immediate")
+    for index in range(5):
+        sink.notify(event(index))
+    sink.close()
+    wait(pending_file(path).exists)
+    locked.close()
+    following = JournalSink(EventSettings(file=path))
+    following.notify(event(5))
+    wait(lambda: len(read(path)) == 6)
+    following.close()
+    assert [entry["index"] for entry in read(path)] == list(range(6))
+    assert not pending_file(path).exists()

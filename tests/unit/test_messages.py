@@ -174,6 +174,7 @@ def test_an_acknowledgement_comes_back():
         "error": None,
         "index": 5,
         "epoch": 2,
+        "object_ids": [],
     }
 
 

@@ -2,18 +2,18 @@
 
 from dataclasses import replace
 
-from streamer.events.object_state import Lifecycle
+from streamer.events.object_state import ObjectStates
 from streamer.types import TrackResult
 from tests.fakes import picture, track
 
 
 def changes(*states_by_frame: dict[int, str]) -> list[list[tuple[int, str]]]:
     """The events of results in which objects have these states."""
-    lifecycle, said = Lifecycle(), []
+    changes, said = ObjectStates(), []
     for index, states in enumerate(states_by_frame):
         tracks = tuple(replace(track(object_id), state=state, score=0.25) for object_id, state in states.items())
         frame = replace(picture(index), captured_ns=index * 1_000_000_000)
-        said.append([(event.object_id, event.kind) for event in lifecycle.update(TrackResult(frame, tracks))])
+        said.append([(event.object_id, event.kind) for event in changes.update(TrackResult(frame, tracks))])
     return said
 
 
@@ -39,10 +39,10 @@ def test_what_is_no_longer_there_was_removed_and_others_are_not_disturbed():
 
 
 def test_an_event_says_how_long_it_was_unseen_with_the_models_own_score():
-    lifecycle = Lifecycle()
+    tracker = ObjectStates()
     for second, state in enumerate(["tracked", "occluded", "occluded", "tracked"]):
         frame = replace(picture(second), captured_ns=second * 1_000_000_000)
-        events = lifecycle.update(TrackResult(frame, (replace(track(4), state=state, score=0.125 * second),)))
+        events = tracker.update(TrackResult(frame, (replace(track(4), state=state, score=0.125 * second),)))
     (back,) = events
     assert (back.kind, back.unseen_s, back.score, back.index) == ("reacquired", 3.0, 0.375, 3)
     assert back.message == "object 4: reacquired after 3.0 s, score 0.38"

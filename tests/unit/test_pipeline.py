@@ -104,7 +104,7 @@ def test_an_acknowledgement_names_the_frame_that_took_the_command():
     pipeline = Pipeline(FakeSource(5), FakeTracker(), {})
     answers = ask(pipeline, Prompt(1, box=BOX))
     pipeline.run()
-    assert answers == [Ack(index=0, epoch=0)]
+    assert answers == [Ack(index=0, epoch=0, object_ids=(1,))]
 
 
 def test_a_bad_command_is_refused_and_the_others_take_effect():
@@ -173,7 +173,7 @@ def test_a_signal_ends_the_run_in_order_and_the_handlers_are_given_back(number):
 
 
 def test_a_step_that_does_not_end_is_left_behind_and_sinks_write_what_came_before(monkeypatch):
-    monkeypatch.setattr("streamer.pipeline.pipeline.STEP_S", 0.05)
+    monkeypatch.setattr("streamer.pipeline.pipeline.STEP_TIMEOUT_S", 0.05)
     blocked, ended = threading.Event(), threading.Event()
 
     class Stuck(FakeTracker):
@@ -229,7 +229,7 @@ def test_a_turn_is_waited_for_and_then_the_newest_picture_is_tracked():
             may.set()
 
     sink = ListSink()
-    pipeline = run(Slow(live=True), sinks={"list": sink}, turn=turn)
+    pipeline = run(Slow(live=True), sinks={"list": sink}, acquire=turn)
     assert [result.frame.index for result in sink.results] == [2]
     assert pipeline.dropped == 2
 

@@ -171,7 +171,7 @@ def test_a_sink_that_fails_is_opened_again_later_each_time_and_ends_nothing(capl
         now[0] = float(second)
         sink.write(result(second))
     assert len(opened) == 4  # at 0, 1, 3 and 8 s
-    assert sink.left_out == 10
+    assert sink.dropped == 10
     assert "trying again in 10 s" in caplog.text
     broken[0] = False
     now[0] = 30.0
@@ -250,7 +250,7 @@ def test_a_recording_in_parts_loses_no_frame_and_keeps_the_newest(tmp_path):
 
 
 def test_a_part_ends_when_it_is_large(tmp_path):
-    sink = open_sink(f"{tmp_path}/run.jsonl?mb=0.002")
+    sink = open_sink(f"{tmp_path}/run.jsonl?max_size_mb=0.002")
     for index in range(120):
         sink.write(shown(index))
     sink.close()
@@ -273,7 +273,7 @@ def test_a_sink_that_is_not_required_goes_on_in_a_new_file(tmp_path, caplog):
     sink.close()
     assert "No space left" in caplog.text
     assert [len(path.read_text().splitlines()) for path in sorted(tmp_path.iterdir())] == [1, 1]
-    assert sink.left_out == 2
+    assert sink.dropped == 2
 
 
 @pytest.mark.parametrize(

@@ -5,21 +5,39 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from streamer.config.settings import SourceSettings
 from streamer.errors import SourceError, UsageError
 from streamer.events.types import SourceEvent
 from streamer.pipeline.pipeline import Limits, Pipeline
+from streamer.rate_limit import BACKOFF_S, Backoff
 from streamer.sources import is_camera
 from streamer.sources.checks import Checks
-from streamer.sources.watch import MAX_STUCK, Watch, WatchedSource
+from streamer.sources.watch import MAX_STUCK, WatchedSource
 from streamer.types import Frame
 from tests.fakes import FakeTracker, ListSink, picture
 
-QUICK = Watch(stall_s=0.3, frozen_s=None, open_s=0.6, waits_s=(0.02, 0.05), jitter=0)
+
+@dataclass(frozen=True)
+class Watch:
+    """How a source is watched in a test, without jitter."""
+
+    stall_s: float = 5.0
+    frozen_s: float | None = 30.0
+    open_s: float = 20.0
+    steps_s: tuple[float, ...] = BACKOFF_S
+
+    def options(self) -> dict[str, Any]:
+        settings = SourceSettings(uri="camera:0", stall_s=self.stall_s, frozen_s=self.frozen_s)
+        return {"settings": settings, "backoff": Backoff(self.steps_s), "open_s": self.open_s}
+
+
+QUICK = Watch(stall_s=0.3, frozen_s=None, open_s=0.6, steps_s=(0.02, 0.05))
 
 
 class Scripted:
@@ -76,7 +94,7 @@ def watched(*scripts, watch: Watch = QUICK) -> tuple[WatchedSource, list[Scripte
             raise script
         return made[-1]
 
-    return WatchedSource(connect, name="camera", watch=watch), made
+    return WatchedSource(connect, name="camera", **watch.options()), made
 
 
 def take(source: WatchedSource, frames: int) -> tuple[list[Frame], list[SourceEvent]]:
@@ -132,7 +150,7 @@ def test_a_server_that_accepts_and_says_nothing_times_out():
 
 
 def test_readers_that_hang_are_bounded():
-    source, _ = watched(then(hangs=True), watch=Watch(0.05, None, 0.05, (0.01,), 0))
+    source, _ = watched(then(hangs=True), watch=Watch(0.05, None, 0.05, (0.01,)))
     events = [event for event, _ in zip(source, range(5), strict=False)]
     source.close()
     assert len(events) == 5
@@ -142,10 +160,10 @@ def test_readers_that_hang_are_bounded():
 
 def test_a_frozen_picture_is_a_failure_and_a_still_one_may_be_allowed():
     freezing = then(pictures(3), pictures(200, same=True))
-    source, _ = watched(freezing, pictures(100), watch=Watch(0.5, 0.2, 0.5, (0.01,), 0))
+    source, _ = watched(freezing, pictures(100), watch=Watch(0.5, 0.2, 0.5, (0.01,)))
     _, events = take(source, 40)
     assert events[0].cause == "frozen"
-    source, _ = watched(freezing, watch=Watch(0.5, None, 0.5, (0.01,), 0))
+    source, _ = watched(freezing, watch=Watch(0.5, None, 0.5, (0.01,)))
     _, events = take(source, 60)
     assert events == []
 
@@ -169,7 +187,7 @@ def test_another_codec_after_a_reconnect_is_said():
         made[-1].codec, made[-1].nominal_fps = ("h264", 15.0) if len(made) == 1 else ("hevc", 25.0)
         return made[-1]
 
-    source = WatchedSource(connect, name="camera", watch=QUICK)
+    source = WatchedSource(connect, name="camera", **QUICK.options())
     frames, events = take(source, 6)
     assert [(event.kind, event.cause) for event in events] == [
         ("lost", "ended"),
@@ -251,7 +269,7 @@ def test_clocks_that_drift_apart_make_nothing_late():
 
 
 def test_closing_ends_a_wait_and_a_read_at_once():
-    patient = Watch(30, None, 30, (30,), 0)
+    patient = Watch(30, None, 30, (30,))
     for script in (then(pictures(2), hangs=True), then(pictures(2), error=SourceError("gone", "ended"))):
         source, _ = watched(script, watch=patient)
         thread = threading.Thread(target=lambda source=source: list(source))

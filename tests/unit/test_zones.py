@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from streamer.events.zones import Zone, Zones
+from streamer.config.settings import ZoneSettings
+from streamer.events.zones import Zones
 from streamer.types import Frame, Track, TrackResult
 
 WIDTH, HEIGHT = 200, 100
-DOOR = Zone("door", ((0.4, 0.4), (0.6, 0.4), (0.6, 1.0), (0.4, 1.0)), dwell_s=3.0)
-FENCE = Zone("fence", ((0.1, 0.5), (0.9, 0.5)))  # from left to right: who goes down the picture goes to its right
+DOOR = ZoneSettings(name="door", points=((0.4, 0.4), (0.6, 0.4), (0.6, 1.0), (0.4, 1.0)), dwell_s=3.0)
+FENCE = ZoneSettings(name="fence", points=((0.1, 0.5), (0.9, 0.5)))  # left to right: down is to its right
 
 
 def at(x: float, y: float, second: float, *, state="tracked", ids=(1,)) -> TrackResult:
@@ -21,7 +22,7 @@ def at(x: float, y: float, second: float, *, state="tracked", ids=(1,)) -> Track
     return TrackResult(frame, tuple(Track(number, mask, box, 0.9, 0.8, state) for number in ids))
 
 
-def said(zone: Zone, *results: TrackResult) -> list[tuple[str, int]]:
+def said(zone: ZoneSettings, *results: TrackResult) -> list[tuple[str, int]]:
     """Each event's kind with the index of its frame."""
     zones = Zones([zone])
     return [(event.kind, event.index) for result in results for event in zones.update(result)]

@@ -1,12 +1,11 @@
-"""Cameras over HTTP: listed, added, changed, paused and removed."""
+"""Cameras over HTTP: list, add, change, pause and remove them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Depends, Response
+from fastapi.concurrency import run_in_threadpool
 
 from streamer.config.load import checked
 from streamer.config.settings import CameraSettings
@@ -14,79 +13,134 @@ from streamer.errors import UsageError
 from streamer.service.camera import Camera
 from streamer.types import Find, Pause, Resume
 from streamer.uris import parse, redact
-from streamer.web import bodies
+from streamer.web.api.dependencies import CameraDep, Service, ServiceDep, acknowledged, require_json
+from streamer.web.api.errors import responses
 from streamer.web.api.objects import objects_of
-from streamer.web.api.service import Service, acknowledged, body_of
+from streamer.web.models import AckAnswer, CameraAnswer, CameraBody, CameraPatch, CamerasAnswer, NewCameraBody
 
 REMOTE_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "srt", "camera", "scene")
+PUBLIC = {"source", "tracking", "find", "zones", "max_fps", "priority"}  # settings that HTTP shows and changes
+BODY = responses(400, 413, 415)
+router = APIRouter(tags=["cameras"])
 
 
-async def list_cameras(service: Service, _: Request) -> Response:
-    return JSONResponse({"cameras": [_camera(service, camera) for camera in service.cameras.all()]})
+@router.get("/cameras", response_model=CamerasAnswer, summary="List the cameras")
+async def list_cameras(service: ServiceDep) -> Any:
+    return {"cameras": [described(service, camera) for camera in service.cameras.all()]}
 
 
-async def add_camera(service: Service, request: Request) -> Response:
-    body = await body_of(request, bodies.NewCameraBody)
-    settings = _settings(body, None)
+@router.post(
+    "/cameras",
+    response_model=CameraAnswer,
+    status_code=201,
+    summary="Add a camera",
+    responses=BODY | responses(409),
+    dependencies=[Depends(require_json)],
+)
+async def add_camera(body: NewCameraBody, service: ServiceDep) -> Any:
+    settings = settings_of(body.model_dump(exclude={"name"}, exclude_none=True), {}, body.source.uri)
     async with service.changing:
         camera = await run_in_threadpool(service.cameras.add, body.name, settings)
-    return JSONResponse(_camera(service, camera), 201)
+    return described(service, camera)
 
 
-async def get_camera(service: Service, request: Request) -> Response:
-    return JSONResponse(_camera(service, service.camera(request)))
+@router.get("/cameras/{camera}", response_model=CameraAnswer, summary="Get a camera", responses=responses(404))
+async def get_camera(camera: CameraDep, service: ServiceDep) -> Any:
+    return described(service, camera)
 
 
-async def change_camera(service: Service, request: Request) -> Response:
-    camera = service.camera(request)
-    settings = _settings(await body_of(request, bodies.CameraBody), camera.settings)
+@router.put(
+    "/cameras/{camera}",
+    response_model=CameraAnswer,
+    summary="Replace a camera's settings; a rejected change leaves it running",
+    responses=BODY | responses(404, 409),
+    dependencies=[Depends(require_json)],
+)
+async def change_camera(body: CameraBody, camera: CameraDep, service: ServiceDep) -> Any:
+    replaced = {"max_fps": None, "find": None, **body.model_dump(exclude_none=True)}
+    return await _change(service, camera, replaced, body.source.uri)
+
+
+@router.patch(
+    "/cameras/{camera}",
+    response_model=CameraAnswer,
+    summary="Change some of a camera's settings; a rejected change leaves it running",
+    responses=BODY | responses(404, 409),
+    dependencies=[Depends(require_json)],
+)
+async def patch_camera(body: CameraPatch, camera: CameraDep, service: ServiceDep) -> Any:
+    changed = body.model_dump(exclude_unset=True)
+    nullable = {key: value for key, value in changed.items() if value is not None or key in ("find", "max_fps")}
+    return await _change(service, camera, nullable, None if body.source is None else body.source.uri)
+
+
+@router.delete(
+    "/cameras/{camera}", status_code=204, response_class=Response, summary="Remove a camera", responses=responses(404)
+)
+async def remove_camera(camera: CameraDep, service: ServiceDep) -> None:
+    async with service.changing:
+        await run_in_threadpool(service.cameras.remove, camera.name)
+
+
+@router.post(
+    "/cameras/{camera}/pause",
+    response_model=AckAnswer,
+    summary="Pause tracking",
+    responses=responses(404, 409, 504),
+)
+async def pause_camera(camera: CameraDep) -> Any:
+    return await acknowledged(camera, Pause())
+
+
+@router.post(
+    "/cameras/{camera}/resume",
+    response_model=AckAnswer,
+    summary="Resume tracking",
+    responses=responses(404, 409, 504),
+)
+async def resume_camera(camera: CameraDep) -> Any:
+    return await acknowledged(camera, Resume())
+
+
+@router.post(
+    "/cameras/{camera}/find",
+    response_model=AckAnswer,
+    summary="Look for objects now",
+    responses=responses(404, 409, 504),
+)
+async def find_objects(camera: CameraDep) -> Any:
+    return await acknowledged(camera, Find())
+
+
+async def _change(service: Service, camera: Camera, changed: dict[str, Any], uri: str | None) -> Any:
+    settings = settings_of(changed, camera.settings.model_dump(exclude_unset=True), uri)
     async with service.changing:
         camera = await run_in_threadpool(service.cameras.change, camera.name, settings)
-    return JSONResponse(_camera(service, camera))
+    return described(service, camera)
 
 
-async def remove_camera(service: Service, request: Request) -> Response:
-    name = service.camera(request).name
-    async with service.changing:
-        await run_in_threadpool(service.cameras.remove, name)
-    return Response(status_code=204)
+def settings_of(changed: dict[str, Any], before: dict[str, Any], uri: str | None) -> CameraSettings:
+    """A camera's settings: `changed` over `before`. The address as it is shown stands for the one it was made of.
+
+    Raises UsageError.
+    """
+    if uri is not None:
+        known = before.get("source", {}).get("uri")
+        if known is not None and uri == redact(known):
+            changed["source"]["uri"] = known
+        elif parse(uri).scheme not in REMOTE_SCHEMES:
+            raise UsageError(
+                f"source.uri: {redact(uri)!r:.200} cannot be opened over HTTP; {', '.join(REMOTE_SCHEMES)} can"
+            )
+    return checked(CameraSettings, {**before, **changed}, "body")
 
 
-async def pause_camera(service: Service, request: Request) -> Response:
-    return await acknowledged(service, request, Pause())
-
-
-async def resume_camera(service: Service, request: Request) -> Response:
-    return await acknowledged(service, request, Resume())
-
-
-async def find_objects(service: Service, request: Request) -> Response:
-    return await acknowledged(service, request, Find())
-
-
-def _settings(body: bodies.CameraBody, now: CameraSettings | None) -> CameraSettings:
-    """A camera's settings: what is sent, and the rest as it is now. An address as it is shown stands for itself."""
-    uri = body.source.uri
-    if now is not None and uri == redact(now.source.uri):
-        uri = now.source.uri
-    elif parse(uri).scheme not in REMOTE_SCHEMES:
-        raise UsageError(
-            f"source.uri: {redact(uri)!r:.200} cannot be opened from elsewhere; {', '.join(REMOTE_SCHEMES)} can"
-        )
-    raw: dict[str, Any] = {} if now is None else now.model_dump(exclude_unset=True)
-    sent = body.model_dump(exclude={"name"}, exclude_none=True)
-    sent["source"] = {**body.source.model_dump(), "uri": uri}
-    return checked(CameraSettings, {**raw, "max_fps": None, "find": None, **sent}, "body")
-
-
-def _camera(service: Service, camera: Camera) -> dict[str, Any]:
-    status = camera.status()
-    settings = camera.settings.model_dump(
-        mode="json", include={"source", "tracking", "find", "zones", "max_fps", "priority"}
-    )
+def described(service: Service, camera: Camera) -> dict[str, Any]:
+    """A camera as it is shown: its status, its objects, and the settings that may be sent back."""
+    settings = camera.settings.model_dump(mode="json", include=PUBLIC)
     settings["source"]["uri"] = redact(settings["source"]["uri"])
     return {
-        **status,
+        **camera.status(),
         "objects": objects_of(camera),
         "settings": settings,
         "readers": service.readers.count(camera.name),

@@ -1,115 +1,184 @@
-"""Objects of a camera over HTTP: pointed at, named, removed, and their masks."""
+"""Objects of a camera over HTTP: prompts, names, removal, masks and snapshots."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from streamer.masks import overlay, png_size
 from streamer.service.camera import Camera, Look
 from streamer.types import Prompt, Remove, Reset, TrackResult, Undo
-from streamer.web import bodies
-from streamer.web.api.service import RefusedError, Service, acknowledged, body_of, query_of, sent
-from streamer.web.feed import jpeg
+from streamer.video.jpeg import encode_jpeg, jpeg_of
+from streamer.web.api.dependencies import CameraDep, LatestDep, ServiceDep, acknowledged, require_json, send
+from streamer.web.api.errors import BINARY, ApiError, media, responses
+from streamer.web.mjpeg import MjpegResponse
+from streamer.web.models import (
+    AckAnswer,
+    LookBody,
+    ObjectAnswer,
+    ObjectId,
+    ObjectsAnswer,
+    PromptBody,
+    SnapshotQuery,
+)
+
+OBJECT = "/cameras/{camera}/objects/{object_id}"
+BODY = responses(400, 413, 415)
+router = APIRouter(tags=["objects"])
 
 
-async def list_objects(service: Service, request: Request) -> Response:
-    return JSONResponse({"objects": objects_of(service.camera(request))})
+@router.post(
+    "/cameras/{camera}/prompts",
+    response_model=AckAnswer,
+    summary="Point at an object",
+    responses=BODY | responses(404, 409, 504),
+    dependencies=[Depends(require_json)],
+)
+async def prompt(body: PromptBody, camera: CameraDep) -> Any:
+    return await acknowledged(camera, Prompt(body.object_id, body.points, body.labels, body.box, mode=body.mode))
 
 
-async def reset_objects(service: Service, request: Request) -> Response:
-    return await acknowledged(service, request, Reset())
+@router.get(
+    "/cameras/{camera}/objects",
+    response_model=ObjectsAnswer,
+    summary="List the objects of a camera",
+    responses=responses(404),
+)
+async def list_objects(camera: CameraDep) -> Any:
+    return {"objects": objects_of(camera)}
 
 
-async def prompt(service: Service, request: Request) -> Response:
-    body = await body_of(request, bodies.PromptBody)
-    camera = service.camera(request)
-    object_id = camera.new_id() if body.object_id is None else body.object_id
-    command = Prompt(object_id, body.points, body.labels, body.box, mode=body.mode)
-    ack = await sent(camera, command)
-    return JSONResponse({"object_id": object_id, "index": ack.index, "epoch": ack.epoch})
+@router.delete(
+    "/cameras/{camera}/objects",
+    response_model=AckAnswer,
+    summary="Stop tracking all objects",
+    responses=responses(404, 409, 504),
+)
+async def reset_objects(camera: CameraDep) -> Any:
+    return await acknowledged(camera, Reset())
 
 
-async def prompt_mask(service: Service, request: Request) -> Response:
-    png, frame = await request.body(), _latest(service, request).frame
-    size = png_size(png)
-    if size is not None and size != (frame.width, frame.height):  # before it is unpacked
-        raise RefusedError(409, f"the mask is {size[0]} x {size[1]}, the picture {frame.width} x {frame.height}")
-    mask = None if size is None else await run_in_threadpool(_unpacked, png)
-    if mask is None:
-        raise RefusedError(422, "the body is no PNG of the picture's size; what is not black is the object")
-    return await acknowledged(service, request, Prompt(_id(request), mask=mask, mode="replace"))
-
-
-async def undo_prompt(service: Service, request: Request) -> Response:
-    return await acknowledged(service, request, Undo(_id(request)))
-
-
-async def change_object(service: Service, request: Request) -> Response:
-    body = await body_of(request, bodies.LookBody)
-    camera, object_id = service.camera(request), _id(request)
-    _known(camera, object_id)
+@router.patch(
+    OBJECT,
+    response_model=ObjectAnswer,
+    summary="Name an object, or give it a colour",
+    responses=BODY | responses(404),
+    dependencies=[Depends(require_json)],
+)
+async def change_object(object_id: ObjectId, body: LookBody, camera: CameraDep) -> Any:
+    require_object(camera, object_id)
     camera.looks[object_id] = Look(body.name, body.colour)
-    return JSONResponse(next(entry for entry in objects_of(camera) if entry["id"] == object_id))
+    return next(entry for entry in objects_of(camera) if entry["id"] == object_id)
 
 
-async def remove_object(service: Service, request: Request) -> Response:
-    camera, object_id = service.camera(request), _id(request)
-    _known(camera, object_id)
-    await sent(camera, Remove(object_id))
+@router.delete(
+    OBJECT,
+    status_code=204,
+    response_class=Response,
+    summary="Stop tracking an object",
+    responses=responses(404, 409, 504),
+)
+async def remove_object(object_id: ObjectId, camera: CameraDep) -> None:
+    require_object(camera, object_id)
+    await send(camera, Remove(object_id))
     camera.looks.pop(object_id, None)
-    return Response(status_code=204)
 
 
-async def get_mask(service: Service, request: Request) -> Response:
-    result = _latest(service, request)
-    for track in result.tracks:
-        if track.object_id == _id(request):
+@router.post(
+    OBJECT + "/undo",
+    response_model=AckAnswer,
+    summary="Undo the last prompt of an object",
+    responses=responses(404, 409, 504),
+)
+async def undo_prompt(object_id: ObjectId, camera: CameraDep) -> Any:
+    return await acknowledged(camera, Undo(object_id))
+
+
+@router.get(
+    OBJECT + "/mask.png",
+    response_class=Response,
+    summary="The mask of an object in the newest frame",
+    responses=media("image/png") | responses(404),
+)
+async def get_mask(object_id: ObjectId, latest: LatestDep) -> Response:
+    for track in latest.tracks:
+        if track.object_id == object_id:
             png = await run_in_threadpool(cv2.imencode, ".png", track.mask.view(np.uint8) * 255)
             return Response(png[1].tobytes(), media_type="image/png")
-    raise RefusedError(404, f"object {_id(request)} is not tracked")
+    raise ApiError(404, f"object {object_id} is not tracked")
 
 
-async def get_snapshot(service: Service, request: Request) -> Response:
-    query, result = query_of(request, bodies.SnapshotQuery), _latest(service, request)
-    image = overlay(result.frame.image, result.tracks) if query.overlay else result.frame.image
-    headers = {"X-Frame-Index": str(result.frame.index), "X-Captured-Ns": str(result.frame.wall_ns)}
-    return Response(await run_in_threadpool(jpeg, image), media_type="image/jpeg", headers=headers)
+@router.put(
+    OBJECT + "/mask.png",
+    response_model=AckAnswer,
+    summary="Prompt an object with its mask",
+    responses=responses(404, 409, 413, 504),
+    openapi_extra={"requestBody": {"required": True, "content": {"image/png": BINARY}}},
+)
+async def prompt_mask(object_id: ObjectId, request: Request, camera: CameraDep, latest: LatestDep) -> Any:
+    png, frame = await request.body(), latest.frame
+    size = png_size(png)
+    if size is not None and size != (frame.width, frame.height):  # before it is decoded
+        raise ApiError(409, f"the mask is {size[0]} x {size[1]}, the frame {frame.width} x {frame.height}")
+    mask = None if size is None else await run_in_threadpool(_decode_mask, png)
+    if mask is None:
+        raise ApiError(422, "the body is no PNG of the frame's size; what is not black is the object")
+    return await acknowledged(camera, Prompt(object_id, mask=mask, mode="replace"))
+
+
+@router.get(
+    "/cameras/{camera}/snapshot.jpg",
+    response_class=Response,
+    summary="The newest frame",
+    responses=media("image/jpeg") | responses(404),
+)
+async def get_snapshot(latest: LatestDep, query: Annotated[SnapshotQuery, Query()]) -> Response:
+    frame = latest.frame
+    if query.overlay:
+        jpeg = await run_in_threadpool(lambda: encode_jpeg(overlay(frame.image, latest.tracks)))
+    else:
+        jpeg = await run_in_threadpool(jpeg_of, frame)
+    headers = {"X-Frame-Index": str(frame.index), "X-Captured-Ns": str(frame.wall_ns)}
+    return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+
+@router.get(
+    "/cameras/{camera}/stream.mjpeg",
+    response_class=Response,
+    summary="Motion JPEG of the newest frames",
+    responses=media("multipart/x-mixed-replace") | responses(404),
+)
+async def get_stream(camera: CameraDep, service: ServiceDep, query: Annotated[SnapshotQuery, Query()]) -> Response:
+    name = camera.name
+
+    def latest() -> TrackResult | None:
+        feed = service.readers.feeds.get(name)
+        return None if feed is None else feed.latest
+
+    if latest() is None:
+        raise ApiError(404, f"camera {name} has given no frame yet")
+    return MjpegResponse(latest, with_overlay=query.overlay)
 
 
 def objects_of(camera: Camera) -> list[dict[str, Any]]:
-    """What is known of a camera's objects, with the names and colours that were given to them."""
-    objects = camera.status().get("objects", [])
+    """The state of a camera's objects, with their names and colours."""
     none = Look()
     return [
         {**entry, "name": (look := camera.looks.get(entry["id"], none)).name, "colour": look.colour}
-        for entry in objects
+        for entry in camera.status().get("objects", [])
     ]
 
 
-def _latest(service: Service, request: Request) -> TrackResult:
-    """The newest result of a camera."""
-    camera = service.camera(request)
-    feed = service.readers.feeds.get(camera.name)
-    if feed is None or feed.latest is None:
-        raise RefusedError(404, f"camera {camera.name} has given no picture yet")
-    return feed.latest
+def require_object(camera: Camera, object_id: int) -> None:
+    """Raises ApiError unless the camera tracks the object."""
+    if not any(entry["id"] == object_id for entry in objects_of(camera)):
+        raise ApiError(404, f"object {object_id} is not tracked")
 
 
-def _unpacked(png: bytes) -> np.ndarray | None:
+def _decode_mask(png: bytes) -> np.ndarray | None:
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_GRAYSCALE)
     return None if image is None else image > 0
-
-
-def _id(request: Request) -> int:
-    return int(request.path_params["object_id"])
-
-
-def _known(camera: Camera, object_id: int) -> None:
-    if not any(entry["id"] == object_id for entry in objects_of(camera)):
-        raise RefusedError(404, f"object {object_id} is not tracked")

@@ -1,59 +1,79 @@
-"""The process over HTTP: whether it lives and works, what it uses, and who is let in."""
+"""The process over HTTP: health, figures, and log-in."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.concurrency import run_in_threadpool
 
 from streamer.process.memory import resident_mb
-from streamer.web import bodies
 from streamer.web.access import COOKIE, SESSION_S, address_of, session_of
-from streamer.web.api.service import RefusedError, Service, body_of
+from streamer.web.api.dependencies import ServiceDep, require_json
+from streamer.web.api.errors import ApiError, responses
+from streamer.web.models import HealthAnswer, LoginBody, SessionAnswer, StatsAnswer
+
+router = APIRouter(tags=["process"])
 
 
-async def health(_: Service, __: Request) -> Response:
-    return JSONResponse({"status": "ok"})
+@router.get("/health", response_model=HealthAnswer, summary="Whether the server runs")
+async def health() -> Any:
+    return {"status": "ok"}
 
 
-async def ready(service: Service, _: Request) -> Response:
+@router.get(
+    "/ready",
+    response_model=HealthAnswer,
+    summary="Whether every camera gives fresh frames",
+    responses={503: {"model": HealthAnswer, "description": "A camera gives no frames"}},
+)
+async def ready(service: ServiceDep, response: Response) -> Any:
     waiting = [camera.name for camera in service.cameras.all() if not camera.is_live]
-    return JSONResponse({"status": "waiting" if waiting else "ok"}, 503 if waiting else 200)
+    response.status_code = 503 if waiting else 200
+    return {"status": "waiting" if waiting else "ok"}
 
 
-async def stats(service: Service, _: Request) -> Response:
+@router.get("/stats", response_model=StatsAnswer, summary="The model, and what the process uses")
+async def stats(service: ServiceDep) -> Any:
     cameras = service.cameras.all()
-    readers = sum(service.readers.count(camera.name) for camera in cameras)
-    model = service.cameras.shared.engine.describe()
-    return JSONResponse(
-        {"model": model, "resident_mb": round(resident_mb(), 1), "cameras": len(cameras), "readers": readers}
-    )
+    return {
+        "model": service.cameras.shared.engine.describe(),
+        "resident_mb": round(resident_mb(), 1),
+        "cameras": len(cameras),
+        "readers": sum(service.readers.count(camera.name) for camera in cameras),
+    }
 
 
-async def get_session(service: Service, request: Request) -> Response:
-    return JSONResponse({"wanted": service.gate.passes.wanted, "known": service.gate.knows(request.headers)})
+@router.get("/session", response_model=SessionAnswer, summary="Whether credentials are required, and were sent")
+async def get_session(service: ServiceDep, request: Request) -> Any:
+    access = service.access
+    return {"required": access.credentials.required, "authenticated": access.knows(request.headers)}
 
 
-async def log_in(service: Service, request: Request) -> Response:
-    body, gate = await body_of(request, bodies.LoginBody), service.gate
-    if not gate.logins.take(address_of(request.scope), asyncio.get_running_loop().time()):
-        raise RefusedError(429, "too many attempts; wait some seconds")
-    known = body.token is not None and gate.passes.allows_token(body.token)
+@router.post(
+    "/session",
+    response_model=SessionAnswer,
+    status_code=201,
+    summary="Log in: the answer sets a cookie",
+    responses=responses(400, 413, 415),
+    dependencies=[Depends(require_json)],
+)
+async def log_in(body: LoginBody, service: ServiceDep, request: Request, response: Response) -> Any:
+    access = service.access
+    if not access.logins.take(address_of(request.scope), asyncio.get_running_loop().time()):
+        raise ApiError(429, "too many attempts; wait some seconds")
+    known = body.token is not None and access.credentials.allows_token(body.token)
     if not known and body.user is not None and body.password is not None:
-        known = await run_in_threadpool(gate.passes.allows_user, body.user, body.password)
-    if not known and gate.passes.wanted:
-        raise RefusedError(401, "this is no pass of this server")
-    answer = JSONResponse({"wanted": gate.passes.wanted, "known": True}, 201)
-    answer.set_cookie(
-        COOKIE, gate.sessions.begin(), int(SESSION_S), httponly=True, samesite="strict", secure=gate.secure
-    )
-    return answer
+        known = await run_in_threadpool(access.credentials.allows_user, body.user, body.password)
+    if not known and access.credentials.required:
+        raise ApiError(401, "unknown token, user or password")
+    session = access.sessions.begin()
+    response.set_cookie(COOKIE, session, int(SESSION_S), httponly=True, samesite="strict", secure=access.secure)
+    return {"required": access.credentials.required, "authenticated": True}
 
 
-async def log_out(service: Service, request: Request) -> Response:
-    service.gate.sessions.end(session_of(request.headers))
-    answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE)
-    return answer
+@router.delete("/session", status_code=204, response_class=Response, summary="Log out")
+async def log_out(service: ServiceDep, request: Request, response: Response) -> None:
+    service.access.sessions.end(session_of(request.headers))
+    response.delete_cookie(COOKIE)

@@ -133,6 +133,6 @@ $("log-out").addEventListener("click", async () => {
 
 window.addEventListener("hashchange", () => { went = true; refresh(); });
 document.addEventListener("visibilitychange", refresh);
-get("session").then(({ wanted: pass }) => { $("log-out").hidden = !pass; }).catch(() => {});
+get("session").then(({ required }) => { $("log-out").hidden = !required; }).catch(() => {});
 refresh();
 setInterval(refresh, EVERY_MS);

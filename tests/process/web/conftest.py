@@ -23,7 +23,7 @@ def serve_settings(folder, cameras=("a", "b"), **web):
                 "clips": folder / "clips",
                 "before_s": 0.5,
                 "after_s": 0.5,
-                "of": ["started", "removed"],
+                "clip_kinds": ["started", "removed"],
             },
         },
         "test",
@@ -45,12 +45,12 @@ def client(served):
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory):
     """One that wants a token or a user."""
-    from streamer.web import credentials as passes
+    from streamer.web import credentials
 
     folder = tmp_path_factory.mktemp("locked")
     (folder / "token").write_text(TOKEN)
     (folder / "token").chmod(0o600)
-    passes.add_user(folder / "users", "ann", "correct horse")
+    credentials.add_user(folder / "users", "ann", "correct horse")
     settings = serve_settings(folder, ["a"], token=folder / "token", users=folder / "users")
     with serving(settings) as (serve_app, server):
         yield serve_app, server

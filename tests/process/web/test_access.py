@@ -15,7 +15,7 @@ from streamer.client import Client
 from streamer.config.settings import WebSettings
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
 from streamer.rate_limit import TokenBuckets
-from streamer.web import credentials as passes
+from streamer.web import credentials
 from streamer.web.access import BODY_AT_MOST, COOKIE, AccessPolicy, Sessions
 from streamer.web.credentials import Credentials
 from streamer.web.server import listening
@@ -49,7 +49,10 @@ def test_a_token_lets_in_and_a_wrong_one_does_not(locked):
     with Client(locked[1].url, token=TOKEN) as client:
         assert [camera["name"] for camera in client.cameras()] == ["a"]
         assert next(iter(client.results("a"))).index >= 0
-    with Client(locked[1].url, token=TOKEN + "x") as client, pytest.raises(CommandError, match="show a token"):
+    with (
+        Client(locked[1].url, token=TOKEN + "x") as client,
+        pytest.raises(CommandError, match="credentials are required"),
+    ):
         client.cameras()
 
 
@@ -81,7 +84,7 @@ def test_another_origin_may_neither_command_nor_listen(served):
     _, server = served
     refused = httpx.post(server.url + "/api/v1/cameras/a/pause", headers={"Origin": EVIL})
     assert refused.status_code == 403
-    assert "may not ask here" in refused.json()["error"]
+    assert "is not allowed" in refused.json()["error"]
     with pytest.raises((InvalidStatus, ConnectionClosed)), websocket(server, origin=EVIL) as connection:
         connection.recv(5)
     with websocket(server, origin=server.url) as connection:
@@ -164,13 +167,13 @@ def test_pages_may_load_nothing_from_elsewhere(served):
 def test_beyond_this_machine_a_pass_and_tls_are_wanted(tmp_path):
     open_to_all = WebSettings(host="0.0.0.0")
     with pytest.raises(UsageError, match=r"web\.host 0\.0\.0\.0: others can reach it, so a pass is needed"):
-        listening(open_to_all, has_pass=False)
+        listening(open_to_all, has_credentials=False)
     with pytest.raises(UsageError, match=r"set web\.certificate and web\.key"):
-        listening(open_to_all, has_pass=True)
+        listening(open_to_all, has_credentials=True)
     (tmp_path / "cert").write_text("nonsense")
     broken = WebSettings(host="0.0.0.0", certificate=tmp_path / "cert", key=tmp_path / "cert")
     with pytest.raises(UsageError, match="cannot be used"):
-        listening(broken, has_pass=True)
+        listening(broken, has_credentials=True)
 
 
 def test_a_port_that_is_taken_is_one_clear_line():
@@ -178,7 +181,7 @@ def test_a_port_that_is_taken_is_one_clear_line():
         other.bind(("127.0.0.1", 0))
         other.listen()
         with pytest.raises(SinkError, match=TAKEN):
-            listening(WebSettings(port=other.getsockname()[1]), has_pass=False)
+            listening(WebSettings(port=other.getsockname()[1]), has_credentials=False)
 
 
 def test_a_server_that_is_not_there_is_one_clear_line():
@@ -201,22 +204,22 @@ def test_a_server_that_cannot_be_is_one_clear_line(url):
 
 
 def test_a_token_is_new_private_and_long(tmp_path):
-    token = passes.new_token(tmp_path / "token")
+    token = credentials.new_token(tmp_path / "token")
     assert len(token) > 40
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
-    assert passes.read(tmp_path / "token", None).allows_token(token)
+    assert credentials.read(tmp_path / "token", None).allows_token(token)
     with pytest.raises(UsageError, match="is there already"):
-        passes.new_token(tmp_path / "token")
+        credentials.new_token(tmp_path / "token")
 
 
 def test_passwords_are_kept_as_hashes(tmp_path):
-    passes.add_user(tmp_path / "users", "ann", "correct horse")
-    passes.add_user(tmp_path / "users", "bob", "battery staple")
-    passes.add_user(tmp_path / "users", "ann", "another horse")
+    credentials.add_user(tmp_path / "users", "ann", "correct horse")
+    credentials.add_user(tmp_path / "users", "bob", "battery staple")
+    credentials.add_user(tmp_path / "users", "ann", "another horse")
     text = (tmp_path / "users").read_text()
     assert "horse" not in text
     assert text.count("$argon2id$") == 2
-    known = passes.read(None, tmp_path / "users")
+    known = credentials.read(None, tmp_path / "users")
     assert known.allows_user("ann", "another horse")
     assert not known.allows_user("ann", "correct horse")
     assert not known.allows_user("carl", "another horse")
@@ -235,20 +238,20 @@ def test_a_token_file_that_cannot_be_used_is_named(tmp_path, mode, text, message
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     file.chmod(mode)
     with pytest.raises(UsageError, match=message):
-        passes.read(file, None)
+        credentials.read(file, None)
 
 
 def test_a_users_file_that_cannot_be_used_is_named(tmp_path):
     with pytest.raises(UsageError, match="streamer access user FILE NAME"):
-        passes.read(None, tmp_path / "missing")
+        credentials.read(None, tmp_path / "missing")
     (tmp_path / "users").write_text("ann:plain\n")
     (tmp_path / "users").chmod(0o600)
     with pytest.raises(UsageError, match="line 1 is not NAME:HASH"):
-        passes.read(None, tmp_path / "users")
+        credentials.read(None, tmp_path / "users")
     with pytest.raises(UsageError, match="at least 8 characters"):
-        passes.add_user(tmp_path / "new", "ann", "short")
+        credentials.add_user(tmp_path / "new", "ann", "short")
     with pytest.raises(UsageError, match="without a colon"):
-        passes.add_user(tmp_path / "new", "a:b", "long enough")
+        credentials.add_user(tmp_path / "new", "a:b", "long enough")
 
 
 def test_names_that_are_given_are_the_only_ones_beside_this_machine():

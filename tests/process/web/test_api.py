@@ -136,8 +136,8 @@ def test_a_camera_is_added_changed_and_removed(client):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"uri": "/etc/passwd"}, "cannot be opened from elsewhere"),
-        ({"uri": "lavfi:movie=/etc/passwd"}, "cannot be opened from elsewhere"),
+        ({"uri": "/etc/passwd"}, "cannot be opened over HTTP"),
+        ({"uri": "lavfi:movie=/etc/passwd"}, "cannot be opened over HTTP"),
         ({"uri": "scene:?objects=0"}, "objects=0"),
         ({"uri": SCENE, "max_fps": -1}, "max_fps"),
         ({"uri": SCENE, "zones": [{"name": "z", "points": [[0, 0], [1, 1], [0, 0]]}]}, "a point is there twice"),
@@ -222,3 +222,40 @@ def test_metrics_can_be_read_and_count(client):
     next(reading)
     assert value("streamer_readers", camera="a") == 1
     reading.close()
+
+
+def test_a_player_gets_motion_jpeg_with_masks_until_it_leaves(served, client, point):
+    client.wait_for("a", point(1))
+    for query in ("", "?overlay=1"):
+        with httpx.stream("GET", f"{served[1].url}/api/v1/cameras/a/stream.mjpeg{query}", timeout=10) as answer:
+            assert answer.headers["content-type"] == "multipart/x-mixed-replace; boundary=frame"
+            data = b""
+            for chunk in answer.iter_bytes():
+                data += chunk
+                if data.count(b"--frame") >= 4:
+                    break
+        part = data.split(b"--frame")[1].partition(b"\r\n\r\n")[2].removesuffix(b"\r\n")
+        assert cv2.imdecode(np.frombuffer(part, np.uint8), cv2.IMREAD_COLOR).shape == (240, 320, 3)
+    assert httpx.get(f"{served[1].url}/api/v1/cameras/nobody/stream.mjpeg").status_code == 404
+
+
+def test_settings_that_were_read_can_be_sent_back_and_a_part_of_them_changed(client, served):
+    client.add_camera("round", SCENE, max_fps=7, zones=[{"name": "z", "points": [[0, 0.5], [1, 0.5]]}])
+    url = served[1].url + "/api/v1/cameras/round"
+    try:
+        before = httpx.get(url).json()["settings"]
+        assert httpx.put(url, json=before).json()["settings"] == before
+        assert httpx.patch(url, json={"priority": 3}).json()["settings"] == before | {"priority": 3.0}
+        assert httpx.patch(url, json={"max_fps": None}).json()["settings"]["max_fps"] is None
+        assert httpx.patch(url, json={"nonsense": 1}).json()["error"].startswith("body: unknown key 'nonsense'")
+    finally:
+        client.remove_camera("round")
+
+
+@pytest.mark.parametrize("uri", ["scene:?fps=inf", "scene:?fps=nan", "rtsp://127.0.0.1:1/x", "camera:77"])
+def test_a_mistake_of_the_user_is_a_4xx_with_one_line(client, served, uri):
+    body = {"name": "wrong", "source": {"uri": uri, "reconnect": "after_start"}}
+    answer = httpx.post(served[1].url + "/api/v1/cameras", json=body, timeout=30)
+    assert answer.status_code == 409
+    assert "\n" not in answer.json()["error"]
+    assert [camera["name"] for camera in client.cameras()] == ["a", "b"]

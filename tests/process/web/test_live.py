@@ -180,10 +180,10 @@ def test_what_is_no_result_is_refused(broken):
 
 
 def test_events_are_told_as_json():
-    from streamer.events.object_state import Lifecycle
+    from streamer.events.object_state import ObjectStates
 
     feed, given = collected(JPEG)
-    for event in Lifecycle().update(result()):
+    for event in ObjectStates().update(result()):
         feed.notify(event)
     said = json.loads(given[0][2])
     assert (said["kind"], said["event"], said["object_id"]) == ("event", "started", 1)

@@ -1,4 +1,4 @@
-"""What may be sent to the API, and what it answers, as typed data: the OpenAPI document is made of these."""
+"""Bodies, queries and answers of the HTTP API as typed data; FastAPI makes the OpenAPI document of them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from streamer.config.settings import CameraName, Section, TrackingSettings, ZoneSettings
+from streamer.config.settings import (
+    CameraName,
+    FindSettings,
+    Section,
+    SourceSettings,
+    TrackingSettings,
+    ZoneSettings,
+)
 from streamer.types import MAX_OBJECT_ID, MAX_POINTS
 
 Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
-ObjectId = Annotated[int, Field(ge=0, le=MAX_OBJECT_ID)]
+ObjectId = Annotated[int, Field(ge=1, le=MAX_OBJECT_ID)]
+EventId = Annotated[int, Field(ge=1, le=2**63 - 1)]
+EventFile = Literal["snapshot.jpg", "mask.png", "clip.mp4"]
 Text = Annotated[str, Field(min_length=1, max_length=64)]
 
 
-class RemoteSource(Section):
-    """A source that may be opened from elsewhere: addresses and devices, no files of the server."""
+class RemoteSource(SourceSettings):
+    """A source that may be set over HTTP: addresses and devices, no files of the server."""
 
     uri: str = Field(
         min_length=1, max_length=2048, description="rtsp://, rtsps://, rtmp://, http://, https://, camera:N or scene:"
@@ -26,17 +35,16 @@ class RemoteSource(Section):
     frozen_s: float | None = Field(30.0, gt=0, le=86400)
 
 
-class RemoteFind(Section):
-    """What is tracked without anybody pointing at it."""
+class RemoteFind(FindSettings):
+    """A finder that may be set over HTTP: detectors are loaded from the configuration file alone."""
 
-    by: Literal["automatic", "motion"]
+    method: Literal["automatic", "motion"] = "motion"
     every_s: float = Field(2.0, ge=0.1, le=3600)
-    min_score: float | None = Field(None, ge=0, le=1)
-    most: int = Field(16, ge=1, le=64)
+    max_objects: int = Field(16, ge=1, le=64)
 
 
 class CameraBody(Section):
-    """A camera as it may be set from elsewhere. Where it writes to is for the configuration file alone."""
+    """A camera as it may be set over HTTP. Where it writes to is for the configuration file alone."""
 
     source: RemoteSource
     tracking: TrackingSettings | None = Field(None, description="unset: as it is; for a new camera the defaults")
@@ -52,8 +60,19 @@ class NewCameraBody(CameraBody):
     name: CameraName
 
 
+class CameraPatch(Section):
+    """The settings of a camera that change; the others stay."""
+
+    source: RemoteSource | None = None
+    tracking: TrackingSettings | None = None
+    find: RemoteFind | None = Field(None, description="null: no finder")
+    zones: tuple[ZoneSettings, ...] | None = Field(None, max_length=64)
+    max_fps: float | None = Field(None, gt=0, le=1000, description="null: no limit")
+    priority: float | None = Field(None, gt=0, le=100)
+
+
 class PromptBody(Section):
-    """What a user pointed at, in pixels of the picture: clicks, a box, or both."""
+    """What a user pointed at, in pixels of the frame: clicks, a box, or both."""
 
     object_id: ObjectId | None = Field(None, description="unset: a new object")
     points: tuple[tuple[Coordinate, Coordinate], ...] = Field((), max_length=MAX_POINTS, description="x, y")
@@ -63,7 +82,7 @@ class PromptBody(Section):
 
 
 class LookBody(Section):
-    """How an object is called and drawn; null: by its number, in its own colour."""
+    """An object's name and colour; null: its id, and a colour of its own."""
 
     name: Text | None = None
     colour: str | None = Field(None, pattern="^#[0-9a-f]{6}$")
@@ -78,15 +97,15 @@ class LoginBody(Section):
 
 
 class EventsQuery(Section):
-    """Which events are wanted."""
+    """A selection of events."""
 
     camera: CameraName | None = None
-    before: int | None = Field(None, ge=1, le=2**63 - 1, description="only those with a lower id")
+    before: EventId | None = Field(None, description="only events with a lower id")
     limit: int = Field(50, ge=1, le=500)
 
 
 class SnapshotQuery(Section):
-    """What is drawn."""
+    """What a snapshot shows."""
 
     overlay: bool = False
 
@@ -97,14 +116,14 @@ class Answer(BaseModel):
     model_config = ConfigDict(extra="allow")
 
 
-class Refusal(Answer):
-    """Why not."""
+class ErrorAnswer(Answer):
+    """Why a request was rejected, in one line."""
 
     error: str
 
 
 class AckAnswer(Answer):
-    """The frame that commands took effect on."""
+    """The frame on which commands took effect, and the object that was prompted."""
 
     object_id: int | None = None
     index: int
@@ -146,14 +165,14 @@ class CamerasAnswer(Answer):
 
 
 class EventAnswer(Answer):
-    """Something that happened; `files` are those of it that there are now."""
+    """An event; `files` are those that exist."""
 
     id: int
     event: str
     source: str
     wall_ns: int
     message: str
-    files: list[Literal["snapshot.jpg", "mask.png", "clip.mp4"]]
+    files: list[EventFile]
 
 
 class EventsAnswer(Answer):
@@ -163,16 +182,16 @@ class EventsAnswer(Answer):
 
 
 class HealthAnswer(Answer):
-    """Whether the server lives, and whether every camera gives pictures."""
+    """Whether the server runs, and whether every camera gives frames."""
 
     status: Literal["ok", "waiting"]
 
 
 class SessionAnswer(Answer):
-    """Whether a pass is wanted, and was shown."""
+    """Whether credentials are required, and whether they were sent."""
 
-    wanted: bool
-    known: bool
+    required: bool
+    authenticated: bool
 
 
 class StatsAnswer(Answer):

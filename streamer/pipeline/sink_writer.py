@@ -1,0 +1,50 @@
+"""The writer stage: one sink, its queue, and the loop that feeds it."""
+
+from __future__ import annotations
+
+from streamer.events.types import Event
+from streamer.pipeline.sink_queue import SinkQueue
+from streamer.ports import AnySink, EventSink, Sink
+from streamer.types import TrackResult
+
+SINK_DEPTH = 8  # results that wait for a slow sink
+
+
+class SinkWriter:
+    """Puts come from the tracking and capture threads; `run` is the sink's own thread, the only one that calls it."""
+
+    def __init__(self, sink: AnySink, *, lossy: bool) -> None:
+        self.sink = sink
+        self._queue = SinkQueue(SINK_DEPTH, lossy=lossy)
+        self._takes_results = isinstance(sink, Sink)
+        self._takes_events = isinstance(sink, EventSink)
+
+    @property
+    def dropped(self) -> int:
+        """Results that the sink was too slow for."""
+        return self._queue.dropped
+
+    def put_result(self, result: TrackResult) -> None:
+        """Raises Closed once the sink has failed or the run has ended."""
+        if self._takes_results:
+            self._queue.put_result(result)
+
+    def put_event(self, event: Event) -> None:
+        if self._takes_events:
+            self._queue.put_event(event)
+
+    def close(self) -> None:
+        """Nothing more will come; what was put is still written."""
+        self._queue.close()
+
+    def run(self) -> None:
+        """Feed the sink until the queue is closed and empty, then close it."""
+        try:
+            for item in self._queue:
+                if isinstance(item, TrackResult):
+                    self.sink.write(item)  # type: ignore[union-attr] # only a Sink gets results
+                else:
+                    self.sink.notify(item)  # type: ignore[union-attr] # only an EventSink gets events
+        finally:
+            self._queue.abort()
+            self.sink.close()

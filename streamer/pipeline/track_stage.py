@@ -1,0 +1,131 @@
+"""The tracking stage: requests are accepted at a frame, take effect on it, and are acknowledged."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from streamer.channel import Channel
+from streamer.errors import CommandError
+from streamer.ports import OnDemandFinder, Tracker
+from streamer.types import Ack, Command, Find, Frame, Pause, Prompt, Request, Resume, TrackResult
+
+
+class TrackStage:
+    """Owned by the tracking thread. `first` takes effect on the first frame, requests on the next one."""
+
+    def __init__(
+        self,
+        tracker: Tracker,
+        commands: Channel[Request],
+        finders: Sequence[OnDemandFinder],
+        first: Sequence[Command],
+        clock_ns: Callable[[], int],
+    ) -> None:
+        self.paused = False
+        self._tracker = tracker
+        self._commands = commands
+        self._finders = finders
+        self._first = tuple(first)
+        self._clock_ns = clock_ns
+        self._waiting: list[Request] = []
+        self._last: Frame | None = None
+
+    def step(self, frame: Frame, dropped: int) -> TrackResult | None:
+        """Apply the requests to this frame and track it; None while paused."""
+        requests, commands = self._accept(frame)
+        first, self._first = self._first, ()
+        self.paused = paused_after(self.paused, commands)
+        started_ns = self._clock_ns()
+        if any(isinstance(command, Find) for command in commands):
+            for finder in self._finders:
+                finder.now()
+        for_tracker = _for_tracker(commands)
+        idle = self.paused and not for_tracker  # commands beside a pause take effect before it
+        tracks = () if idle else self._tracker.track(frame, for_tracker)
+        tracked_ns = self._clock_ns()
+        self._acknowledge(requests, commands[len(first) :], frame)
+        if idle:
+            return None
+        last, self._last = self._last or frame, frame
+        return TrackResult(
+            frame=frame,
+            tracks=tracks,
+            dropped=dropped,
+            gap_frames=max(0, frame.index - last.index - 1),
+            gap_s=(frame.captured_ns - last.captured_ns) / 1e9,
+            tracked_ns=tracked_ns,
+            timings_ms={
+                "queue": (started_ns - frame.captured_ns) / 1e6,
+                "track": (tracked_ns - started_ns) / 1e6,
+            },
+        )
+
+    def reject_all(self, reason: str) -> None:
+        """Answer every request that waits."""
+        for request in self._waiting + self._commands.drain():
+            request.reply(Ack(error=reason))
+
+    def _acknowledge(self, requests: Sequence[Request], commands: Sequence[Command], frame: Frame) -> None:
+        """Answer each request with the frame and with the ids of its prompts; `commands` are those of all of them."""
+        at = 0
+        for request in requests:
+            own = commands[at : at + len(request.commands)]
+            at += len(request.commands)
+            ids = tuple(command.object_id for command in own if isinstance(command, Prompt))
+            request.reply(Ack(None, frame.index, frame.epoch, tuple(i for i in ids if i is not None)))
+
+    def _accept(self, frame: Frame) -> tuple[list[Request], tuple[Command, ...]]:
+        """The requests that take effect on this frame, and all commands with their objects' ids.
+
+        The others are rejected, or wait for the next frame.
+        """
+        accepted: list[Request] = []
+        later: list[Request] = []
+        commands = self._numbered(frame, self._first)
+        prompted = Request(commands, lambda _: None).prompted_ids
+        for request in self._waiting + self._commands.drain():
+            if request.withdrawn():
+                continue
+            if later or request.prompted_ids & prompted:
+                later.append(request)  # one prompt for an object on a frame; the order of requests is kept
+                continue
+            try:
+                self._check_state((*commands, *request.commands), request)
+                commands = self._numbered(frame, (*commands, *request.commands))
+            except CommandError as error:
+                request.reply(Ack(error=str(error)))
+                continue
+            accepted.append(request)
+            prompted |= request.prompted_ids
+        self._waiting = later
+        return accepted, commands
+
+    def _check_state(self, commands: Sequence[Command], request: Request) -> None:
+        """Raise CommandError where this run, as it is, cannot carry out a request at the end of `commands`."""
+        if paused_after(self.paused, commands) and not all(map(_is_switch, request.commands)):
+            raise CommandError("tracking is paused; send resume first")
+        if not self._finders and any(isinstance(command, Find) for command in request.commands):
+            raise CommandError("this run has nothing that finds objects; start it with --find")
+
+    def _numbered(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
+        """The commands as the tracker will carry them out; raises CommandError."""
+        checked = iter(self._tracker.check(frame, _for_tracker(commands)))
+        return tuple(
+            command if _is_switch(command) or isinstance(command, Find) else next(checked) for command in commands
+        )
+
+
+def _for_tracker(commands: Sequence[Command]) -> list[Command]:
+    return [command for command in commands if not isinstance(command, Pause | Resume | Find)]
+
+
+def _is_switch(command: Command) -> bool:
+    return isinstance(command, Pause | Resume)
+
+
+def paused_after(paused: bool, commands: Sequence[Command]) -> bool:
+    """Whether tracking is paused after these commands."""
+    for command in commands:
+        if _is_switch(command):
+            paused = isinstance(command, Pause)
+    return paused
