@@ -13,32 +13,36 @@ from streamer.types import MAX_OBJECT_ID
 Share = Annotated[float, Field(ge=0, le=1)]
 CameraName = Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
 EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded", "lost", "reacquired", "removed"]
-MIN_AREA = 1e-4  # of the picture
+MIN_AREA = 1e-4  # of the frame
 
 
 class Section(BaseModel):
-    """A part of the configuration; a key that is none of its own is an error."""
+    """A section of the configuration; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SourceSettings(Section):
+    """Where frames come from, and when a live source has failed."""
+
     uri: str = Field(description="where frames come from: a file, a folder, camera:0, rtsp://..., scene:")
-    name: str | None = Field(None, pattern=r"^[\w.-]+$", description="what messages call this source")
+    name: str | None = Field(None, pattern=r"^[\w.-]+$", description="the source's name in messages")
     reconnect: Literal["never", "after_start", "always"] = Field(
         "after_start",
-        description="a camera or stream that fails: end the run, or connect again (always: also at start)",
+        description="never: a failure ends the run; after_start: reconnect; always: may be unavailable at start-up",
     )
-    stall_s: float = Field(5.0, gt=0, description="seconds without a picture after which a live source has failed")
+    stall_s: float = Field(5.0, gt=0, description="seconds without a frame after which a live source has failed")
     stale_s: float | None = Field(
-        1.0, gt=0, description="pictures that come so much later than they were taken are left out; null: never"
+        1.0, gt=0, description="seconds by which a frame may be late before it is dropped; null: no limit"
     )
     frozen_s: float | None = Field(
-        30.0, gt=0, description="seconds of one and the same picture after which it has failed; null: never"
+        30.0, gt=0, description="seconds of one and the same frame after which it has failed; null: no limit"
     )
 
 
 class ModelSettings(Section):
+    """The checkpoint, and what runs it."""
+
     id: str = Field("nano", description="nano, a Hub id such as yonigozlan/EdgeTAM-hf, or a folder")
     size: int | None = Field(
         None, ge=64, le=2048, description="side of the square input; the checkpoint's own if unset"
@@ -69,6 +73,8 @@ class TrackingSettings(Section):
 
 
 class PromptSettings(Section):
+    """What to track from the first frame on, in pixels of that frame."""
+
     object_id: int | None = Field(
         None, ge=1, le=MAX_OBJECT_ID, description="unset: a new object, with the next free id"
     )
@@ -76,21 +82,21 @@ class PromptSettings(Section):
         (), description="x, y, and 1 on the object or 0 off it"
     )
     box: tuple[float, float, float, float] | Literal["truth"] | None = None
-    mask: Path | None = Field(None, description="a picture of the frame's size; what is not black is the object")
+    mask: Path | None = Field(None, description="a mask image of the frame's size; what is not black is the object")
 
 
 class FindSettings(Section):
-    """What is tracked without anybody pointing at it."""
+    """Objects that are tracked without a prompt."""
 
     method: str = Field(
         "motion", description="automatic (EdgeTAM's own masks), motion (a fixed camera), or a detector's id or folder"
     )
-    labels: tuple[str, ...] = Field((), description="of a detector: only these; a zero-shot detector needs them")
-    every_s: float = Field(2.0, ge=0, description="seconds between looks")
+    labels: tuple[str, ...] = Field((), description="labels of a detector that count; a zero-shot detector needs them")
+    every_s: float = Field(2.0, ge=0, description="seconds between two searches")
     min_score: float | None = Field(
         None, ge=0, le=1, description="unset: 0.7 predicted IoU, 0.3 of a detector, 0.2 of a box that moves"
     )
-    min_area: float = Field(0.0005, ge=0, le=1, description="share of the picture, of the box")
+    min_area: float = Field(0.0005, ge=0, le=1, description="smallest box, as a share of the frame")
     max_area: float = Field(0.5, gt=0, le=1)
     region: tuple[float, float, float, float] | None = Field(
         None, description="x0, y0, x1, y1 in pixels; a box counts whose centre lies in it"
@@ -105,8 +111,10 @@ class ZoneSettings(Section):
     """A polygon of three points or more that objects enter, leave and stay in; or a line of two that they cross."""
 
     name: str = Field(pattern=r"^[\w .-]+$")
-    points: tuple[tuple[Share, Share], ...] = Field(min_length=2, description="x, y as shares of the picture, 0 to 1")
-    dwell_s: float | None = Field(None, gt=0, description="seconds in the polygon after which an object has stayed")
+    points: tuple[tuple[Share, Share], ...] = Field(min_length=2, description="x, y as shares of the frame, 0 to 1")
+    dwell_s: float | None = Field(
+        None, gt=0, description="seconds in the polygon after which the event `stayed` is raised"
+    )
 
     @field_validator("points")
     @classmethod
@@ -114,7 +122,7 @@ class ZoneSettings(Section):
         if len(set(points)) < len(points):
             raise ValueError("a point is there twice; a polygon closes by itself")
         if len(points) > 2 and _area(points) < MIN_AREA:
-            raise ValueError("this polygon has no area")
+            raise ValueError("the polygon has no area")
         return points
 
     @property
@@ -124,12 +132,14 @@ class ZoneSettings(Section):
 
 
 class KeySettings(Section):
+    """CURVE keys for sockets that other machines may connect to."""
+
     secret: Path = Field(description="this side's secret key, from `streamer keys new NAME`")
-    clients: Path = Field(description="the folder with the .key files of those who may connect")
+    clients: Path = Field(description="a folder with the .key files of the clients that may connect")
 
 
 class PipelineSettings(Section):
-    """One source, and everything that is done with its pictures."""
+    """One source, and everything that is done with its frames."""
 
     source: SourceSettings
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
@@ -137,9 +147,9 @@ class PipelineSettings(Section):
     find: FindSettings | None = None
     zones: tuple[ZoneSettings, ...] = ()
     sinks: tuple[str, ...] = ()
-    control: str | None = Field(None, description="where commands are taken, such as tcp://127.0.0.1:5556")
-    state: Path | None = Field(None, description="a file that objects survive a restart in")
-    max_fps: float | None = Field(None, gt=0, description="pictures a second of a live source that are tracked at most")
+    control: str | None = Field(None, description="endpoint that listens for commands, such as tcp://127.0.0.1:5556")
+    state: Path | None = Field(None, description="a file in which objects survive a restart")
+    max_fps: float | None = Field(None, gt=0, description="fps of a live source above which frames are skipped")
 
 
 class Settings(PipelineSettings):
@@ -161,19 +171,19 @@ class CameraSettings(PipelineSettings):
     """One of several cameras."""
 
     source: CameraSourceSettings
-    priority: float = Field(1.0, gt=0, le=100, description="pictures tracked beside another's one, when all cannot be")
+    priority: float = Field(1.0, gt=0, le=100, description="share of the engine while several cameras wait for it")
 
 
 class WebSettings(Section):
     """The page and the HTTP API. Beyond this machine they need a token or users, and TLS."""
 
     host: str = "127.0.0.1"
-    port: int = Field(8080, ge=0, le=65535, description="0: one that is free")
+    port: int = Field(8080, ge=0, le=65535, description="0: any free port")
     token: Path | None = Field(None, description="a file from `streamer access token FILE`")
     users: Path | None = Field(None, description="a file from `streamer access user FILE NAME`")
     certificate: Path | None = Field(None, description="PEM, with the chain; needs the key")
     key: Path | None = Field(None, description="PEM")
-    names: tuple[str, ...] = Field((), description="host names by which it is reached, beside those of this machine")
+    names: tuple[str, ...] = Field((), description="further host names of this server")
 
     @model_validator(mode="after")
     def _has_both(self) -> WebSettings:
