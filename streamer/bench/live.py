@@ -248,23 +248,24 @@ def crowd(model: str, frames: int, most: int) -> dict[str, Any]:
     scene = Scene(SceneSettings(frames=CROWD_FRAMES))
     pictures = [scene.draw(index)[0] for index in range(CROWD_FRAMES)]
     height, width = pictures[0].shape[:2]
-    there: set[int] = set()
+    size = 0.2 * width, 0.2 * height
+    present: set[int] = set()
     samples: list[tuple[int, float]] = []
     steps: dict[int, list[float]] = {}
     for index in range(most + frames):
-        changed = {index} if index < most else {int(n) for n in rng.integers(0, most, rng.integers(0, 4))}
+        changed = {index + 1} if index < most else {int(n) + 1 for n in rng.integers(0, most, rng.integers(0, 4))}
         corners = rng.uniform(0, 0.7, (most, 2)) * (width, height)
         commands: list[Command] = [
-            Remove(n) if n in there else Prompt(n, box=(*corners[n], *(corners[n] + (0.2 * width, 0.2 * height))))
+            Remove(n) if n in present else Prompt(n, box=(*corners[n - 1], *(corners[n - 1] + size)))
             for n in sorted(changed)
         ]
-        there ^= changed
+        present ^= changed
         started = time.perf_counter()
         tracker.track(Frame.from_image(pictures[index % CROWD_FRAMES], index=index), commands)
         if index >= most:
             samples.append((index, resident_mb()))
             if not commands:
-                steps.setdefault(len(there), []).append(time.perf_counter() - started)
+                steps.setdefault(len(present), []).append(time.perf_counter() - started)
     slowest = max((max(times) / float(np.median(times)) for times in steps.values() if len(times) > 2), default=0.0)
     return {
         "rss_slope_kb_per_frame": slope_kb(samples),

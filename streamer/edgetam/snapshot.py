@@ -161,7 +161,7 @@ def _whole(
     memory.pointers.extend(zip(state["pointers"], _rows("pointers", there), strict=True))
     focus = None if state["focus"] is None else SearchWindow(*state["focus"])
     box = None if state["box"] is None else tuple(state["box"])
-    return TrackedObject(memory, focus, state["unseen"], box, state["size"])
+    return TrackedObject(memory, focus, state["unseen"], box=box, size=state["size"])
 
 
 def _read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:

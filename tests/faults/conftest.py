@@ -22,7 +22,6 @@ from tests.process.conftest import fake_webcam  # noqa: F401 - a fixture here, t
 def pytest_collection_modifyitems(items):
     for item in items:
         if Path(item.fspath).parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.faults)
             item.add_marker(pytest.mark.timeout(180))
 
 

@@ -10,6 +10,7 @@ from streamer.soak.watched import STALE_S, Watched
 from tests.faults import ledger
 from tests.faults.network import Network, missing
 from tests.faults.test_cameras import OBJECTS, SETTLE_S, SLACK_S, STEADY, step_s
+from tests.requirements import require
 
 NARROW_S = 1.0  # for TCP to send again what a narrow link dropped: an attempt may be under way when it widens
 KEY_FRAMES_S = 10 / 15  # between two of the camera's; a new connection shows nothing before one
@@ -17,8 +18,8 @@ KEY_FRAMES_S = 10 / 15  # between two of the camera's; a new connection shows no
 
 @pytest.fixture(scope="module")
 def network():
-    if why := missing():
-        pytest.skip(why)
+    why = missing()
+    require("netns", why is None, str(why))
     with Network() as network:
         yield network
 

@@ -20,6 +20,7 @@ from streamer.soak.site import Site, free_port
 from tests.faults import ledger
 from tests.faults.runs import Run
 from tests.process.processes import streamer
+from tests.requirements import require
 
 SCENE = "scene:?seed=2&objects=2&size=320x240&fps=15&frames=0&realtime"
 
@@ -158,13 +159,12 @@ def test_a_kill_while_recording_leaves_every_file_playable(start, tmp_path):
         json.loads(line)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
 def test_a_full_disk_costs_the_recording_alone_and_it_goes_on_when_there_is_room(start, tmp_path):
+    require("root", os.geteuid() == 0, "mounting a small disk needs root")
     disk = tmp_path / "disk"
     disk.mkdir()
     made = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", disk], capture_output=True, check=False)
-    if made.returncode:
-        pytest.skip(f"no small disk can be mounted here: {made.stderr.decode().strip()}")
+    require("tmpfs", not made.returncode, f"no small disk can be mounted: {made.stderr.decode().strip()}")
     try:
         (disk / "ballast").write_bytes(b"\0" * 200_000)
         run = start(SCENE, "--sink", f"{disk}/out.mp4?required=0")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import ssl
 import subprocess
 
@@ -13,13 +12,13 @@ from streamer.soak.proxy import Proxy
 from streamer.soak.site import PATH
 from streamer.sources import open_source
 from streamer.types import Frame
+from tests.requirements import program, require
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """Signed by itself, for `localhost`."""
-    if not shutil.which("openssl"):
-        pytest.skip("openssl, which makes the certificate, is not on this machine: apt-get install openssl")
+    require("openssl", program("openssl"), "apt-get install openssl")
     folder = tmp_path_factory.mktemp("tls")
     subprocess.run(
         [

@@ -9,7 +9,6 @@ from streamer.cli import main
 from streamer.errors import StreamerError
 
 
-@pytest.mark.peers
 def test_the_race_counts_times_work_and_agreement():
     figures = engine.engine("nano", None, [1, 2], 1, "torch")
     one, two = figures["counts"]
@@ -42,7 +41,6 @@ def test_a_crowd_comes_and_goes():
     assert figures["rss_mb"]["end"] > 100
 
 
-@pytest.mark.peers
 def test_stills_and_recordings_are_measured():
     stills, film = recorded.image("nano", 2), recorded.video("nano", 60)
     assert stills["batch_to_single_lowest_iou"] >= 0.999

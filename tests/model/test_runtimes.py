@@ -18,6 +18,7 @@ from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import UsageError
 from streamer.masks import box_of, iou
 from streamer.types import Frame, Prompt, Remove
+from tests.requirements import package, require
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 
@@ -52,7 +53,6 @@ def test_a_runtime_that_cannot_run_is_refused_with_the_remedy(monkeypatch):
         runtimes.choose("openvino", CPU)
 
 
-@pytest.mark.peers
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("name", ["openvino", pytest.param("onnx", marks=pytest.mark.slow)])
 def test_runtimes_agree_with_torch_while_objects_join_and_leave(name, nano, scene, kept):
@@ -76,7 +76,6 @@ def test_runtimes_agree_with_torch_while_objects_join_and_leave(name, nano, scen
             np.testing.assert_allclose(a.logits, b.logits, atol=1e-3)
 
 
-@pytest.mark.peers
 def test_the_second_start_reads_what_the_first_kept(nano, kept, monkeypatch, caplog):
     first = openvino.OpenVinoRuntime(nano)
     folder = kept_by_openvino(nano)
@@ -87,14 +86,13 @@ def test_the_second_start_reads_what_the_first_kept(nano, kept, monkeypatch, cap
     torch.testing.assert_close(again.encode(pixels).top_gchw, first.encode(pixels).top_gchw)
 
 
-@pytest.mark.peers
 def test_a_broken_file_in_the_cache_is_converted_again(nano, kept, caplog):
     openvino.OpenVinoRuntime(nano)
-    file = kept_by_openvino(nano) / "encode.xml"
+    file = kept_by_openvino(nano) / "image_encoder.xml"
     file.write_text("<net")
     with caplog.at_level(logging.WARNING):
         openvino.OpenVinoRuntime(nano)
-    assert "encode.xml: cannot be read, converted again" in caplog.text
+    assert "image_encoder.xml: cannot be read, converted again" in caplog.text
     assert file.read_text().startswith("<?xml")
 
 
@@ -102,7 +100,7 @@ def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch, c
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    disk.keep(blocked / "x" / "encode.xml", lambda part: part.write_bytes(b"graph"))
+    disk.keep(blocked / "x" / "image_encoder.xml", lambda part: part.write_bytes(b"graph"))
     assert "the next start converts again" in caplog.text
 
 
@@ -132,7 +130,6 @@ signal.raise_signal(signal.SIGUSR1)
 """
 
 
-@pytest.mark.peers
 def test_a_signal_after_two_trackers_have_gone_is_handled(kept):
     """With an OpenVINO core for each tracker this was a segmentation fault."""
     done = subprocess.run([sys.executable, "-c", SIGNAL_AFTER_TWO], capture_output=True, text=True, check=False)
@@ -141,7 +138,7 @@ def test_a_signal_after_two_trackers_have_gone_is_handled(kept):
 
 @pytest.mark.timeout(300)
 def test_an_encoder_in_integers_finds_much_the_same_masks(nano, scene, kept):
-    pytest.importorskip("nncf", reason="nncf is not installed: pip install 'streamer[int8]'")
+    require("nncf", package("nncf"), "pip install 'streamer[int8]'")
     trackers = [
         StreamingTracker(nano, TrackingSettings(extensions=False), runtimes.start(name, nano))
         for name in ("openvino", "openvino-int8")

@@ -8,6 +8,7 @@ import torch
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam.runtimes.choose import TorchRuntime
+from streamer.edgetam.snapshot import FORMAT
 from streamer.edgetam.video import PassTracker
 from streamer.edgetam.weights import load
 from streamer.errors import ModelError
@@ -168,8 +169,8 @@ def test_bytes_of_another_format_are_refused(nano, recording):
     tracker = PassTracker(nano, TrackingSettings(), TorchRuntime(nano))
     tracker.track(next(recording.frames(0, 0)), [Prompt(5, box=recording.box(1, 0))])
     data = tracker.keep(5)
-    text = json.dumps({"format": 1})[1:-1].replace('"', '\\"').encode()
+    text = json.dumps({"format": FORMAT})[1:-1].replace('"', '\\"').encode()
     with pytest.raises(ModelError, match="format 9"):
-        tracker.give_back(5, data.replace(text, text.replace(b"1", b"9")))
+        tracker.give_back(5, data.replace(text, text.replace(str(FORMAT).encode(), b"9")))
     with pytest.raises(ModelError, match="cannot be read"):
         tracker.give_back(5, b"nothing of the kind")

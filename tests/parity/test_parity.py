@@ -14,7 +14,6 @@ FRAMES = 42
 TOLERANCE, MIN_IOU = 1e-3, 0.9999
 
 
-@pytest.mark.peers
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "runtime",
@@ -58,7 +57,6 @@ def test_merged_weights_change_nothing_but_rounding(make):
         assert torch.allclose(expected, seen, atol=1e-3 * float(expected.abs().max()))
 
 
-@pytest.mark.peers
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize(
     ("size", "objects", "runtime", "frames"),

@@ -18,7 +18,7 @@ from streamer.masks import box_of, iou
 from streamer.types import Frame, Prompt
 from tests.process.processes import finish, streamer
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 FRAMES = 20  # more than there are memories and pointers
 
 WITHOUT_TORCH = """

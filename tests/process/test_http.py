@@ -18,7 +18,7 @@ from streamer.errors import SourceError
 from streamer.sources import open_source
 from streamer.video.scene import Scene, SceneSettings
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(60)]
+pytestmark = pytest.mark.timeout(60)
 
 
 class Quiet(SimpleHTTPRequestHandler):

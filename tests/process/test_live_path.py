@@ -20,8 +20,9 @@ from streamer.sources import open_source
 from streamer.types import Prompt, Remove
 from streamer.video.scene import Scene, SceneSettings
 from tests.process.processes import ROOT, finish, streamer
+from tests.requirements import require
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 CARS = ROOT.parent / "shared" / "data" / "live" / "intel-car-detection.mp4"
 SCENE = "scene:?seed=2&objects=3&fps=15&frames=0&realtime"
 
@@ -69,11 +70,11 @@ def test_a_file_is_tracked_into_a_video(clip, box, tmp_path):
         "model",
     }
     assert set(summary["latency_ms"]) == {"p50", "p95", "p99"}
-    assert set(summary["model"]) == {"id", "size", "runtime", "device", "dtype", "robust"}
+    assert set(summary["model"]) == {"id", "size", "runtime", "device", "dtype", "extensions"}
 
 
-@pytest.mark.skipif(not CARS.exists(), reason="the team's clips are not on this machine")
 def test_real_footage_of_cars_is_tracked_into_a_video(tmp_path):
+    require("clips", CARS.exists(), "the team's clips are needed beside the repository, in ../shared/data")
     out = tmp_path / "cars.mp4"
     summary = finish(
         streamer(

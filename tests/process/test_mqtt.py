@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import time
 
@@ -11,11 +10,12 @@ import pytest
 
 from streamer.sinks import open_sink
 from streamer.soak.site import free_port, listens
+from tests.requirements import package, program, require
 from tests.unit.test_journal import event, quick
 from tests.waiting import wait
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(60)]
-BROKER = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
+pytestmark = pytest.mark.timeout(60)
+BROKER = program("mosquitto")
 
 
 class Broker:
@@ -37,8 +37,8 @@ class Broker:
 
 @pytest.fixture
 def broker(tmp_path):
-    if BROKER is None:
-        pytest.skip("mosquitto is not on this machine: apt-get install mosquitto")
+    require("mqtt", BROKER, "apt-get install mosquitto")
+    require("mqtt", package("paho"), "pip install 'streamer[mqtt]'")
     broker = Broker(tmp_path)
     yield broker
     broker.stop()
@@ -72,7 +72,6 @@ def hear():
 
 
 def test_every_event_arrives_also_those_of_the_time_without_a_broker(broker, hear, tmp_path, monkeypatch):
-    pytest.importorskip("paho.mqtt", reason="paho-mqtt is not installed: pip install 'streamer[mqtt]'")
     quick(monkeypatch, 0.1)
     monkeypatch.setattr("streamer.events.receivers.TIMEOUT_S", 0.2)
     got = hear(broker.port)

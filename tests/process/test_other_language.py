@@ -1,24 +1,22 @@
 """docs/wire-format.md is enough: a decoder in another language, written from it, finds the same masks."""
 
 import json
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from streamer.bus.messages import header_of, pack_masks
 from streamer.masks import box_of
 from tests.fakes import result, track
+from tests.requirements import program, require
 
-pytestmark = pytest.mark.peers
 DECODER = Path(__file__).parents[2] / "docs" / "decode-masks.mjs"
 
 
-@pytest.mark.skipif(not shutil.which("node"), reason="node is not on this machine")
 def test_a_decoder_in_javascript_counts_the_same_pixels():
+    require("node", program("node"), "install Node.js")
     rng = np.random.default_rng(3)
     masks = [rng.random((48, 64)) > 0.5, np.ones((48, 64), bool), np.zeros((48, 64), bool)]
     masks[0][:, 40:] = False

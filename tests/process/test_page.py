@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import statistics
 import time
 from pathlib import Path
@@ -17,9 +16,10 @@ from streamer.masks import box_of, colour, deepest_point, iou
 from streamer.soak.site import Site
 from streamer.video.scene import Scene, SceneSettings
 from tests.process.processes import ROOT, streamer
+from tests.requirements import program, require
 from tests.waiting import wait
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 SIZE, FPS = (640, 360), 15
 URI = f"scene:?objects=3&size={SIZE[0]}x{SIZE[1]}&fps={FPS}&frames=0&realtime&occluder=0&shake=0"
@@ -31,12 +31,11 @@ SHOTS = ROOT / "out" / "page"
 
 @pytest.fixture(scope="module")
 def chromium():
-    if shutil.which("chromium") is None:
-        pytest.skip("Chromium is not on this machine: apt-get install --no-install-recommends chromium")
+    require("browser", program("chromium"), "apt-get install --no-install-recommends chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=program("chromium"), args=["--no-sandbox"])
         yield browser
         browser.close()
 

@@ -20,7 +20,7 @@ from streamer.errors import StreamerError
 from streamer.soak.endurance import frames_in
 from tests.process.processes import finish, streamer
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 SCENE = "scene:?objects=2&size=320x240&fps=15&frames=0&realtime&occluder=0&shake=0"
 SLOW = SCENE.replace("fps=15", "fps=4")

@@ -1,6 +1,5 @@
 """The window of `streamer segment --interactive`, on a real display."""
 
-import shutil
 import subprocess
 
 import numpy as np
@@ -9,15 +8,13 @@ import pytest
 from streamer.edgetam.image import ImageSegmenter
 from streamer.masks import box_of, iou
 from streamer.offline.refinement import Session
-
-pytestmark = pytest.mark.peers
+from tests.requirements import package, program, require
 
 
 @pytest.fixture
 def display(monkeypatch):
-    pytest.importorskip("tkinter")
-    if shutil.which("Xvfb") is None:
-        pytest.skip("Xvfb is not installed: apt-get install xvfb")
+    require("xvfb", package("_tkinter"), "a Python that is built with Tk")
+    require("xvfb", program("Xvfb"), "apt-get install xvfb")
     server = subprocess.Popen(["Xvfb", "-displayfd", "1", "-screen", "0", "1280x800x24"], stdout=subprocess.PIPE)
     monkeypatch.setenv("DISPLAY", f":{server.stdout.readline().decode().strip()}")
     yield

@@ -113,7 +113,7 @@ def test_pictures_are_red_green_blue(tmp_path):
         ("pyproject.toml", SourceError, "no video|not a video"),
         ("gopher://x", UsageError, "unknown scheme 'gopher'"),
         ("scene:?objcts=2", UsageError, "unknown option 'objcts'"),
-        ("scene:?objects=two", UsageError, "not a number"),
+        ("scene:?objects=two", UsageError, "not a finite number"),
         ("scene:?objects=0", UsageError, "from 1 to"),
         ("scene:?size=big", UsageError, "not a size"),
         ("camera:front", UsageError, "camera:0"),
