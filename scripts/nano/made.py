@@ -1,6 +1,6 @@
 """Made test clips of two of a kind that cross, leave, hide and come back; the same clip for the same number.
 
-From photographs that training never sees, or drawn, where there are none.
+From photographs that training keeps aside, or drawn, where there are none.
 """
 
 from __future__ import annotations
