@@ -1,0 +1,78 @@
+"""What ARCHITECTURE.md says of the tree."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "streamer"
+CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+TEXT = (ROOT / "ARCHITECTURE.md").read_text()
+
+
+def files() -> list[Path]:
+    return [path for path in PACKAGE.glob("*.py") if path.name != "__init__.py"]
+
+
+def packages() -> list[Path]:
+    return [path.parent for path in PACKAGE.glob("*/__init__.py")]
+
+
+def imports(path: Path) -> set[str]:
+    """The top-level names that a module imports, anywhere in it."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def importers(name: str) -> set[str]:
+    """The rooms of the package that import a distribution."""
+    return {path.relative_to(PACKAGE).parts[0] for path in PACKAGE.rglob("*.py") if name in imports(path)}
+
+
+def test_the_root_of_the_package_has_few_rooms_and_the_document_counts_them():
+    assert len(files()) <= 10
+    assert len(files()) + len(packages()) <= 30
+    assert f"The package root has {len(files())} modules and {len(packages())} packages" in TEXT
+
+
+def test_heavy_packages_have_their_homes():
+    assert importers("torch") | importers("transformers") == {"edgetam", "bench"}
+    assert importers("zmq") == {"bus"}
+    assert importers("fastapi") == {"web"}
+    assert importers("ray") == set()
+
+
+def test_the_contract_has_few_layers_and_names_every_room():
+    (layers,) = [contract for contract in CONTRACTS if contract["type"] == "layers"]
+    rooms = {room.strip() for layer in layers["layers"] for room in layer.split("|")}
+    assert len(layers["layers"]) <= 14
+    assert layers["exhaustive"]
+    assert rooms == {path.name for path in packages()} | {path.stem for path in files()} - {"__main__"}
+
+
+def test_the_document_has_a_row_for_every_room():
+    rooms = {path.name for path in packages()} | {path.stem for path in files()} - {"__main__"}
+    assert [room for room in sorted(rooms) if f"`{room}`" not in TEXT] == []
+
+
+def test_public_imports_stay():
+    from streamer import Frame, Prompt, Remove, Reset, Track, Undo  # noqa: F401
+    from streamer.client import Client  # noqa: F401
+    from streamer.edgetam import open_segmenter, open_tracker  # noqa: F401
+
+
+def test_every_page_of_the_site_is_in_its_navigation_and_links_lead_somewhere():
+    navigation = (ROOT / "mkdocs.yml").read_text()
+    pages = sorted((ROOT / "docs").glob("*.md"))
+    assert [page.name for page in pages if page.name not in navigation] == []
+    for page in [*pages, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
+        for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
+            assert (page.parent / link).exists(), f"{page.name}: {link}"
