@@ -1,6 +1,6 @@
 """Readers of a camera's pictures, and one that takes nothing.
 
-`python -m streamer.benchmarks.reader URL CAMERA N SECONDS` prints the pictures a second that each got, as JSON.
+`python -m streamer.bench.reader URL CAMERA N SECONDS` prints the pictures a second that each got, as JSON.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def test_a_signal_while_it_waits_for_a_camera_that_refuses(start):
 
 def test_a_signal_while_a_read_is_blocked(start, silent):
     run = start(f"rtsp://127.0.0.1:{silent}/cam", "--reconnect", "always", "--control", "tcp://127.0.0.1:*")
-    run.wait(lambda: "taking commands" in run.said(), 40)
+    run.wait(lambda: "listening for commands" in run.said(), 40)
     time.sleep(1.5)
     ended_by(signal.SIGTERM, run, "connecting, read blocked")
 
@@ -204,7 +204,7 @@ def test_a_password_is_in_nothing_that_a_run_says_or_writes(start, tmp_path):
         site.stop_server()
         run.wait(lambda: ("lost", "ended") in run.events())
         run.wait(lambda: len(run.events()) > 1)
-        endpoint = run.said().split("taking commands on ")[1].split()[0]
+        endpoint = run.said().split("listening for commands on ")[1].split()[0]
         told, _ = streamer("status", endpoint).communicate(timeout=30)
         out = ended_by(signal.SIGTERM, run, "a camera is away")
     written = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]

@@ -236,7 +236,7 @@ def test_objects_are_added_refined_and_removed_over_the_socket_and_masks_sit_on_
         "100",
     )
     published = bound(run, "publishing on")
-    control = bound(run, "taking commands on")
+    control = bound(run, "listening for commands on")
     scene = Scene(SceneSettings(seed=2, objects=3, fps=15))
     with CommandClient(control, timeout_s=60) as client, Subscriber(published, "scene") as subscriber:
         index = subscriber.receive(60).index

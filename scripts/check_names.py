@@ -1,0 +1,63 @@
+#!/usr/bin/env python
+"""Fail where a name that was given up is left in code, documents, help or the page: one word for one thing."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GIVEN_UP = {
+    r"\bAllowances?\b": "TokenBucket",
+    r"\bTurns\b": "FairQueue",
+    r"\bCourier\b": "EventDelivery",
+    r"\bStation\b": "ServeApp",
+    r"\bFocus\b": "SearchWindow",
+    r"\bRules\b": "TrackingSettings",
+    r"\bWish\b": "EventSettings",
+    r"\bPasses\b": "Credentials",
+    r"\b(Gate|Guard)\b": "AccessPolicy, AccessMiddleware, CurveAuthenticator",
+    r"\b(Described|Timely|Lasting|Prompting|Notified|Watching)\b": "HasStreamInfo, CountsLateFrames, ...",
+    r"\bpoint_(one|best)\b": "prompt_decoder_single, prompt_decoder_best",
+    r"\bseen_above\b": "score_threshold",
+    r"\bstay_s\b": "dwell_s",
+    r"\bremember_(above|hidden)\b": "removed",
+    r"\b(source_of|engine_of|tracker_of|snapshot_of|zones_of)\(": "build_source, build_engine, ...",
+    r"\bstreamer\.(allocator|allowance|annotations|benchmarks|cameras|commands|control|keys|lifecycle|metrics|motion)\b": (
+        "the packages of ARCHITECTURE.md"
+    ),
+    r"\bstreamer\.(parts|propagation|prompts|settings|sockets|store|turns|verbs|wire|zones)\b": (
+        "the packages of ARCHITECTURE.md"
+    ),
+}
+RENAMES = ("CHANGELOG.md",)  # which says what was renamed
+SUFFIXES = (".py", ".md", ".yaml", ".yml", ".js", ".html", ".toml")
+
+
+def main() -> int:
+    found = [line for path in files() for line in hits(path)]
+    for line in found:
+        print(line, file=sys.stderr)
+    return int(bool(found))
+
+
+def files() -> list[Path]:
+    folders = [ROOT / name for name in ("streamer", "scripts", "configs", "docs", "tests")]
+    below = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in SUFFIXES]
+    top = [path for path in sorted(ROOT.glob("*")) if path.suffix in SUFFIXES and path.name not in RENAMES]
+    return [path for path in (*top, *below) if path != Path(__file__).resolve() and path.is_file()]
+
+
+def hits(path: Path) -> list[str]:
+    """A line for each name that was given up, with what it is called now."""
+    return [
+        f"{path.relative_to(ROOT)}:{number}: {match[0]!r} is called {name} now"
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
+        for pattern, name in GIVEN_UP.items()
+        if (match := re.search(pattern, line))
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
