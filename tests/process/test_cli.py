@@ -16,7 +16,7 @@ from streamer.cli import main
         (["run", "--source", "camera:77"], 1, "camera 77 cannot be opened"),
         (["run", "--source", "rtsp://u:hunter2@127.0.0.1:9/x"], 1, "rtsp://***@127.0.0.1:9/x: connection refused"),
         (["run", "--source", "scene:", "--box", "1:5,5,5,5"], 2, "has no area"),
-        (["run", "--source", "scene:", "--box", "5,5,9,9"], 2, "write ID:x0,y0,x1,y1"),
+        (["run", "--source", "scene:", "--box", "5,5,9"], 2, "write [ID:]x0,y0,x1,y1"),
         (["run", "--source", "scene:", "--box", "9:truth"], 2, "the scene has objects 1, 2, 3"),
         (["run", "--source", "lavfi:testsrc2", "--box", "1:truth"], 2, "only a scene"),
         (["run", "--source", "scene:", "--point", "1:9999,5"], 2, "outside the 640 x 360 frame"),

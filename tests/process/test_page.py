@@ -209,7 +209,7 @@ def test_a_camera_that_dies_is_unmistakable_and_one_is_added(chromium, served, s
     browser.get_by_label("Name").fill("new")
     browser.get_by_label("Address").fill("/etc/passwd")
     browser.get_by_role("button", name="Add", exact=True).click()
-    browser.locator("#add .error", has_text="cannot be opened from elsewhere").wait_for()
+    browser.locator("#add .error", has_text="cannot be opened over HTTP").wait_for()
     browser.get_by_label("Address").fill(URI)
     browser.get_by_role("button", name="Add", exact=True).click()
     browser.locator("#camera-name", has_text="new").wait_for()
