@@ -20,13 +20,13 @@ RUNTIMES = "auto, torch, compile, openvino, openvino-int8, onnx, tensorrt"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1 (it failed while running) or 2 (it was asked for wrongly)."""
-    given = parser().parse_args(argv)
+    args = parser().parse_args(argv)
     memory.limit_malloc_arenas()
-    logs.begin(given.log, debug=given.debug)
+    logs.begin(args.log, debug=args.debug)
     try:
-        status: int = given.command(given)
+        status: int = args.command(args)
     except StreamerError as error:
-        if given.debug:
+        if args.debug:
             print(redact(traceback.format_exc()), file=sys.stderr, end="")
         print(f"streamer: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
@@ -297,8 +297,8 @@ def _soak(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
 def _later(module: str, name: str | None = None) -> Callable[[argparse.Namespace], int]:
     """A command whose module is imported when it runs."""
 
-    def command(given: argparse.Namespace) -> int:
-        status: int = getattr(import_module(f"streamer.cli.{module}"), name or module)(given)
+    def command(args: argparse.Namespace) -> int:
+        status: int = getattr(import_module(f"streamer.cli.{module}"), name or module)(args)
         return status
 
     return command

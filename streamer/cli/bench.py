@@ -10,76 +10,76 @@ from streamer.errors import UsageError
 from streamer.uris import Address
 
 
-def bench(given: argparse.Namespace) -> int:
-    if given.frames is not None and given.frames < 1:
-        raise UsageError(f"--frames {given.frames}: give 1 or more")
-    counts = _counts(given.objects)
-    match given.what:
+def bench(args: argparse.Namespace) -> int:
+    if args.frames is not None and args.frames < 1:
+        raise UsageError(f"--frames {args.frames}: give 1 or more")
+    counts = _counts(args.objects)
+    match args.what:
         case "engine":
-            figures = _engine(given, counts or [1, 4, 8])
+            figures = _engine(args, counts or [1, 4, 8])
         case "image" | "video":
-            figures = _recorded(given)
+            figures = _recorded(args)
         case "cameras" | "readers" | "encoding":
-            figures = _serving(given, counts)
+            figures = _serving(args, counts)
         case _:
-            figures = _live(given, counts)
-    if given.json:
+            figures = _live(args, counts)
+    if args.json:
         print(json.dumps(figures))
     else:
         _show(figures)
     return 0
 
 
-def _engine(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
+def _engine(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
     from streamer.bench.engine import against_original, engine
 
-    if given.against == "original":
-        return against_original(given.frames or 6, given.runtime)
-    if given.size and not given.size.isdigit():
-        raise UsageError(f"--size {given.size}: for engine, the side of the model's square, such as 512")
-    size = int(given.size) if given.size else None
-    reference = not given.no_reference
-    return engine(given.model, size, counts, given.frames or 12, given.runtime, reference=reference)
+    if args.against == "original":
+        return against_original(args.frames or 6, args.runtime)
+    if args.size and not args.size.isdigit():
+        raise UsageError(f"--size {args.size}: for engine, the side of the model's square, such as 512")
+    size = int(args.size) if args.size else None
+    reference = not args.no_reference
+    return engine(args.model, size, counts, args.frames or 12, args.runtime, reference=reference)
 
 
-def _live(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
+def _live(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
     from streamer.bench import live
 
     if len(counts) > 1:
-        raise UsageError(f"--objects {given.objects}: one number, except for engine")
+        raise UsageError(f"--objects {args.objects}: one number, except for engine")
     objects = counts[0] if counts else None
-    if given.what == "pipeline":
-        width, height = Address("", "", {"size": given.size or "1280x720"}).size("size", (1280, 720))
-        return live.pipeline(given.model, given.frames or 240, objects or 1, (width, height), exact=given.exact)
-    if given.what == "crowd":
-        return live.crowd(given.model, given.frames or 500, objects or 64)
-    if given.what == "memory":
-        return live.memory(given.model, given.frames or 3000, objects or 3)
-    return live.age(given.model, given.frames or 120, objects or 1)
+    if args.what == "pipeline":
+        width, height = Address("", "", {"size": args.size or "1280x720"}).size("size", (1280, 720))
+        return live.pipeline(args.model, args.frames or 240, objects or 1, (width, height), exact=args.exact)
+    if args.what == "crowd":
+        return live.crowd(args.model, args.frames or 500, objects or 64)
+    if args.what == "memory":
+        return live.memory(args.model, args.frames or 3000, objects or 3)
+    return live.age(args.model, args.frames or 120, objects or 1)
 
 
-def _recorded(given: argparse.Namespace) -> dict[str, Any]:
+def _recorded(args: argparse.Namespace) -> dict[str, Any]:
     from streamer.bench import recorded
 
-    if given.what == "image":
-        return recorded.image(given.model, given.frames or 20)
-    return recorded.video(given.model, given.frames or 5000)
+    if args.what == "image":
+        return recorded.image(args.model, args.frames or 20)
+    return recorded.video(args.model, args.frames or 5000)
 
 
-def _serving(given: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
+def _serving(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
     from streamer.bench import serving
 
     objects = counts[0] if counts else 1
-    match given.what:
+    match args.what:
         case "cameras":
-            fps = given.fps or 10.0
-            return serving.cameras(given.model, given.count or 4, fps, given.seconds, objects, max_fps=given.max_fps)
+            fps = args.fps or 10.0
+            return serving.cameras(args.model, args.count or 4, fps, args.seconds, objects, max_fps=args.max_fps)
         case "readers":
-            return serving.readers(given.model, given.count or 20, given.fps or 15.0, given.seconds, objects)
+            return serving.readers(args.model, args.count or 20, args.fps or 15.0, args.seconds, objects)
         case _:
             from streamer.bench.encoding import encoding
 
-            return encoding(given.model, (1, 2, 4), given.frames or 20)
+            return encoding(args.model, (1, 2, 4), args.frames or 20)
 
 
 def _counts(text: str | None) -> list[int]:

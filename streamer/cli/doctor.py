@@ -27,7 +27,7 @@ PACKAGES = (
 )
 
 
-def doctor(given: argparse.Namespace) -> int:
+def doctor(args: argparse.Namespace) -> int:
     """Print a line for each check; returns 1 where the embedded model does not load."""
     checks: dict[str, Callable[[], str]] = {
         "python": platform.python_version,
@@ -48,9 +48,9 @@ def doctor(given: argparse.Namespace) -> int:
             found[name] = {"works": True, "says": check()}
         except (StreamerError, OSError, ImportError) as error:
             found[name] = {"works": False, "says": str(error)}
-        if not given.json:
+        if not args.json:
             print(f"{'ok ' if found[name]['works'] else 'NO '} {name}: {found[name]['says']}", flush=True)
-    if given.json:
+    if args.json:
         print(json.dumps(found))
     return 0 if found["model nano"]["works"] else 1
 

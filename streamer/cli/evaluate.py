@@ -28,11 +28,11 @@ OUTLINE = 2  # pixels
 WHITE = (255, 255, 255)
 
 
-def evaluate(given: argparse.Namespace) -> int:
+def evaluate(args: argparse.Namespace) -> int:
     """Print a line for each object and the means; 1 where a clip could not be scored, and the others are."""
-    live = _live(given)
-    clips = davis.sequences(Path(given.root), given.sequences.split(",") if given.sequences else ())
-    tracker = open_tracker(given.model, given.size, runtime=given.runtime, tracking=_tracking(given))
+    live = _live(args)
+    clips = davis.sequences(Path(args.root), args.sequences.split(",") if args.sequences else ())
+    tracker = open_tracker(args.model, args.size, runtime=args.runtime, tracking=_tracking(args))
 
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
@@ -43,17 +43,17 @@ def evaluate(given: argparse.Namespace) -> int:
     for clip in clips:
         worst = Worst(clip)
         try:
-            scores += davis.evaluate(clip, follow, given.prompt, live=live, observer=worst)
+            scores += davis.evaluate(clip, follow, args.prompt, live=live, observer=worst)
         except UsageError as error:
             log.warning("%s: not scored: %s", clip.name, error)
             broken.append(clip.name)
             continue
-        if given.pictures:
-            worst.draw(Path(given.pictures))
-        if not given.json:
+        if args.pictures:
+            worst.draw(Path(args.pictures))
+        if not args.json:
             print(_lines([score for score in scores if score.sequence == clip.name]), flush=True)
-    if given.json:
-        print(json.dumps(_summary(scores, broken, given, tracker.describe())))
+    if args.json:
+        print(json.dumps(_summary(scores, broken, args, tracker.describe())))
     elif scores:
         print(f"mean over {len(scores)} objects: J&F {_mean(scores, 'jf'):.3f}  J {_mean(scores, 'j'):.3f}  ", end="")
         print(f"F {_mean(scores, 'f'):.3f}")
@@ -89,19 +89,19 @@ class Worst:
         cv2.imwrite(str(folder / f"{self.clip.name}-{path.stem}-j{100 * self.j:.0f}.jpg"), image[..., ::-1])
 
 
-def _tracking(given: argparse.Namespace) -> TrackingSettings:
-    overrides = {"source": {"uri": given.root}, "tracking": config.tracking_of(given.tracking, exact=given.exact)}
+def _tracking(args: argparse.Namespace) -> TrackingSettings:
+    overrides = {"source": {"uri": args.root}, "tracking": config.tracking_of(args.tracking, exact=args.exact)}
     return config.load(None, overrides).tracking
 
 
-def _live(given: argparse.Namespace) -> Live | None:
-    if given.live is None:
-        if given.step_ms is not None:
+def _live(args: argparse.Namespace) -> Live | None:
+    if args.live is None:
+        if args.step_ms is not None:
             raise UsageError("--step-ms is for --live FPS")
         return None
-    if given.live <= 0 or (given.step_ms is not None and given.step_ms <= 0):
+    if args.live <= 0 or (args.step_ms is not None and args.step_ms <= 0):
         raise UsageError("--live and --step-ms: give more than 0")
-    return Live(given.live, given.step_ms)
+    return Live(args.live, args.step_ms)
 
 
 def _mean(scores: Sequence[Score], name: str) -> float:
@@ -126,7 +126,7 @@ def _identity_line(sums: IdentityTotals) -> str:
 
 
 def _summary(
-    scores: Sequence[Score], broken: Sequence[str], given: argparse.Namespace, model: dict[str, Any]
+    scores: Sequence[Score], broken: Sequence[str], args: argparse.Namespace, model: dict[str, Any]
 ) -> dict[str, Any]:
     objects = [
         {
@@ -148,14 +148,14 @@ def _summary(
     }
     means = {name: round(_mean(scores, name), 4) if scores else None for name in ("jf", "j", "f")}
     return means | {
-        "prompt": given.prompt,
-        "live_fps": given.live,
-        "step_ms": given.step_ms,
+        "prompt": args.prompt,
+        "live_fps": args.live,
+        "step_ms": args.step_ms,
         "sequences": sequences,
         "identity": asdict(totals([score.identity for score in scores])),
         "calibration": [asdict(one) for one in calibration(seen for score in scores for seen in score.sightings)],
         "objects": objects,
         "not_scored": list(broken),
-        "tracking": _tracking(given).model_dump(),
+        "tracking": _tracking(args).model_dump(),
         "model": model,
     }

@@ -7,16 +7,16 @@ import json
 from pathlib import Path
 
 
-def export(given: argparse.Namespace) -> int:
+def export(args: argparse.Namespace) -> int:
     from streamer.edgetam.export import export as write
 
-    files = write(given.model, given.format, given.size, Path(given.out))
+    files = write(args.model, args.format, args.size, Path(args.out))
     sizes = {file.name: sum(part.stat().st_size for part in _parts(file)) for file in files}
-    if given.json:
-        print(json.dumps({"out": given.out, "format": given.format, "bytes": sizes}))
+    if args.json:
+        print(json.dumps({"out": args.out, "format": args.format, "bytes": sizes}))
     else:
         for name, size in sizes.items():
-            print(f"{Path(given.out) / name}: {size / 1e6:.1f} MB")
+            print(f"{Path(args.out) / name}: {size / 1e6:.1f} MB")
     return 0
 
 

@@ -68,10 +68,10 @@ class Asked:
     named: Mapping[str, Sequence[PromptSettings]]
 
     @classmethod
-    def of(cls, given: argparse.Namespace) -> Asked:
+    def of(cls, args: argparse.Namespace) -> Asked:
         """Of the options --box, --point, --mask and --prompts; raises UsageError."""
-        everywhere = [PromptSettings(**entry) for entry in parse(given.box, given.point, given.mask)]
-        named = read_file(Path(given.prompts)) if given.prompts else {}
+        everywhere = [PromptSettings(**entry) for entry in parse(args.box, args.point, args.mask)]
+        named = read_file(Path(args.prompts)) if args.prompts else {}
         return cls(everywhere, named)
 
     def __bool__(self) -> bool:
@@ -106,9 +106,9 @@ def read_file(path: Path) -> dict[str, list[PromptSettings]]:
         raise UsageError(f"{path}: {place or 'a prompt'}: {problem['msg']}, not {problem['input']!r}") from error
 
 
-def remote(given: Sequence[dict[str, Any]], mode: Literal["refine", "replace"]) -> list[Prompt]:
+def remote(entries: Sequence[dict[str, Any]], mode: Literal["refine", "replace"]) -> list[Prompt]:
     """Prompts for a running pipeline, where no truth is known."""
-    return [prompt_of(PromptSettings(**entry), None, mode) for entry in given]
+    return [prompt_of(PromptSettings(**entry), None, mode) for entry in entries]
 
 
 def _numbers(option: str, text: str, rest: str, counts: tuple[int, ...], form: str) -> tuple[float, ...]:

@@ -27,31 +27,31 @@ from streamer.types import Prompt
 log = logging.getLogger(__name__)
 
 
-def segment(given: argparse.Namespace) -> int:
+def segment(args: argparse.Namespace) -> int:
     """Write masks and overlays; 1 where an image could not be done, and the others are."""
-    paths = found(given.images)
-    asked = prompts.Asked.of(given)
-    if not (asked or given.auto or given.detect or given.interactive):
+    paths = found(args.images)
+    asked = prompts.Asked.of(args)
+    if not (asked or args.auto or args.detect or args.interactive):
         raise UsageError("nothing is asked for; give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
-    segmenter = open_segmenter(given.model, given.size, memory_mb=given.memory_mb)
-    out = Annotations(Path(given.out), formats(given.format))
+    segmenter = open_segmenter(args.model, args.size, memory_mb=args.memory_mb)
+    out = Annotations(Path(args.out), formats(args.format))
     broken: list[str] = []
     listed: list[dict[str, Any]] = []
-    if given.interactive:
+    if args.interactive:
         from streamer.cli.interactive import sessions
 
         done = sessions(segmenter, _readable(paths, broken))
     else:
-        works = _works(paths, asked, detector_of(given), broken)
-        done = _segmented(segmenter, works, given)
-    for work, segments in tqdm(done, total=len(paths), unit="image", disable=given.interactive or None):
+        works = _works(paths, asked, detector_of(args), broken)
+        done = _segmented(segmenter, works, args)
+    for work, segments in tqdm(done, total=len(paths), unit="image", disable=args.interactive or None):
         drawn = out.add(work.path.name, work.image, segments, work.labels)
         listed.append(_entry(work, segments, drawn))
     out.close()
-    if given.json:
-        print(json.dumps({"images": listed, "failed": broken, "out": given.out}))
+    if args.json:
+        print(json.dumps({"images": listed, "failed": broken, "out": args.out}))
     elif listed:
-        log.info("%d objects on %d images, in %s", sum(len(e["objects"]) for e in listed), len(listed), given.out)
+        log.info("%d objects on %d images, in %s", sum(len(e["objects"]) for e in listed), len(listed), args.out)
     return 1 if broken else 0
 
 
@@ -90,13 +90,13 @@ def read(path: Path) -> Image:
     return np.ascontiguousarray(image[..., ::-1])
 
 
-def detector_of(given: argparse.Namespace) -> Callable[[Image], list[Any]] | None:
-    if given.detect is None:
+def detector_of(args: argparse.Namespace) -> Callable[[Image], list[Any]] | None:
+    if args.detect is None:
         return None
     from streamer.edgetam.finders import Detector
 
-    labels = given.labels.split(",") if given.labels else ()
-    return Detector(given.detect, labels, threshold=given.threshold).detect
+    labels = args.labels.split(",") if args.labels else ()
+    return Detector(args.detect, labels, threshold=args.threshold).detect
 
 
 def _readable(paths: Sequence[Path], broken: list[str]) -> Iterator[Work]:
@@ -117,24 +117,24 @@ def _works(
         broken.append(name)
     for work in _readable(paths, broken):
         try:
-            given = asked.on(work.path.name)
-            for prompt in given:
+            prompts = asked.on(work.path.name)
+            for prompt in prompts:
                 prompt.check_inside(*work.image.shape[:2])
         except (UsageError, CommandError) as error:
             _fail(work.path, error, broken)
             continue
         boxes = detect(work.image) if detect else []
-        after = max((prompt.known_id for prompt in given), default=0)
+        after = max((prompt.known_id for prompt in prompts), default=0)
         detected = {after + n: box for n, box in enumerate(boxes, 1)}
-        given += [Prompt(n, box=box.box) for n, box in detected.items()]
-        yield Work(work.path, work.image, given, {n: box.label for n, box in detected.items()})
+        prompts += [Prompt(n, box=box.box) for n, box in detected.items()]
+        yield Work(work.path, work.image, prompts, {n: box.label for n, box in detected.items()})
 
 
 def _segmented(
-    segmenter: ImageSegmenter, works: Iterator[Work], given: argparse.Namespace
+    segmenter: ImageSegmenter, works: Iterator[Work], args: argparse.Namespace
 ) -> Iterator[tuple[Work, Sequence[Segment]]]:
-    if given.auto:
-        automatic = AutomaticMasks(segmenter, grid_of(given))
+    if args.auto:
+        automatic = AutomaticMasks(segmenter, grid_of(args))
         for work in works:
             yield work, automatic.find(work.image)
         return
@@ -145,20 +145,20 @@ def _segmented(
             waiting.append(work)
             yield work.image, work.prompts
 
-    for segments in segmenter.batch(pairs(), candidates=given.candidates):
+    for segments in segmenter.batch(pairs(), candidates=args.candidates):
         yield waiting.pop(0), segments
 
 
-def grid_of(given: argparse.Namespace) -> Grid:
+def grid_of(args: argparse.Namespace) -> Grid:
     """The grid of the options; raises UsageError."""
-    if given.points_per_side < 1 or given.crops < 0 or given.min_area < 0:
+    if args.points_per_side < 1 or args.crops < 0 or args.min_area < 0:
         raise UsageError("--points-per-side is 1 or more; --crops and --min-area are 0 or more")
     return Grid(
-        points_per_side=given.points_per_side,
-        predicted_iou=given.min_iou,
-        stability=given.min_stability,
-        crop_layers=given.crops,
-        min_area=given.min_area,
+        points_per_side=args.points_per_side,
+        predicted_iou=args.min_iou,
+        stability=args.min_stability,
+        crop_layers=args.crops,
+        min_area=args.min_area,
     )
 
 

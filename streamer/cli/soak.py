@@ -12,12 +12,12 @@ from typing import Any
 from streamer.soak.endurance import soak as endure
 
 
-def soak(given: argparse.Namespace) -> int:
+def soak(args: argparse.Namespace) -> int:
     """Exit code 1 where a source did not come back, a picture was stale or a file does not play."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that cameras and servers end with it
     with tempfile.TemporaryDirectory() as folder:
-        figures = endure(given.minutes * 60, given.every, given.seed, Path(folder))
-    if given.json:
+        figures = endure(args.minutes * 60, args.every, args.seed, Path(folder))
+    if args.json:
         print(json.dumps(figures))
     else:
         show(figures)

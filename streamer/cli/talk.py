@@ -17,14 +17,14 @@ from streamer.errors import UsageError
 from streamer.types import Ack, Command, Find, Pause, Remove, Reset, Resume, Undo
 
 
-def subscribe(given: argparse.Namespace) -> int:
+def subscribe(args: argparse.Namespace) -> int:
     """Print a line for each message; with --json one object of what was received at the end."""
     received, states = 0, {}
     ages: list[float] = []
-    with Subscriber(given.endpoint, given.source, max_age_ms=given.max_age_ms, keys=keys_of(given)) as subscriber:
-        while given.count is None or received < given.count:
+    with Subscriber(args.endpoint, args.source, max_age_ms=args.max_age_ms, keys=keys_of(args)) as subscriber:
+        while args.count is None or received < args.count:
             try:
-                message = subscriber.receive(given.timeout)
+                message = subscriber.receive(args.timeout)
             except NothingFresh:
                 if not received:
                     raise
@@ -33,10 +33,10 @@ def subscribe(given: argparse.Namespace) -> int:
             ages = [*ages[-999:], message.age_ms(time.time_ns())]
             states = {entry.object_id: entry.state for entry in message.objects}
             areas = {entry.object_id: int(entry.mask().sum()) for entry in message.objects}
-            if not given.json:
+            if not args.json:
                 print(_line(message, ages[-1], areas), flush=True)
         refused, lost = subscriber.refused, subscriber.lost
-    if given.json:
+    if args.json:
         median = sorted(ages)[len(ages) // 2] if ages else None
         print(
             json.dumps(
@@ -52,23 +52,23 @@ def subscribe(given: argparse.Namespace) -> int:
     return 0
 
 
-def keys(given: argparse.Namespace) -> int:
+def keys(args: argparse.Namespace) -> int:
     """Make a pair of keys."""
-    public, secret = create(Path(given.name))
-    if given.json:
+    public, secret = create(Path(args.name))
+    if args.json:
         print(json.dumps({"public": str(public), "secret": str(secret)}))
     else:
         print(f"{public} is for the other side, {secret} stays here and is readable by you alone")
     return 0
 
 
-def keys_of(given: argparse.Namespace) -> ClientKeys | None:
-    """The keys that a client was given; raises UsageError for one without the other."""
-    if given.keys is None and given.server_key is None:
+def keys_of(args: argparse.Namespace) -> ClientKeys | None:
+    """The keys of a client; raises UsageError for one without the other."""
+    if args.keys is None and args.server_key is None:
         return None
-    if given.keys is None or given.server_key is None:
+    if args.keys is None or args.server_key is None:
         raise UsageError("--keys and --server-key go together: your own secret key, and the other side's public one")
-    return client_keys(Path(given.keys), Path(given.server_key))
+    return client_keys(Path(args.keys), Path(args.server_key))
 
 
 def _line(message: Message, age_ms: float, areas: dict[int, int]) -> str:
@@ -80,40 +80,40 @@ def _line(message: Message, age_ms: float, areas: dict[int, int]) -> str:
     return f"{message.source} frame {message.index}{dropped}, {age_ms:.0f} ms old  {objects or 'no objects'}"
 
 
-def prompt(given: argparse.Namespace) -> int:
-    wanted = prompts.parse(given.box, given.point, given.mask)
+def prompt(args: argparse.Namespace) -> int:
+    wanted = prompts.parse(args.box, args.point, args.mask)
     if not wanted:
         raise UsageError("prompt: say what to track with --point, --box or --mask")
-    return _send(given, *prompts.remote(wanted, "replace" if given.replace else "refine"))
+    return _send(args, *prompts.remote(wanted, "replace" if args.replace else "refine"))
 
 
-def remove(given: argparse.Namespace) -> int:
-    return _send(given, *(Remove(object_id) for object_id in given.ids))
+def remove(args: argparse.Namespace) -> int:
+    return _send(args, *(Remove(object_id) for object_id in args.ids))
 
 
-def undo(given: argparse.Namespace) -> int:
-    return _send(given, *(Undo(object_id) for object_id in given.ids))
+def undo(args: argparse.Namespace) -> int:
+    return _send(args, *(Undo(object_id) for object_id in args.ids))
 
 
-def verb(given: argparse.Namespace) -> int:
+def verb(args: argparse.Namespace) -> int:
     """Reset, pause, resume, find and status."""
-    if given.verb == "status":
-        with CommandClient(given.endpoint, keys=keys_of(given)) as client:
-            _show(given, client.status())
+    if args.verb == "status":
+        with CommandClient(args.endpoint, keys=keys_of(args)) as client:
+            _show(args, client.status())
         return 0
     verbs: dict[str, Command] = {"reset": Reset(), "pause": Pause(), "resume": Resume(), "find": Find()}
-    return _send(given, verbs[given.verb])
+    return _send(args, verbs[args.verb])
 
 
-def _send(given: argparse.Namespace, *commands: Command) -> int:
-    with CommandClient(given.endpoint, keys=keys_of(given)) as client:
+def _send(args: argparse.Namespace, *commands: Command) -> int:
+    with CommandClient(args.endpoint, keys=keys_of(args)) as client:
         ack: Ack = client.send(*commands)
-    _show(given, {"ok": True, "index": ack.index, "epoch": ack.epoch})
+    _show(args, {"ok": True, "index": ack.index, "epoch": ack.epoch})
     return 0
 
 
-def _show(given: argparse.Namespace, values: dict[str, Any]) -> None:
-    if given.json:
+def _show(args: argparse.Namespace, values: dict[str, Any]) -> None:
+    if args.json:
         print(json.dumps(values))
     elif "index" in values:
         print(f"took effect on frame {values['index']}, epoch {values['epoch']}")

@@ -31,18 +31,18 @@ SINKS = {"png": "masks:{}/masks", "jsonl": "{}/tracks.jsonl", "mp4": "{}/overlay
 INTERRUPTED = 128 + signal.SIGINT
 
 
-def track(given: argparse.Namespace) -> int:
+def track(args: argparse.Namespace) -> int:
     """0, 1 where the recording broke off or a prompt could not be used (all else is done), 130 where interrupted."""
-    wanted = formats(given.format)
-    recording = open_recording(Path(given.video))
-    asked, refused = usable(prompts.read_file(Path(given.prompts)), recording)
+    wanted = formats(args.format)
+    recording = open_recording(Path(args.video))
+    asked, refused = usable(prompts.read_file(Path(args.prompts)), recording)
     if not asked:
-        raise UsageError(f"{given.prompts}: no prompt in it can be used on {recording.count} frames")
-    out = Path(given.out)
+        raise UsageError(f"{args.prompts}: no prompt in it can be used on {recording.count} frames")
+    out = Path(args.out)
     with contextlib.closing(Store(out / "work.sqlite")) as store, tqdm(unit="frame", disable=None) as bar:
         stopped: list[bool] = []
         with stopped_by_signals(lambda: stopped.append(True)):
-            propagation = _propagation(given, recording, store, bar, stopped)
+            propagation = _propagation(args, recording, store, bar, stopped)
             propagation.plan(asked)
             bar.reset(propagation.left(asked) + recording.count)
             if not propagation.run(asked):
@@ -51,8 +51,8 @@ def track(given: argparse.Namespace) -> int:
             _write(recording, store, out, wanted, bar)
     if recording.broken:
         log.warning("%s; what comes before it is done", recording.broken)
-    if given.json:
-        print(json.dumps(_summary(given, recording, asked, refused)))
+    if args.json:
+        print(json.dumps(_summary(args, recording, asked, refused)))
     return 1 if recording.broken or refused else 0
 
 
@@ -92,13 +92,13 @@ def _frame(name: str, recording: Recording) -> int:
 
 
 def _propagation(
-    given: argparse.Namespace, recording: Recording, store: Store, bar: Any, stopped: Sequence[bool]
+    args: argparse.Namespace, recording: Recording, store: Store, bar: Any, stopped: Sequence[bool]
 ) -> Propagation:
     from streamer.edgetam import open_tracker
 
-    overrides = {"source": {"uri": given.video}, "tracking": config.tracking_of(given.tracking, exact=given.exact)}
+    overrides = {"source": {"uri": args.video}, "tracking": config.tracking_of(args.tracking, exact=args.exact)}
     tracking = config.load(None, overrides).tracking
-    tracker = open_tracker(given.model, given.size, given.device, given.runtime, tracking)
+    tracker = open_tracker(args.model, args.size, args.device, args.runtime, tracking)
     model = tracker.describe()
     size = [recording.width, recording.height, recording.count]
     store.claim(
@@ -106,7 +106,7 @@ def _propagation(
             "recording": recording.name,
             "size": size,
             "model": model,
-            "exact": given.exact,
+            "exact": args.exact,
             "tracking": tracking.model_dump(),
         }
     )
@@ -116,7 +116,7 @@ def _propagation(
         tracker.checkpoint,
         tracking,
         tracker.runtime,
-        exact=given.exact,
+        exact=args.exact,
         progress=bar.update,
         stop=lambda: bool(stopped),
     )
@@ -136,13 +136,13 @@ def _write(recording: Recording, store: Store, out: Path, wanted: Sequence[str],
             bar.update()
 
 
-def _summary(given: argparse.Namespace, recording: Recording, asked: Prompts, refused: int) -> dict[str, Any]:
+def _summary(args: argparse.Namespace, recording: Recording, asked: Prompts, refused: int) -> dict[str, Any]:
     return {
-        "video": given.video,
+        "video": args.video,
         "frames": recording.count,
         "objects": sorted(asked),
         "prompts": sum(map(len, asked.values())),
         "prompts_refused": refused,
         "broken": recording.broken,
-        "out": given.out,
+        "out": args.out,
     }
