@@ -88,7 +88,8 @@ def problem_in(model: type[Section], problem: Mapping[str, Any]) -> str:
         case "missing":
             return f"{place} is missing" + ("; say --source or give a config file" if place == "source" else "")
         case _:
-            return f"{place}: {problem['msg'][0].lower()}{problem['msg'][1:]}, not {problem['input']!r:.200}"
+            reason = problem["msg"].removeprefix("Value error, ")
+            return f"{place}: {reason[0].lower()}{reason[1:]}, not {problem['input']!r:.200}"
 
 
 def _known(model: type[Section], parents: list[str]) -> list[str]:

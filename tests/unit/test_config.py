@@ -37,7 +37,7 @@ def test_there_are_configs():
             "zones.0.points.1.0: input should",
         ),
         ("source: {uri: x}\nzones: [{name: door, points: [[0, 0], [1, 0], [0, 0]]}]", "a point is there twice"),
-        ("source: {uri: x}\nzones: [{name: door, points: [[0, 0], [0.5, 0.5], [1, 1]]}]", "this polygon has no area"),
+        ("source: {uri: x}\nzones: [{name: door, points: [[0, 0], [0.5, 0.5], [1, 1]]}]", "the polygon has no area"),
         ("source: {uri: x}\nzones: [{name: door, pionts: []}]", "zones.0.points is missing"),
         ("- a\n- b", "holds no settings"),
         ("source: {uri: x", "is not YAML"),
