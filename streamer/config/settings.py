@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from streamer.types import MAX_OBJECT_ID
 
@@ -20,6 +21,15 @@ class Section(BaseModel):
     """A section of the configuration; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
+        """Reject true and false where a number is needed: pydantic would take them for 1 and 0."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if _holds_bool(value) and not _allows_bool(annotation):
+            raise PydanticCustomError("number_type", "input should not be true or false")
+        return value
 
 
 class SourceSettings(Section):
@@ -217,6 +227,14 @@ class ServeSettings(Section):
     web: WebSettings = Field(default_factory=WebSettings)
     events: EventSettings | None = Field(default_factory=EventSettings)
     keys: KeySettings | None = Field(None, description="for sinks and control that other machines may connect to")
+
+
+def _holds_bool(value: Any) -> bool:
+    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_holds_bool, value)))
+
+
+def _allows_bool(annotation: Any) -> bool:
+    return annotation is bool or any(map(_allows_bool, get_args(annotation)))
 
 
 def _area(points: Sequence[tuple[float, float]]) -> float:

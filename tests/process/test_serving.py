@@ -71,7 +71,7 @@ def test_the_api_does_what_its_document_says(serve, tmp_path):
         "--max-examples",
         "3",
         "--workers",
-        "2",
+        "1",  # of two, one may fail in CPython 3.11: "AST constructor recursion depth mismatch"
         "--rate-limit",
         "40/s",
         "--seed",

@@ -88,3 +88,25 @@ def test_the_command_line_overrides_the_file(tmp_path):
 def test_a_file_that_is_not_there_is_named():
     with pytest.raises(UsageError, match=r"nowhere.yaml: cannot be read"):
         config.load(Path("nowhere.yaml"), {})
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("source: {uri: x, stall_s: true}", "source.stall_s"),
+        ("source: {uri: x}\nfind: {overlap_threshold: false}", "find.overlap_threshold"),
+        ("source: {uri: x}\nprompts: [{points: [[1, 2, true]]}]", "prompts.0.points"),
+        ("source: {uri: x}\nzones: [{name: a, points: [[0, true], [1, 1]]}]", "zones.0.points"),
+    ],
+)
+def test_true_is_no_number(tmp_path, text, key):
+    (tmp_path / "run.yaml").write_text(text)
+    with pytest.raises(UsageError, match="input should not be true or false") as caught:
+        config.load(tmp_path / "run.yaml", {})
+    assert key in str(caught.value)
+
+
+def test_a_switch_may_be_true(tmp_path):
+    (tmp_path / "run.yaml").write_text("source: {uri: x}\ntracking: {exact: true, extensions: false}")
+    tracking = config.load(tmp_path / "run.yaml", {}).tracking
+    assert (tracking.exact, tracking.extensions) == (True, False)

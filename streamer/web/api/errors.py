@@ -35,6 +35,9 @@ DESCRIPTIONS = {
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
+METHOD_NOT_ALLOWED = 405
+
+
 class ApiError(Exception):
     """A request that is rejected with a status and a line."""
 
@@ -72,9 +75,25 @@ def _rejected(_: Request, error: Exception) -> JSONResponse:
     return _answer(error.status, str(error))
 
 
-def _http(_: Request, error: Exception) -> JSONResponse:
+def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    return _answer(error.status_code, str(error.detail), error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(sorted(_allowed(request)))
+    return _answer(error.status_code, str(error.detail), headers)
+
+
+def _allowed(request: Request) -> set[str]:
+    """All methods of a path: FastAPI has a route for each, and names those of the first alone."""
+    paths = request.app.openapi()["paths"]
+    asked = request.url.path.split("/")
+    return {
+        method.upper()
+        for path, methods in paths.items()
+        if len(parts := path.split("/")) == len(asked)
+        and all(part == given or part.startswith("{") for part, given in zip(parts, asked, strict=True))
+        for method in methods
+    }
 
 
 def _invalid(request: Request, error: Exception) -> JSONResponse:

@@ -259,3 +259,9 @@ def test_a_mistake_of_the_user_is_a_4xx_with_one_line(client, served, uri):
     assert answer.status_code == 409
     assert "\n" not in answer.json()["error"]
     assert [camera["name"] for camera in client.cameras()] == ["a", "b"]
+
+
+def test_another_method_is_told_which_ones_there_are(served):
+    answer = httpx.request("OPTIONS", served[1].url + "/api/v1/cameras/a")
+    assert answer.status_code == 405
+    assert answer.headers["allow"] == "DELETE, GET, PATCH, PUT"
