@@ -24,11 +24,13 @@ class Section(BaseModel):
 
     @field_validator("*", mode="before")
     @classmethod
-    def _is_no_truth_value(cls, value: Any, info: ValidationInfo) -> Any:
-        """Reject true and false where a number is needed: pydantic would take them for 1 and 0."""
+    def _is_of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        """Reject true and false where a number is needed, and a number where they are: pydantic takes 1 for true."""
         annotation = cls.model_fields[str(info.field_name)].annotation
         if _holds_bool(value) and not _allows_bool(annotation):
             raise PydanticCustomError("number_type", "input should not be true or false")
+        if _is_switch(annotation) and not isinstance(value, bool | None):
+            raise PydanticCustomError("switch_type", "input should be true or false")
         return value
 
 
@@ -235,6 +237,11 @@ def _holds_bool(value: Any) -> bool:
 
 def _allows_bool(annotation: Any) -> bool:
     return annotation is bool or any(map(_allows_bool, get_args(annotation)))
+
+
+def _is_switch(annotation: Any) -> bool:
+    """Whether a value of this type is true, false or perhaps None."""
+    return annotation is bool or set(get_args(annotation)) == {bool, type(None)}
 
 
 def _area(points: Sequence[tuple[float, float]]) -> float:

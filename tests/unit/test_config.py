@@ -110,3 +110,10 @@ def test_a_switch_may_be_true(tmp_path):
     (tmp_path / "run.yaml").write_text("source: {uri: x}\ntracking: {exact: true, extensions: false}")
     tracking = config.load(tmp_path / "run.yaml", {}).tracking
     assert (tracking.exact, tracking.extensions) == (True, False)
+
+
+@pytest.mark.parametrize("value", ["0", "1", "2.5", "'yes'", "[true]"])
+def test_a_switch_is_true_or_false(tmp_path, value):
+    (tmp_path / "run.yaml").write_text(f"source: {{uri: x}}\ntracking: {{extensions: {value}}}")
+    with pytest.raises(UsageError, match=r"tracking.extensions: input should be true or false"):
+        config.load(tmp_path / "run.yaml", {})
