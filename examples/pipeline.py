@@ -30,4 +30,4 @@ def main(uri: str, box: str, folder: Path = Path("out")) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:3])
+    main(sys.argv[1], sys.argv[2])
