@@ -126,3 +126,19 @@ def test_files_that_the_documents_name_exist():
     }
     assert len(named) > 30
     assert [f"{page}: {path}" for page, path in sorted(named) if not (ROOT / path).exists()] == []
+
+
+def test_the_page_of_the_http_api_lists_every_operation():
+    from fastapi import FastAPI
+
+    from streamer.web.api import PREFIX, router
+
+    app = FastAPI()
+    app.include_router(router())
+    operations = {
+        f"| {method.upper()} | `{path.removeprefix(PREFIX)}` | {operation['summary']} |"
+        for path, methods in app.openapi()["paths"].items()
+        for method, operation in methods.items()
+    }
+    page = (ROOT / "docs" / "http-api.md").read_text()
+    assert {line for line in page.splitlines() if line.startswith("| ") and " | `/" in line} == operations
