@@ -77,7 +77,7 @@ class PendingClip:
     """A clip that still gets frames."""
 
     stem: str
-    until_ns: int
+    until_ns: int  # by the results' `time_ns`
     frames: list[BufferedFrame] = field(default_factory=list)
 
 
@@ -106,9 +106,9 @@ class ClipSink:
         return self.failed + self._jobs.dropped
 
     def write(self, result: TrackResult) -> None:
-        buffered, now_ns = BufferedFrame.of(result), result.frame.captured_ns
+        buffered, now_ns = BufferedFrame.of(result), result.time_ns
         self._recent.append(buffered)
-        while self._recent[0].result.frame.captured_ns < now_ns - self._settings.before_s * 1e9:
+        while self._recent[0].result.time_ns < now_ns - self._settings.before_s * 1e9:
             self._recent.popleft()
         for clip in self._pending:
             clip.frames.append(buffered)
@@ -123,7 +123,7 @@ class ClipSink:
         at = next((each for each in self._recent if each.result.frame.index == event.index), self._recent[-1])
         self._jobs.put(lambda: self._write_snapshot(name, at, object_id))
         if len(self._pending) < MAX_PENDING:
-            until_ns = event.monotonic_ns + int(self._settings.after_s * 1e9)
+            until_ns = at.result.time_ns + int(self._settings.after_s * 1e9)
             self._pending.append(PendingClip(name, until_ns, list(self._recent)))
 
     def close(self) -> None:

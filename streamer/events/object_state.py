@@ -12,7 +12,7 @@ from streamer.types import State, Track, TrackResult
 @dataclass(slots=True)
 class _Seen:
     state: State
-    since_ns: int  # when it was last seen, by the capture clock
+    since_ns: int  # when it was last seen, by the results' `time_ns`
 
 
 class ObjectStates:
@@ -31,7 +31,7 @@ class ObjectStates:
         return events
 
     def _track(self, result: TrackResult, track: Track) -> ObjectEvent | None:
-        now_ns = result.frame.captured_ns
+        now_ns = result.time_ns
         before = self._objects.get(track.object_id)
         change: ObjectChange | None = None
         if before is None:

@@ -33,8 +33,7 @@ class _Presence:
 class Zones:
     """Presence of one source's objects in its zones; update it with every result, in order.
 
-    An object that is not seen keeps its last position. Seconds are of the recording's own time, of a live source's
-    capture time.
+    An object that is not seen keeps its last position. Seconds are those of the results' `time_ns`.
     """
 
     zones: Sequence[ZoneSettings]
@@ -49,7 +48,7 @@ class Zones:
         return [event for track in seen for zone in self.zones for event in self._look(result, track, zone)]
 
     def _look(self, result: TrackResult, track: Track, zone: ZoneSettings) -> list[PlaceEvent]:
-        width, height, now_ns = result.frame.width, result.frame.height, result.frame.captured_ns
+        width, height, now_ns = result.frame.width, result.frame.height, result.time_ns
         at, key = stands(track, width, height), (zone.name, track.object_id)
         distance = distance_px(zone, at, width, height)
         if abs(distance) <= HYSTERESIS * float(np.hypot(width, height)) and key in self._known:
@@ -69,7 +68,7 @@ class Zones:
 
     def _stay(self, result: TrackResult, track: Track, zone: ZoneSettings) -> list[PlaceEvent]:
         presence = self._known[zone.name, track.object_id]
-        inside_s = (result.frame.captured_ns - presence.since_ns) / 1e9
+        inside_s = (result.time_ns - presence.since_ns) / 1e9
         if zone.is_line or zone.dwell_s is None or presence.side < 0 or presence.has_stayed or inside_s < zone.dwell_s:
             return []
         presence.has_stayed = True
@@ -77,7 +76,7 @@ class Zones:
 
 
 def stands(track: Track, width: int, height: int) -> Point:
-    """Where an object stands, in shares of the picture."""
+    """Where an object stands, in shares of the frame."""
     assert track.box is not None
     x0, _, x1, y1 = track.box
     return (x0 + x1) / 2 / width, y1 / height

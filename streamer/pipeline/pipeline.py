@@ -16,6 +16,7 @@ from streamer.events.object_state import ObjectStates
 from streamer.events.types import Event, SourceEvent
 from streamer.events.zones import Zones
 from streamer.pipeline.meter import Meter
+from streamer.pipeline.recording_clock import RecordingClock
 from streamer.pipeline.sink_writer import SinkWriter
 from streamer.pipeline.track_stage import TrackStage
 from streamer.ports import AnySink, CountsLateFrames, HasStreamInfo, OnDemandFinder, Persistent, Source, Tracker
@@ -73,7 +74,8 @@ class Pipeline:
         self.commands: Channel[Request] = Channel(COMMAND_DEPTH) if commands is None else commands
         self._writers = {name: SinkWriter(sink, lossy=source.live) for name, sink in sinks.items()}
         finders = [sink for sink in sinks.values() if isinstance(sink, OnDemandFinder)]
-        self._stage = TrackStage(tracker, self.commands, finders, first, clock_ns)
+        recording = None if source.live else RecordingClock()
+        self._stage = TrackStage(tracker, self.commands, finders, first, clock_ns, recording)
         self._object_states = ObjectStates()
         self._zones = Zones(zones)
         self._acquire = acquire

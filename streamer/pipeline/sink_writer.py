@@ -24,6 +24,11 @@ class SinkWriter:
         """Results that the sink was too slow for."""
         return self._queue.dropped
 
+    @property
+    def dropped_events(self) -> int:
+        """Events beyond the queue's bound."""
+        return self._queue.dropped_events
+
     def put_result(self, result: TrackResult) -> None:
         """Raises Closed once the sink has failed or the run has ended."""
         if self._takes_results:

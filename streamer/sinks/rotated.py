@@ -58,7 +58,7 @@ class RotatedSink:
 
     def _is_full(self, result: TrackResult) -> bool:
         limit = self._rotation
-        if limit.every_s is not None and result.frame.captured_ns - self._began_ns >= limit.every_s * 1e9:
+        if limit.every_s is not None and result.time_ns - self._began_ns >= limit.every_s * 1e9:
             return True
         if limit.most_bytes is None or self._frames % CHECK_EVERY:
             return False
@@ -68,7 +68,7 @@ class RotatedSink:
         self.close()
         self._part = unused(named_at(self._path, result.frame.wall_ns))
         self._sink = self._reopen(self._part)
-        self._began_ns, self._frames = result.frame.captured_ns, 0
+        self._began_ns, self._frames = result.time_ns, 0
         self._prune()
 
     def _prune(self) -> None:
