@@ -96,7 +96,13 @@ class LoginBody(Section):
     password: str | None = Field(None, max_length=256)
 
 
-class EventsQuery(Section):
+class Parameters(BaseModel):
+    """Parameters of a query, which come as text."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class EventsQuery(Parameters):
     """A selection of events."""
 
     camera: CameraName | None = None
@@ -104,7 +110,7 @@ class EventsQuery(Section):
     limit: int = Field(50, ge=1, le=500)
 
 
-class SnapshotQuery(Section):
+class SnapshotQuery(Parameters):
     """What a snapshot shows."""
 
     overlay: bool = False
