@@ -106,6 +106,14 @@ AnySink = Sink | EventSink
 
 
 @runtime_checkable
+class CountsLost(Protocol):
+    """A sink that goes on where something cannot be written, and counts it."""
+
+    @property
+    def lost(self) -> int: ...
+
+
+@runtime_checkable
 class OnDemandFinder(Protocol):
     """A sink that looks for new objects, and may be told to do so now. `now` may be called from any thread."""
 

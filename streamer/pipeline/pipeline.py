@@ -94,6 +94,11 @@ class Pipeline:
         """Results that a live run's sinks were too slow for."""
         return {name: writer.dropped for name, writer in self._writers.items()}
 
+    @property
+    def lost_by_sink(self) -> dict[str, int]:
+        """What sinks could not write while the run went on: events, clips, results of a sink that failed."""
+        return {name: writer.lost for name, writer in self._writers.items()}
+
     def run(self) -> None:
         """Run until the source ends, a limit is reached, `stop` is called or a stage fails; raise the first failure."""
         capture, track = self._start("capture", self._capture), self._start("track", self._track)
@@ -129,6 +134,7 @@ class Pipeline:
             "frames_skipped": self.skipped,
             "frames_late": self.source.late if isinstance(self.source, CountsLateFrames) else 0,
             "dropped_by_sink": self.dropped_by_sink,
+            "lost_by_sink": self.lost_by_sink,
             "paused": self._stage.paused,
             "events": dict(self.meter.events),
             "last_event": self.meter.last_event,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from streamer.types import TrackResult
 
 log = logging.getLogger(__name__)
 CHECK_EVERY = 30  # frames between looks at a file's size
+MAX_EARLY = 1000  # events before the first part, which the first frame opens
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,21 @@ class RotatedSink:
         self._part = path
         self._began_ns = 0
         self._frames = 0
+        self._early: deque[Event] = deque(maxlen=MAX_EARLY)  # events before the first frame
 
     def write(self, result: TrackResult) -> None:
         if self._sink is None or self._is_full(result):
             self._next(result)
         assert self._sink is not None
+        while self._early:
+            self.notify(self._early.popleft())
         self._sink.write(result)
         self._frames += 1
 
     def notify(self, event: Event) -> None:
-        if isinstance(self._sink, EventSink):
+        if self._sink is None:
+            self._early.append(event)
+        elif isinstance(self._sink, EventSink):
             self._sink.notify(event)
 
     def close(self) -> None:

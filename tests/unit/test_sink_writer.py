@@ -81,7 +81,7 @@ def test_events_beyond_all_measure_are_counted(monkeypatch):
     writer.close()
     writer.run()
     assert sink.events == list(range(15, 25))
-    assert writer.dropped_events == 15
+    assert writer.lost == 15
 
 
 def test_after_its_sink_has_failed_a_writer_takes_nothing_more():

@@ -9,6 +9,7 @@ import pytest
 from pycocotools import mask as coco
 
 from streamer.errors import SinkError, UsageError
+from streamer.events.types import SourceEvent
 from streamer.ports import Sink
 from streamer.sinks import PUSH_FORMATS, open_sink
 from streamer.sinks.push import PushSink
@@ -171,7 +172,7 @@ def test_a_sink_that_fails_is_opened_again_later_each_time_and_ends_nothing(capl
         now[0] = float(second)
         sink.write(result(second))
     assert len(opened) == 4  # at 0, 1, 3 and 8 s
-    assert sink.dropped == 10
+    assert sink.lost == 10
     assert "trying again in 10 s" in caplog.text
     broken[0] = False
     now[0] = 30.0
@@ -180,6 +181,48 @@ def test_a_sink_that_fails_is_opened_again_later_each_time_and_ends_nothing(capl
     sink.close()
     sink.close()
     assert opened[-1].closed >= 1
+
+
+def event(number):
+    return SourceEvent("cam", "lost", "stalled", "no frame for 5 s", number, 0, 0)
+
+
+def test_events_wait_for_a_sink_that_fails_and_are_written_once(caplog):
+    now, broken, written = [0.0], [True], []
+
+    class Fragile(ListSink):
+        def write(self, result):
+            written.append(("result", result.frame.index))
+
+        def notify(self, event):
+            if broken[0]:
+                raise SinkError("a full disk")
+            written.append(("event", event.epoch))
+
+    sink = RetriedSink(Fragile, clock=lambda: now[0])
+    for number in range(3):
+        sink.notify(event(number))
+    sink.write(result(0))
+    broken[0], now[0] = False, 2.0
+    sink.notify(event(3))
+    sink.write(result(1))
+    sink.notify(event(4))
+    assert written == [*(("event", number) for number in range(4)), ("result", 1), ("event", 4)]
+    assert sink.lost == 1  # result 0
+    broken[0] = True
+    sink.notify(event(5))
+    sink.close()
+    assert "1 events are lost" in caplog.text
+    assert sink.lost == 2
+
+
+def test_events_before_the_first_frame_are_in_the_first_part(tmp_path):
+    sink = open_sink(f"{tmp_path}/run.jsonl?every=2")
+    sink.notify(event(7))
+    sink.write(shown(0))
+    sink.close()
+    (part,) = tmp_path.iterdir()
+    assert [json.loads(line).get("epoch") for line in part.read_text().splitlines()] == [7, 0]
 
 
 def test_a_full_disk_ends_with_one_line_and_what_was_written_plays(tmp_path):
@@ -273,7 +316,7 @@ def test_a_sink_that_is_not_required_goes_on_in_a_new_file(tmp_path, caplog):
     sink.close()
     assert "No space left" in caplog.text
     assert [len(path.read_text().splitlines()) for path in sorted(tmp_path.iterdir())] == [1, 1]
-    assert sink.dropped == 2
+    assert sink.lost == 2
 
 
 @pytest.mark.parametrize(
