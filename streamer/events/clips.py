@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,8 @@ class ClipSink:
             self._jobs.put(lambda clip=clip: self._write_clip(clip))  # type: ignore[misc]
         self._pending.clear()
         self._jobs.close()
-        self._thread.join(CLOSE_TIMEOUT_S)
+        if not self._thread.join(CLOSE_TIMEOUT_S):
+            log.warning("%s: clips of events are unfinished: there was no time left to write them", self._folder)
 
     def _work(self) -> None:
         for job in self._jobs:
@@ -175,8 +177,7 @@ def stem_of(source: str, wall_ns: int, kind: str, object_id: int) -> str:
 
 def prune(folder: Path, settings: EventSettings, now_s: float) -> None:
     """Delete the oldest clips and snapshots until age and size are within the settings; other files are left alone."""
-    own = [file for file in folder.iterdir() if OWN_FILE.fullmatch(file.name)]
-    files = sorted(((file.stat(), file) for file in own), key=lambda pair: pair[0].st_mtime)
+    files = sorted(own_files(folder), key=lambda pair: pair[0].st_mtime)
     total = sum(stat.st_size for stat, _ in files)
     for stat, file in files:
         if stat.st_mtime >= now_s - settings.days * DAY_S and total <= settings.clips_max_size_mb * 1e6:
@@ -185,3 +186,11 @@ def prune(folder: Path, settings: EventSettings, now_s: float) -> None:
         if not is_being_written:
             file.unlink(missing_ok=True)
             total -= stat.st_size
+
+
+def own_files(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
+    """The files of events in a folder, except those that another camera's sink has just deleted."""
+    for file in folder.iterdir():
+        if OWN_FILE.fullmatch(file.name):
+            with contextlib.suppress(FileNotFoundError):
+                yield file.stat(), file
