@@ -56,7 +56,7 @@ class BufferedFrame:
         return cls(replace(result, frame=empty, tracks=bare), jpeg_of(frame), masks, (frame.width, frame.height))
 
     def whole(self) -> TrackResult:
-        """The result again, but for what JPEG loses."""
+        """The result again, with its frame as JPEG kept it."""
         bgr: Any = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
         frame: Frame = replace(self.result.frame, image=bgr[..., ::-1], jpegs={})
         tracks = tuple(self._track(track, mask) for track, mask in zip(self.result.tracks, self.masks, strict=True))

@@ -22,10 +22,10 @@ class ObjectStates:
         self._objects: dict[int, _Seen] = {}
 
     def update(self, result: TrackResult) -> Sequence[ObjectEvent]:
-        """The changes that this result brought."""
+        """The changes in this result."""
         events = [event for track in result.tracks if (event := self._track(result, track)) is not None]
-        there = {track.object_id for track in result.tracks}
-        for gone in self._objects.keys() - there:
+        present = {track.object_id for track in result.tracks}
+        for gone in self._objects.keys() - present:
             del self._objects[gone]
             events.append(_event(result, gone, "removed"))
         return events

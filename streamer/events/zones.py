@@ -23,8 +23,8 @@ Point = tuple[float, float]
 class _Presence:
     """Of one object at one zone."""
 
-    side: int  # 1 in the polygon, or to the right of somebody who goes along the line; -1 not
-    at: Point  # where it was last surely on that side, in shares
+    side: int  # 1 in the polygon, or to the right of the line, seen from its first point; -1 otherwise
+    at: Point  # the last position that was clearly on that side, in shares of the frame
     since_ns: int
     has_stayed: bool = False
 
@@ -41,8 +41,8 @@ class Zones:
 
     def update(self, result: TrackResult) -> list[PlaceEvent]:
         """The events that this result raises."""
-        there = {track.object_id for track in result.tracks}
-        for gone in [key for key in self._known if key[1] not in there]:
+        present = {track.object_id for track in result.tracks}
+        for gone in [key for key in self._known if key[1] not in present]:
             del self._known[gone]
         seen = [track for track in result.tracks if track.state == "tracked" and track.box is not None]
         return [event for track in seen for zone in self.zones for event in self._look(result, track, zone)]
@@ -76,7 +76,7 @@ class Zones:
 
 
 def stands(track: Track, width: int, height: int) -> Point:
-    """Where an object stands, in shares of the frame."""
+    """An object's position, in shares of the frame."""
     assert track.box is not None
     x0, _, x1, y1 = track.box
     return (x0 + x1) / 2 / width, y1 / height
@@ -93,7 +93,7 @@ def distance_px(zone: ZoneSettings, at: Point, width: int, height: int) -> float
 
 
 def crosses(before: Point, now: Point, zone: ZoneSettings) -> bool:
-    """Whether the way between two points meets the line between its ends; it is known to change sides."""
+    """Whether the path between two points on different sides crosses the line between its end points."""
     a, b = zone.points
     return _turn(before, now, a) * _turn(before, now, b) <= 0
 

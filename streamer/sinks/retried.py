@@ -86,4 +86,4 @@ class RetriedSink:
         if failed is not None:
             with contextlib.suppress(SinkError):
                 failed.close()
-        log.warning("%s; trying again in %.0f s", error, wait_s)
+        log.warning("%s; retrying in %.0f s", error, wait_s)

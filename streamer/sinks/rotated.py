@@ -1,4 +1,4 @@
-"""A recording in parts: a new file after so much time or so many bytes, the oldest deleted."""
+"""A recording in parts: a new file after a time or a size, the oldest deleted."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ MAX_EARLY = 1000  # events before the first part, which the first frame opens
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """When a part ends, and how many stay; None is no limit."""
+    """When a part ends, and how many are kept; None is no limit."""
 
     every_s: float | None = None
-    most_bytes: float | None = None
+    max_bytes: float | None = None
     keep: int | None = None
 
 
 class RotatedSink:
-    """Writes `run-20261123-054600.mp4` and so on for `run.mp4`, named by the time of their first frame.
+    """Writes `run-20261123-054600.mp4` and so on for `run.mp4`, named by the time of the first frame.
 
-    Each part is a whole file. Of those that match the name, also of earlier runs, the newest `keep` stay.
+    Each part plays by itself. Of the parts with this name, earlier runs included, the newest `keep` are kept.
     """
 
     def __init__(self, path: Path, rotation: Rotation, reopen: Callable[[Path], Sink]) -> None:
@@ -67,9 +67,9 @@ class RotatedSink:
         limit = self._rotation
         if limit.every_s is not None and result.time_ns - self._began_ns >= limit.every_s * 1e9:
             return True
-        if limit.most_bytes is None or self._frames % CHECK_EVERY:
+        if limit.max_bytes is None or self._frames % CHECK_EVERY:
             return False
-        return self._part.stat().st_size >= limit.most_bytes
+        return self._part.stat().st_size >= limit.max_bytes
 
     def _next(self, result: TrackResult) -> None:
         self.close()
@@ -90,13 +90,13 @@ class RotatedSink:
 
 
 def named_at(path: Path, wall_ns: int) -> Path:
-    """A file's name with a local time in it."""
+    """The file's name with a local time in it."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(wall_ns / 1e9))
     return path.with_name(f"{path.stem}-{stamp}{path.suffix}")
 
 
 def unused(path: Path) -> Path:
-    """The name, or with the first number behind it that is free."""
+    """The path, with the first free number appended where it exists already."""
     number, free = 1, path
     while free.exists():
         number, free = number + 1, path.with_name(f"{path.stem}-{number}{path.suffix}")

@@ -100,7 +100,7 @@ def test_events_are_on_disk_when_they_have_been_told(tmp_path):
     path = tmp_path / "events.sqlite"
     sink = open_sink(f"journal:{path}")
     sink.notify(event(3))
-    sink.notify(SourceEvent("cam", "lost", "stalled", "no picture for 5 s", 1, 0, time.time_ns()))
+    sink.notify(SourceEvent("cam", "lost", "stalled", "no frame for 5 s", 1, 0, time.time_ns()))
     wait(lambda: sink.stored)
     assert [(entry["event"], entry["source"]) for entry in read(path)] == [("lost", "cam"), ("lost", "cam")]
     sink.close()

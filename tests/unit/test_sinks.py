@@ -131,7 +131,7 @@ def test_json_lines_hold_masks_that_coco_tools_read(uris, tmp_path):
         ("zmq:tcp://[", UsageError, r"'tcp://\[' is no address"),
         ("zmq:tcp://127.0.0.1:*?codec=morse", UsageError, "codec 'morse'"),
         ("zmq:tcp://127.0.0.1:*?kodec=rle", UsageError, "unknown option"),
-        ("/proc/nope/out.mp4", SinkError, "cannot be made"),
+        ("/proc/nope/out.mp4", SinkError, "cannot be created"),
         ("/proc/out.jsonl", SinkError, "cannot be written"),
     ],
 )
@@ -145,7 +145,7 @@ def test_what_cannot_be_written_is_said_in_one_line(uri, error, says):
 def test_a_push_says_why_it_failed_and_hides_the_password(url):
     sink = PushSink(url, PUSH_FORMATS[url[:4]], fps=None, size=None)
     with pytest.raises(
-        SinkError, match=r"\*\*\*@127\.0\.0\.1:9/x: .*(refused|rror).*; is its server running\?"
+        SinkError, match=r"\*\*\*@127\.0\.0\.1:9/x: .*(refused|rror).*; check that its server runs"
     ) as caught:
         for index in range(200):
             sink.write(timed(index))
@@ -173,7 +173,7 @@ def test_a_sink_that_fails_is_opened_again_later_each_time_and_ends_nothing(capl
         sink.write(result(second))
     assert len(opened) == 4  # at 0, 1, 3 and 8 s
     assert sink.lost == 10
-    assert "trying again in 10 s" in caplog.text
+    assert "retrying in 10 s" in caplog.text
     broken[0] = False
     now[0] = 30.0
     sink.write(result(30))
@@ -321,7 +321,11 @@ def test_a_sink_that_is_not_required_goes_on_in_a_new_file(tmp_path, caplog):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [("evry=2", "unknown option 'evry'"), ("every=0", "every=0 is more than 0"), ("keep=3", "give every=SECONDS")],
+    [
+        ("evry=2", "unknown option 'evry'"),
+        ("every=0", "every=0 must be more than 0"),
+        ("keep=3", "needs every=SECONDS"),
+    ],
 )
 def test_an_option_of_a_recording_that_makes_no_sense_is_refused(tmp_path, options, message):
     with pytest.raises(UsageError, match=message):
