@@ -10,14 +10,14 @@ from streamer.types import Command, Detection, Frame, Track, TrackResult
 
 
 class Finder(Protocol):
-    """Finds things to track in a picture that nobody has pointed at."""
+    """Finds objects in a frame without a prompt."""
 
     def find(self, frame: Frame) -> Sequence[Detection]: ...
 
 
 @runtime_checkable
 class ObservesFrames(Protocol):
-    """A finder that has to see the frames between, too."""
+    """A finder that also needs the frames between."""
 
     def see(self, frame: Frame) -> None: ...
 
@@ -26,7 +26,8 @@ class ObservesFrames(Protocol):
 class Source(Protocol):
     """Frames in order, with what happened to the source between them.
 
-    `live` sources go on whether anybody reads or not. `close` may be called from any thread, and more than once.
+    A `live` source produces frames whether they are read or not. `close` may be called from any
+    thread, and more than once.
     """
 
     @property
@@ -42,7 +43,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class HasStreamInfo(Protocol):
-    """A source that knows what it is sent: pictures a second (None while it does not), and in which codec."""
+    """A source that knows its stream's fps (None while unknown) and codec."""
 
     @property
     def nominal_fps(self) -> float | None: ...
@@ -53,7 +54,7 @@ class HasStreamInfo(Protocol):
 
 @runtime_checkable
 class CountsLateFrames(Protocol):
-    """A source that leaves out pictures that come too late, and counts them."""
+    """A source that drops late frames and counts them."""
 
     @property
     def late(self) -> int: ...
@@ -61,10 +62,10 @@ class CountsLateFrames(Protocol):
 
 @runtime_checkable
 class Persistent(Protocol):
-    """A tracker whose objects outlast the process."""
+    """A tracker that stores its objects across restarts."""
 
     def save(self) -> None:
-        """Keep what it knows now; raises SinkError."""
+        """Store the objects; raises SinkError."""
 
 
 @runtime_checkable
@@ -106,7 +107,15 @@ AnySink = Sink | EventSink
 
 
 @runtime_checkable
+class CountsLost(Protocol):
+    """A sink that goes on where something cannot be written, and counts it."""
+
+    @property
+    def lost(self) -> int: ...
+
+
+@runtime_checkable
 class OnDemandFinder(Protocol):
-    """A sink that looks for new objects, and may be told to do so now. `now` may be called from any thread."""
+    """A sink that finds new objects. `now` starts a search at once, and may be called from any thread."""
 
     def now(self) -> None: ...

@@ -302,10 +302,17 @@ class TrackResult:
     tracks: tuple[Track, ...]
     dropped: int = 0  # frames of this source that were never tracked, since the run began
     gap_frames: int = 0  # frames between the last tracked one and this that were not
-    gap_s: float = 0.0  # seconds from the last tracked frame's capture to this one's
+    gap_s: float = 0.0  # seconds from the last tracked frame to this one, by `time_ns`
     tracked_ns: int = 0  # monotonic clock when the tracks were ready
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     source_of_mask: Literal["model", "motion"] = "model"
+    recorded_ns: int | None = None  # a recording's own time, which goes on over loops; None for a live source
+
+    @property
+    def time_ns(self) -> int:
+        """When this happened: a recording's own time, a live source's capture time. What is measured by it does not
+        depend on how fast a recording is read."""
+        return self.frame.captured_ns if self.recorded_ns is None else self.recorded_ns
 
 
 @dataclass(frozen=True, slots=True)

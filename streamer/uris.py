@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from streamer.errors import UsageError
 
-CREDENTIALS = re.compile(r"(?<=://)[^/\s]+@")
+CREDENTIALS = re.compile(r"(?<=://)(?:[^\s\"]+|[^/\s]+)@")  # up to the last @: a password may hold / ? # and @
 SECRET_OPTIONS = re.compile(r"(?i)\b((?:password|passwd|pwd|token|secret|key|auth|user)=)[^&#\s]+")
 LOOPBACK = re.compile(r"^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$")
 NETWORK_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt")
@@ -72,6 +72,7 @@ def parse(uri: str) -> Address:
         return Address("", target, options)
     scheme = scheme.lower()
     if scheme in NETWORK_SCHEMES:
+        check_login(uri)
         target, options = _split(uri, "#")
         return Address(scheme, target, options)
     if scheme == "lavfi":
@@ -90,8 +91,25 @@ def is_loopback(host: str) -> bool:
     return bool(LOOPBACK.match(host))
 
 
+def check_login(url: str) -> None:
+    """Raise UsageError where a password was written with a character that ends it, without showing any part of it."""
+    scheme, found, rest = url.partition("://")
+    host, mark, after = _until(rest, "/?#")
+    _, colon, port = host.rpartition(":")
+    if found and colon and "@" not in host and "@" in after and not port.isdecimal() and not host.endswith("]"):
+        escaped = f"%{ord(mark):02X}"
+        raise UsageError(f"{scheme}://***@...: the user or the password holds {mark!r}; write it as {escaped}")
+
+
+def _until(text: str, marks: str) -> tuple[str, str, str]:
+    """The text before the first of some characters, that character, and the text after it."""
+    at = min((at for mark in marks if (at := text.find(mark)) >= 0), default=len(text))
+    return text[:at], text[at : at + 1], text[at + 1 :]
+
+
 def parts_of(url: str) -> SplitResult:
     """Scheme, host, port and the rest of a URL; raises UsageError where it is none."""
+    check_login(url)
     try:
         parts = urlsplit(url)
         _ = parts.port  # which is looked at only then

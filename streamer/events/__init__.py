@@ -1,1 +1,1 @@
-"""What happens to sources and objects, where it is stored and who is told."""
+"""Events of sources, objects and zones: detection, storage and delivery."""

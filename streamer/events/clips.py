@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ class BufferedFrame:
         return cls(replace(result, frame=empty, tracks=bare), jpeg_of(frame), masks, (frame.width, frame.height))
 
     def whole(self) -> TrackResult:
-        """The result again, but for what JPEG loses."""
+        """The result again, with its frame as JPEG kept it."""
         bgr: Any = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
         frame: Frame = replace(self.result.frame, image=bgr[..., ::-1], jpegs={})
         tracks = tuple(self._track(track, mask) for track, mask in zip(self.result.tracks, self.masks, strict=True))
@@ -77,7 +78,7 @@ class PendingClip:
     """A clip that still gets frames."""
 
     stem: str
-    until_ns: int
+    until_ns: int  # by the results' `time_ns`
     frames: list[BufferedFrame] = field(default_factory=list)
 
 
@@ -106,9 +107,9 @@ class ClipSink:
         return self.failed + self._jobs.dropped
 
     def write(self, result: TrackResult) -> None:
-        buffered, now_ns = BufferedFrame.of(result), result.frame.captured_ns
+        buffered, now_ns = BufferedFrame.of(result), result.time_ns
         self._recent.append(buffered)
-        while self._recent[0].result.frame.captured_ns < now_ns - self._settings.before_s * 1e9:
+        while self._recent[0].result.time_ns < now_ns - self._settings.before_s * 1e9:
             self._recent.popleft()
         for clip in self._pending:
             clip.frames.append(buffered)
@@ -123,7 +124,7 @@ class ClipSink:
         at = next((each for each in self._recent if each.result.frame.index == event.index), self._recent[-1])
         self._jobs.put(lambda: self._write_snapshot(name, at, object_id))
         if len(self._pending) < MAX_PENDING:
-            until_ns = event.monotonic_ns + int(self._settings.after_s * 1e9)
+            until_ns = at.result.time_ns + int(self._settings.after_s * 1e9)
             self._pending.append(PendingClip(name, until_ns, list(self._recent)))
 
     def close(self) -> None:
@@ -132,7 +133,8 @@ class ClipSink:
             self._jobs.put(lambda clip=clip: self._write_clip(clip))  # type: ignore[misc]
         self._pending.clear()
         self._jobs.close()
-        self._thread.join(CLOSE_TIMEOUT_S)
+        if not self._thread.join(CLOSE_TIMEOUT_S):
+            log.warning("%s: clips of events are unfinished: there was no time left to write them", self._folder)
 
     def _work(self) -> None:
         for job in self._jobs:
@@ -175,8 +177,7 @@ def stem_of(source: str, wall_ns: int, kind: str, object_id: int) -> str:
 
 def prune(folder: Path, settings: EventSettings, now_s: float) -> None:
     """Delete the oldest clips and snapshots until age and size are within the settings; other files are left alone."""
-    own = [file for file in folder.iterdir() if OWN_FILE.fullmatch(file.name)]
-    files = sorted(((file.stat(), file) for file in own), key=lambda pair: pair[0].st_mtime)
+    files = sorted(own_files(folder), key=lambda pair: pair[0].st_mtime)
     total = sum(stat.st_size for stat, _ in files)
     for stat, file in files:
         if stat.st_mtime >= now_s - settings.days * DAY_S and total <= settings.clips_max_size_mb * 1e6:
@@ -185,3 +186,11 @@ def prune(folder: Path, settings: EventSettings, now_s: float) -> None:
         if not is_being_written:
             file.unlink(missing_ok=True)
             total -= stat.st_size
+
+
+def own_files(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
+    """The files of events in a folder, except those that another camera's sink has just deleted."""
+    for file in folder.iterdir():
+        if OWN_FILE.fullmatch(file.name):
+            with contextlib.suppress(FileNotFoundError):
+                yield file.stat(), file

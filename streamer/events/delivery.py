@@ -52,6 +52,7 @@ class EventDelivery:
         self._path, self._receiver = path, receiver
         self._backoff = make_backoff()
         self._rejections = 0
+        self._unacknowledged: int | None = None  # an event that was delivered while the journal could not be written
         with contextlib.closing(Journal(path)) as journal:
             journal.acknowledged(receiver.name)  # from now on its events wait for it
         self._news: Channel[None] = Channel(1, lossy=True)
@@ -97,6 +98,8 @@ class EventDelivery:
             return False
 
     def _deliver_waiting(self, journal: Journal) -> bool:
+        if self._unacknowledged is not None:
+            self._acknowledge(journal, self._unacknowledged)
         last = journal.acknowledged(self._receiver.name)
         while waiting := journal.after(last):
             for number, fields in waiting:
@@ -104,8 +107,13 @@ class EventDelivery:
                     raise Closed
                 if not self._deliver(number, json.dumps(fields | {"id": number}).encode()):
                     return False
-                journal.acknowledge(self._receiver.name, last := number)
+                self._acknowledge(journal, last := number)
         return True
+
+    def _acknowledge(self, journal: Journal, number: int) -> None:
+        self._unacknowledged = number
+        journal.acknowledge(self._receiver.name, number)
+        self._unacknowledged = None
 
     def _deliver(self, number: int, body: bytes) -> bool:
         """Whether the next event's turn has come: this one is delivered, or set aside."""

@@ -38,35 +38,42 @@ Row = tuple[int, str, str, str]  # wall_ns, source, kind, and the event's fields
 
 def row_of(event: Event) -> Row:
     """An event as it is stored."""
-    return event.wall_ns, event.source, event.kind, json.dumps(event_fields(event))
+    source = event.source.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
+    return event.wall_ns, source, event.kind, json.dumps(event_fields(event))
 
 
 class Journal:
     """One SQLite file, kept within the settings' `days` and `max_size_mb`.
 
     Use it in the thread that opened it; several may be open on one file. Every method raises SinkError where the file
-    cannot be read or written.
+    cannot be read or written, also where another connection has locked it for longer than `busy_s` seconds.
     """
 
     def __init__(
-        self, path: Path, settings: EventSettings = UNSET, *, wall_ns: Callable[[], int] = time.time_ns
+        self,
+        path: Path,
+        settings: EventSettings = UNSET,
+        *,
+        busy_s: float = BUSY_S,
+        wall_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self.path = path
         self._settings = settings
         self._wall_ns = wall_ns
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None)
+            self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.executescript(TABLES)
         except (OSError, sqlite3.Error) as error:
             raise SinkError(f"{path}: cannot be used as a journal: {error}") from error
 
-    def append(self, row: Row) -> None:
-        """Store an event: it is on disk when this returns."""
-        with self._errors("written"):
-            number = self._db.execute("insert into events (wall_ns, source, event, body) values (?, ?, ?, ?)", row)
-            if (number.lastrowid or 0) % PRUNE_EVERY == 1:
+    def append(self, *rows: Row) -> None:
+        """Store events, all of them or none: they are on disk when this returns."""
+        insert = "insert into events (wall_ns, source, event, body) values (?, ?, ?, ?)"
+        with self._errors("written"), self._transaction():
+            last = [self._db.execute(insert, row).lastrowid or 0 for row in rows][-1]
+            if (last - 1) // PRUNE_EVERY != (last - 1 - len(rows)) // PRUNE_EVERY:
                 self._prune()
 
     def after(self, number: int, most: int = 100) -> list[tuple[int, dict[str, Any]]]:
@@ -116,6 +123,17 @@ class Journal:
             yield
         except sqlite3.Error as error:
             raise SinkError(f"{self.path}: cannot be {verb}: {error}") from error
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("begin immediate")
+        try:
+            yield
+            self._db.execute("commit")
+        except BaseException:
+            if self._db.in_transaction:  # SQLite has rolled back by itself where the disk is full
+                self._db.execute("rollback")
+            raise
 
     def _prune(self) -> None:
         oldest_ns = self._wall_ns() - int(self._settings.days * DAY_NS)

@@ -12,7 +12,7 @@ from streamer.types import State, Track, TrackResult
 @dataclass(slots=True)
 class _Seen:
     state: State
-    since_ns: int  # when it was last seen, by the capture clock
+    since_ns: int  # when it was last seen, by the results' `time_ns`
 
 
 class ObjectStates:
@@ -22,16 +22,16 @@ class ObjectStates:
         self._objects: dict[int, _Seen] = {}
 
     def update(self, result: TrackResult) -> Sequence[ObjectEvent]:
-        """The changes that this result brought."""
+        """The changes in this result."""
         events = [event for track in result.tracks if (event := self._track(result, track)) is not None]
-        there = {track.object_id for track in result.tracks}
-        for gone in self._objects.keys() - there:
+        present = {track.object_id for track in result.tracks}
+        for gone in self._objects.keys() - present:
             del self._objects[gone]
             events.append(_event(result, gone, "removed"))
         return events
 
     def _track(self, result: TrackResult, track: Track) -> ObjectEvent | None:
-        now_ns = result.frame.captured_ns
+        now_ns = result.time_ns
         before = self._objects.get(track.object_id)
         change: ObjectChange | None = None
         if before is None:

@@ -39,6 +39,8 @@ class Webhook:
             raise UsageError(f"webhook {redact(url)!r}: give an http:// or https:// address")
         self.name = redact(url)
         self._url, user, password = without_login(url)
+        if not has_host(self._url):
+            raise UsageError(f"webhook {redact(url)!r:.200}: no such host is possible; give http://HOST/PATH")
         self._client = httpx.Client(
             auth=(user, password) if user else None, timeout=TIMEOUT_S, follow_redirects=False, trust_env=False
         )
@@ -132,6 +134,14 @@ class Mqtt:
             self._refusal = f"the broker refuses the connection: {reason}"
         else:
             self._connected.set()
+
+
+def has_host(url: str) -> bool:
+    """Whether a web address names a host that can be looked up."""
+    try:
+        return bool(httpx.URL(url).host.encode("idna"))
+    except (httpx.InvalidURL, UnicodeError):
+        return False
 
 
 def without_login(url: str) -> tuple[str, str, str]:

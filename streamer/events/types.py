@@ -1,4 +1,4 @@
-"""What happens to sources and objects, as values."""
+"""Events of sources, objects and zones, as values."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 Cause = Literal[
-    "refused",  # nothing listens there
+    "refused",  # nothing listens at the address
     "not_found",  # no such host, path, file or camera
     "auth",  # a wrong user or password
-    "tls",  # a certificate that is not to be trusted
+    "tls",  # a certificate that is not trusted
     "timeout",  # no answer while connecting
-    "stalled",  # connected, and then no picture for longer than the limit
+    "stalled",  # connected, and then no frame for longer than the limit
     "ended",  # the peer closed a live stream
-    "corrupt",  # what comes is no video, or broken beyond decoding
-    "frozen",  # the same picture for longer than the limit
-    "codec",  # another codec than before, or one that cannot be decoded here
-    "unplugged",  # the camera is gone
-    "resized",  # the pictures have another size now
-    "clock",  # the stream's own time jumped
-    "looped",  # a recording began again
+    "corrupt",  # the data is no video, or too damaged to decode
+    "frozen",  # the same image for longer than the limit
+    "codec",  # the codec changed, or cannot be decoded here
+    "unplugged",  # the camera was removed
+    "resized",  # the frame size changed
+    "clock",  # the stream's timestamps jumped
+    "looped",  # a recording started over
     "failed",  # anything else
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class SourceEvent:
-    """A live source failed, came back, or went on with a discontinuity."""
+    """A live source failed, was restored, or continued with a discontinuity."""
 
     source: str
     kind: Literal["lost", "restored", "jumped"]
@@ -35,21 +35,21 @@ class SourceEvent:
     epoch: int  # of the frames that follow
     monotonic_ns: int
     wall_ns: int
-    gap_s: float = 0.0  # `restored`: seconds without a picture
+    gap_s: float = 0.0  # `restored`: seconds without a frame
 
 
 ObjectChange = Literal[
-    "started",  # first result with it
-    "occluded",  # not seen any more
-    "lost",  # not seen for longer than the rules allow, or forgotten across a gap
+    "started",  # the first result with this object
+    "occluded",  # no longer seen
+    "lost",  # not seen for longer than `lost_after`, or forgotten across a gap
     "reacquired",  # seen again
-    "removed",  # no longer looked for
+    "removed",  # no longer tracked
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectEvent:
-    """What became of an object on one frame."""
+    """A change of an object's state on one frame."""
 
     source: str
     object_id: int
@@ -58,7 +58,7 @@ class ObjectEvent:
     epoch: int
     monotonic_ns: int  # when the frame was captured
     wall_ns: int
-    score: float  # the model's belief that it is in the picture, 0 to 1
+    score: float  # the model's presence score, 0 to 1
     predicted_iou: float  # 0 to 1
     box: tuple[int, int, int, int] | None
     unseen_s: float = 0.0  # since it was last seen
@@ -85,10 +85,10 @@ class PlaceEvent:
     epoch: int
     monotonic_ns: int  # when the frame was captured
     wall_ns: int
-    score: float  # the model's belief that the object is in the picture, 0 to 1
+    score: float  # the model's presence score, 0 to 1
     box: tuple[int, int, int, int] | None
     inside_s: float = 0.0  # `left`, `stayed`: seconds in the zone
-    to: Literal["left", "right"] | None = None  # `crossed`: to which side of somebody who goes along the line
+    to: Literal["left", "right"] | None = None  # `crossed`: the side, seen along the line from its first point
 
     @property
     def message(self) -> str:

@@ -23,8 +23,8 @@ Point = tuple[float, float]
 class _Presence:
     """Of one object at one zone."""
 
-    side: int  # 1 in the polygon, or to the right of somebody who goes along the line; -1 not
-    at: Point  # where it was last surely on that side, in shares
+    side: int  # 1 in the polygon, or to the right of the line, seen from its first point; -1 otherwise
+    at: Point  # the last position that was clearly on that side, in shares of the frame
     since_ns: int
     has_stayed: bool = False
 
@@ -33,8 +33,7 @@ class _Presence:
 class Zones:
     """Presence of one source's objects in its zones; update it with every result, in order.
 
-    An object that is not seen keeps its last position. Seconds are of the recording's own time, of a live source's
-    capture time.
+    An object that is not seen keeps its last position. Seconds are those of the results' `time_ns`.
     """
 
     zones: Sequence[ZoneSettings]
@@ -42,14 +41,14 @@ class Zones:
 
     def update(self, result: TrackResult) -> list[PlaceEvent]:
         """The events that this result raises."""
-        there = {track.object_id for track in result.tracks}
-        for gone in [key for key in self._known if key[1] not in there]:
+        present = {track.object_id for track in result.tracks}
+        for gone in [key for key in self._known if key[1] not in present]:
             del self._known[gone]
         seen = [track for track in result.tracks if track.state == "tracked" and track.box is not None]
         return [event for track in seen for zone in self.zones for event in self._look(result, track, zone)]
 
     def _look(self, result: TrackResult, track: Track, zone: ZoneSettings) -> list[PlaceEvent]:
-        width, height, now_ns = result.frame.width, result.frame.height, result.frame.captured_ns
+        width, height, now_ns = result.frame.width, result.frame.height, result.time_ns
         at, key = stands(track, width, height), (zone.name, track.object_id)
         distance = distance_px(zone, at, width, height)
         if abs(distance) <= HYSTERESIS * float(np.hypot(width, height)) and key in self._known:
@@ -69,7 +68,7 @@ class Zones:
 
     def _stay(self, result: TrackResult, track: Track, zone: ZoneSettings) -> list[PlaceEvent]:
         presence = self._known[zone.name, track.object_id]
-        inside_s = (result.frame.captured_ns - presence.since_ns) / 1e9
+        inside_s = (result.time_ns - presence.since_ns) / 1e9
         if zone.is_line or zone.dwell_s is None or presence.side < 0 or presence.has_stayed or inside_s < zone.dwell_s:
             return []
         presence.has_stayed = True
@@ -77,7 +76,7 @@ class Zones:
 
 
 def stands(track: Track, width: int, height: int) -> Point:
-    """Where an object stands, in shares of the picture."""
+    """An object's position, in shares of the frame."""
     assert track.box is not None
     x0, _, x1, y1 = track.box
     return (x0 + x1) / 2 / width, y1 / height
@@ -94,7 +93,7 @@ def distance_px(zone: ZoneSettings, at: Point, width: int, height: int) -> float
 
 
 def crosses(before: Point, now: Point, zone: ZoneSettings) -> bool:
-    """Whether the way between two points meets the line between its ends; it is known to change sides."""
+    """Whether the path between two points on different sides crosses the line between its end points."""
     a, b = zone.points
     return _turn(before, now, a) * _turn(before, now, b) <= 0
 

@@ -14,7 +14,7 @@ import numpy as np
 from av.container import InputContainer
 
 from streamer.errors import SourceError
-from streamer.sources.images import DEFAULT_FPS, pictures
+from streamer.sources.images import DEFAULT_FPS, image_files
 from streamer.sources.video import explain
 from streamer.types import Frame
 
@@ -48,7 +48,7 @@ class Stills:
 
     def __init__(self, folder: Path) -> None:
         self.name = folder.name
-        self._paths = pictures(folder)
+        self._paths = image_files(folder)
         self.count = len(self._paths)
         self.broken: str | None = None
         first = next(self.frames(0, 0), None)

@@ -16,6 +16,7 @@ from streamer.events.object_state import ObjectStates
 from streamer.events.types import Event, SourceEvent
 from streamer.events.zones import Zones
 from streamer.pipeline.meter import Meter
+from streamer.pipeline.recording_clock import RecordingClock
 from streamer.pipeline.sink_writer import SinkWriter
 from streamer.pipeline.track_stage import TrackStage
 from streamer.ports import AnySink, CountsLateFrames, HasStreamInfo, OnDemandFinder, Persistent, Source, Tracker
@@ -73,7 +74,8 @@ class Pipeline:
         self.commands: Channel[Request] = Channel(COMMAND_DEPTH) if commands is None else commands
         self._writers = {name: SinkWriter(sink, lossy=source.live) for name, sink in sinks.items()}
         finders = [sink for sink in sinks.values() if isinstance(sink, OnDemandFinder)]
-        self._stage = TrackStage(tracker, self.commands, finders, first, clock_ns)
+        recording = None if source.live else RecordingClock()
+        self._stage = TrackStage(tracker, self.commands, finders, first, clock_ns, recording)
         self._object_states = ObjectStates()
         self._zones = Zones(zones)
         self._acquire = acquire
@@ -91,6 +93,11 @@ class Pipeline:
     def dropped_by_sink(self) -> dict[str, int]:
         """Results that a live run's sinks were too slow for."""
         return {name: writer.dropped for name, writer in self._writers.items()}
+
+    @property
+    def lost_by_sink(self) -> dict[str, int]:
+        """What sinks could not write while the run went on: events, clips, results of a sink that failed."""
+        return {name: writer.lost for name, writer in self._writers.items()}
 
     def run(self) -> None:
         """Run until the source ends, a limit is reached, `stop` is called or a stage fails; raise the first failure."""
@@ -127,6 +134,7 @@ class Pipeline:
             "frames_skipped": self.skipped,
             "frames_late": self.source.late if isinstance(self.source, CountsLateFrames) else 0,
             "dropped_by_sink": self.dropped_by_sink,
+            "lost_by_sink": self.lost_by_sink,
             "paused": self._stage.paused,
             "events": dict(self.meter.events),
             "last_event": self.meter.last_event,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamer.events.types import Event
 from streamer.pipeline.sink_queue import SinkQueue
-from streamer.ports import AnySink, EventSink, Sink
+from streamer.ports import AnySink, CountsLost, EventSink, Sink
 from streamer.types import TrackResult
 
 SINK_DEPTH = 8  # results that wait for a slow sink
@@ -23,6 +23,11 @@ class SinkWriter:
     def dropped(self) -> int:
         """Results that the sink was too slow for."""
         return self._queue.dropped
+
+    @property
+    def lost(self) -> int:
+        """Events beyond the queue's bound, and what the sink could not write."""
+        return self._queue.dropped_events + (self.sink.lost if isinstance(self.sink, CountsLost) else 0)
 
     def put_result(self, result: TrackResult) -> None:
         """Raises Closed once the sink has failed or the run has ended."""

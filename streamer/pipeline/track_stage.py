@@ -6,12 +6,16 @@ from collections.abc import Callable, Sequence
 
 from streamer.channel import Channel
 from streamer.errors import CommandError
+from streamer.pipeline.recording_clock import RecordingClock
 from streamer.ports import OnDemandFinder, Tracker
 from streamer.types import Ack, Command, Find, Frame, Pause, Prompt, Request, Resume, TrackResult
 
 
 class TrackStage:
-    """Owned by the tracking thread. `first` takes effect on the first frame, requests on the next one."""
+    """Owned by the tracking thread. `first` takes effect on the first frame, requests on the next one.
+
+    `recording` is the clock of a recording; a live source has none.
+    """
 
     def __init__(
         self,
@@ -20,6 +24,7 @@ class TrackStage:
         finders: Sequence[OnDemandFinder],
         first: Sequence[Command],
         clock_ns: Callable[[], int],
+        recording: RecordingClock | None = None,
     ) -> None:
         self.paused = False
         self._tracker = tracker
@@ -28,10 +33,12 @@ class TrackStage:
         self._first = tuple(first)
         self._clock_ns = clock_ns
         self._waiting: list[Request] = []
-        self._last: Frame | None = None
+        self._recording = recording
+        self._last: tuple[int, int] | None = None  # index and time in ns of the last tracked frame
 
     def step(self, frame: Frame, dropped: int) -> TrackResult | None:
         """Apply the requests to this frame and track it; None while paused."""
+        recorded_ns = None if self._recording is None else self._recording.update(frame)
         requests, commands = self._accept(frame)
         first, self._first = self._first, ()
         self.paused = paused_after(self.paused, commands)
@@ -46,18 +53,20 @@ class TrackStage:
         self._acknowledge(requests, commands[len(first) :], frame)
         if idle:
             return None
-        last, self._last = self._last or frame, frame
+        time_ns = frame.captured_ns if recorded_ns is None else recorded_ns
+        (last_index, last_ns), self._last = self._last or (frame.index, time_ns), (frame.index, time_ns)
         return TrackResult(
             frame=frame,
             tracks=tracks,
             dropped=dropped,
-            gap_frames=max(0, frame.index - last.index - 1),
-            gap_s=(frame.captured_ns - last.captured_ns) / 1e9,
+            gap_frames=max(0, frame.index - last_index - 1),
+            gap_s=(time_ns - last_ns) / 1e9,
             tracked_ns=tracked_ns,
             timings_ms={
                 "queue": (started_ns - frame.captured_ns) / 1e6,
                 "track": (tracked_ns - started_ns) / 1e6,
             },
+            recorded_ns=recorded_ns,
         )
 
     def reject_all(self, reason: str) -> None:

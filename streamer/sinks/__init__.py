@@ -24,7 +24,7 @@ PUSH_FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "udp": "mpegts"}
 
 
 class NullSink:
-    """Takes everything and keeps nothing."""
+    """Accepts results and writes nothing."""
 
     def write(self, result: TrackResult) -> None:
         pass
@@ -34,7 +34,7 @@ class NullSink:
 
 
 def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
-    """The sink of a URI; the README lists them. With `keys` only those may subscribe who are in them.
+    """The sink of a URI; docs/sinks.md lists them. With `keys` only clients whose key is listed may subscribe.
 
     Raises UsageError or SinkError.
     """
@@ -75,7 +75,7 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             from streamer.sinks.files import MaskFolderSink
 
             address.allow()
-            return MaskFolderSink(_made(Path(address.target)))
+            return MaskFolderSink(_created(Path(address.target)))
         case "" | "file":
             return _open_path(Path(address.target.removeprefix("//")), address)
         case scheme:
@@ -86,13 +86,13 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
 
 
 def _open_path(path: Path, address: Address) -> Sink:
-    """One file; in parts, where a part has a limit; and where it may fail, in a new file after each failure."""
+    """One file; with a limit, in parts; with `required=0`, in a new file after each failure."""
     from streamer.sinks.rotated import RotatedSink, unused
 
     opener = _file_opener(path)
     address.allow("every", "max_size_mb", "keep", "required")
     rotation = _rotation(address)
-    _made(path.parent)
+    _created(path.parent)
     if not address.flag("required") and "required" in address.options:
         from streamer.sinks.retried import RetriedSink
 
@@ -117,27 +117,29 @@ def _file_opener(path: Path) -> Callable[[Path], Sink]:
 
 
 def _rotation(address: Address) -> Rotation | None:
-    """What the options say of parts; raises UsageError."""
+    """The limits of a part in the options; raises UsageError."""
     from streamer.sinks.rotated import Rotation
 
     numbers = {name: address.number(name, 0) for name in ("every", "max_size_mb", "keep") if name in address.options}
     for name, value in numbers.items():
         if value <= 0:
-            raise UsageError(f"{address.shown}: option {name}={value:g} is more than 0")
+            raise UsageError(f"{address.shown}: option {name}={value:g} must be more than 0")
     if "keep" in numbers and len(numbers) == 1:
-        raise UsageError(f"{address.shown}: option keep is of parts; give every=SECONDS or max_size_mb=MEGABYTES too")
+        raise UsageError(f"{address.shown}: option keep needs every=SECONDS or max_size_mb=MEGABYTES")
     if not numbers:
         return None
-    most = numbers.get("max_size_mb")
+    size_mb = numbers.get("max_size_mb")
     keep = numbers.get("keep")
-    return Rotation(numbers.get("every"), None if most is None else most * 1e6, None if keep is None else int(keep))
+    return Rotation(
+        numbers.get("every"), None if size_mb is None else size_mb * 1e6, None if keep is None else int(keep)
+    )
 
 
-def _made(folder: Path) -> Path:
+def _created(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SinkError(f"{folder}: cannot be made: {error.strerror}") from error
+        raise SinkError(f"{folder}: cannot be created: {error.strerror}") from error
     return folder
 
 
@@ -150,7 +152,7 @@ def _host_and_port(address: Address) -> tuple[str, int]:
     """Of `mjpeg:127.0.0.1:8080`; raises UsageError."""
     host, _, port = address.target.removeprefix("//").strip("/").rpartition(":")
     if not host or not port.isdecimal() or int(port) > MAX_PORT:
-        raise UsageError(f"sink mjpeg:{address.target}: write mjpeg:127.0.0.1:PORT")
+        raise UsageError(f"sink mjpeg:{address.target}: use mjpeg:127.0.0.1:PORT")
     return host, int(port)
 
 

@@ -16,7 +16,7 @@ from streamer.types import Track, TrackResult
 
 
 class MaskFolderSink:
-    """One PNG a frame, `00000042.png`: the pixel's value is the object's id, 0 is nothing. The last object wins."""
+    """One PNG per frame, `00000042.png`: a pixel's value is the object's id, 0 is background. The last object wins."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -35,13 +35,13 @@ class MaskFolderSink:
 
 
 class JsonLinesSink:
-    """One line a frame, with each object's mask as COCO RLE (`pycocotools` reads it), and one an event."""
+    """One line per frame, with each object's mask as COCO RLE (`pycocotools` reads it), and one per event."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lines = 0
         try:
-            self._file = path.open("wb", buffering=0)  # a line is written or it is not
+            self._file = path.open("wb", buffering=0)  # each line is one write
         except OSError as error:
             raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
 

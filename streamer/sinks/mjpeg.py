@@ -1,4 +1,4 @@
-"""The overlay for a browser on this machine: Motion JPEG over HTTP, to any number of readers at their own pace."""
+"""The overlay as Motion JPEG over HTTP, for browsers on this machine; each reader at its own pace."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from streamer.uris import is_loopback
 from streamer.video.jpeg import encode_jpeg
 
 MAX_READERS = 32
-PATIENCE_S = 5.0  # with a reader that takes nothing
-SEND_BUFFER = 1 << 16  # bytes in the kernel: what lies there is old when it is read
-BOUNDARY = "picture"
-PAGE = b'<!doctype html><title>streamer</title><img src="stream" alt="live picture with masks">'
+SEND_TIMEOUT_S = 5.0  # a reader that takes nothing for so long is disconnected
+SEND_BUFFER = 1 << 16  # bytes; frames in the kernel's buffer grow old before they are read
+BOUNDARY = "frame"
+PAGE = b'<!doctype html><title>streamer</title><img src="stream" alt="live video with masks">'
 
 
 class MjpegSink:
-    """`/stream` is the picture, `/` a page with it. A slow reader misses pictures, a frozen one is dropped after 5 s.
+    """`/stream` is the video, `/` a page that shows it. A slow reader misses frames, a frozen one is disconnected.
 
-    Raises UsageError for an address that others could reach, SinkError for one that cannot be bound.
+    Raises UsageError for an address that other machines can reach, SinkError for one that cannot be bound.
     """
 
     def __init__(self, host: str, port: int) -> None:
         if not is_loopback(host):
-            raise UsageError(f"sink mjpeg:{host}:{port}: only this machine may look, at 127.0.0.1")
+            raise UsageError(f"sink mjpeg:{host}:{port}: the address must be of this machine, like 127.0.0.1")
         self._readers: set[Channel[bytes]] = set()
         try:
             self._server = _Server((host, port), self._readers)
@@ -71,24 +71,24 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Reader)
 
     def handle_error(self, *_: Any) -> None:
-        pass  # a reader that vanishes is no error
+        pass  # a reader that disconnects is no error
 
 
 class _Reader(BaseHTTPRequestHandler):
     """One browser's request, in a thread of its own."""
 
     server: _Server
-    timeout = PATIENCE_S
+    timeout = SEND_TIMEOUT_S
 
     def do_GET(self) -> None:
         if not is_loopback(self.headers.get("Host", "").rsplit(":", 1)[0]):
-            self.send_error(403, "ask for 127.0.0.1: another name may be a page from elsewhere")
+            self.send_error(403, "the host must be 127.0.0.1, so that no page of another site can read the stream")
         elif self.path == "/":
             self._answer("text/html", PAGE)
         elif self.path != "/stream":
-            self.send_error(404, "there is / and /stream")
+            self.send_error(404, "the paths are / and /stream")
         elif len(self.server.readers) >= MAX_READERS:
-            self.send_error(503, f"{MAX_READERS} readers are here already")
+            self.send_error(503, f"{MAX_READERS} readers are connected already")
         else:
             self._stream()
 
@@ -105,17 +105,17 @@ class _Reader(BaseHTTPRequestHandler):
         self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        pictures: Channel[bytes] = Channel(1, lossy=True)
-        self.server.readers.add(pictures)
+        jpegs: Channel[bytes] = Channel(1, lossy=True)
+        self.server.readers.add(jpegs)
         try:
-            for jpeg in pictures:
+            for jpeg in jpegs:
                 head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
                 self.wfile.write(head.encode() + jpeg + b"\r\n")
         except OSError:
-            pass  # gone, or frozen for longer than our patience
+            pass  # disconnected, or frozen for SEND_TIMEOUT_S
         finally:
-            self.server.readers.discard(pictures)
-            pictures.abort()
+            self.server.readers.discard(jpegs)
+            jpegs.abort()
 
     def log_message(self, *_: Any) -> None:
         pass

@@ -12,18 +12,18 @@ import av
 import av.error
 
 from streamer.errors import SinkError
-from streamer.sinks.pusher import PATIENCE_S, URL
+from streamer.sinks.pusher import SEND_TIMEOUT_S, URL
 from streamer.types import TrackResult
 from streamer.uris import redact
 from streamer.video.recording import LIVE_OPTIONS, VideoEncoder
 
-CLOSING_S = 1.0  # for what was encoded to reach the peer
+CLOSE_TIMEOUT_S = 1.0  # for encoded frames to reach the peer
 
 
 class PushSink:
-    """Encodes here and sends there. Raises SinkError when the pushing process has ended, with its reason.
+    """Encodes in this process and sends in another. Raises SinkError with its reason when that one has ended.
 
-    A peer that freezes holds up a write for as long as the pushing process has patience, and nothing but this sink.
+    A frozen peer blocks this sink alone, until the pushing process times out.
     """
 
     def __init__(self, url: str, container_format: str, *, fps: float | None, size: tuple[int, int] | None) -> None:
@@ -56,27 +56,27 @@ class PushSink:
         self._end()
 
     def _failure(self, otherwise: str) -> SinkError:
-        """What the pushing process said last."""
+        """The pushing process's last line as an error."""
         self._open = False
         self._encoder.abandon()
-        said = self._end()
+        reason = self._end()
         if self._process.returncode == -signal.SIGALRM:
-            said = f"the peer took nothing for {PATIENCE_S:g} s"
-        return SinkError(f"{self._shown}: {redact(said) or otherwise}; is its server running?")
+            reason = f"the peer took nothing for {SEND_TIMEOUT_S:g} s"
+        return SinkError(f"{self._shown}: {redact(reason) or otherwise}; check that its server runs")
 
     def _end(self) -> str:
-        """End the process, and give what it said last."""
+        """End the process, and return the last line of its errors."""
         try:
-            _, said = self._process.communicate(timeout=CLOSING_S)
+            _, errors = self._process.communicate(timeout=CLOSE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            _, said = self._process.communicate()
-        lines = said.decode(errors="replace").strip().splitlines()
+            _, errors = self._process.communicate()
+        lines = errors.decode(errors="replace").strip().splitlines()
         return lines[-1] if lines else ""
 
 
 class _Pipe:
-    """What FFmpeg writes to: a pipe, and nothing to seek in."""
+    """A pipe as a file that FFmpeg can write to, but not seek in."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
         self._pipe = pipe

@@ -1,7 +1,7 @@
 """The process that pushes: a video on standard input goes to the server that STREAMER_PUSH_URL names.
 
-A peer that freezes blocks its writer for ever, and no option of FFmpeg helps; this process then ends itself, and nobody
-else has waited. `python -m streamer.sinks.pusher FORMAT`, started by `push.py`.
+A frozen peer blocks FFmpeg's write forever, and no option of FFmpeg changes that; so this process ends itself after a
+timeout, and the main process never blocks. `python -m streamer.sinks.pusher FORMAT`, started by `push.py`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import av.logging
 
 from streamer.video.recording import why
 
-URL = "STREAMER_PUSH_URL"  # not an argument: every user of a machine can read those
-PATIENCE_S = 5.0  # with a peer that takes nothing
+URL = "STREAMER_PUSH_URL"  # not an argument, because other users can read arguments
+SEND_TIMEOUT_S = 5.0  # for one write to the peer
 
 
 class Watchdog:
-    """Ends the process when one write takes too long: by the kernel, since FFmpeg may hold the interpreter's lock."""
+    """Ends the process when a write times out: by a signal, because FFmpeg may hold the interpreter's lock."""
 
-    def __init__(self, patience_s: float) -> None:
-        self._patience_s = patience_s
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
 
     def __enter__(self) -> None:
-        signal.setitimer(signal.ITIMER_REAL, self._patience_s)  # SIGALRM ends it
+        signal.setitimer(signal.ITIMER_REAL, self._timeout_s)  # SIGALRM ends it
 
     def __exit__(self, *_: object) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
@@ -35,9 +35,9 @@ class Watchdog:
 
 def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # the end of the input is the sign to end
+        signal.signal(number, signal.SIG_IGN)  # the end of the input ends the process
     av.logging.set_level(av.logging.PANIC)
-    watchdog = Watchdog(PATIENCE_S)
+    watchdog = Watchdog(SEND_TIMEOUT_S)
     try:
         push(os.environ.pop(URL), sys.argv[1], watchdog)
     except (av.error.FFmpegError, OSError) as error:

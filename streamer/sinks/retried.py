@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 
 from streamer.errors import SinkError
@@ -16,10 +17,14 @@ from streamer.types import TrackResult
 log = logging.getLogger(__name__)
 
 BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
+MAX_EVENTS = 10_000  # that wait while the sink cannot be opened
 
 
 class RetriedSink:
-    """Opens a sink for the first result, and again after each failure; `dropped` counts the results in between."""
+    """Opens a sink for the first result, and again after each failure. Events in between wait for the next sink.
+
+    `lost` counts results that came while there was no sink, and events beyond MAX_EVENTS.
+    """
 
     def __init__(self, reopen: Callable[[], Sink], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._reopen = reopen
@@ -27,29 +32,40 @@ class RetriedSink:
         self._sink: Sink | None = None
         self._backoff = Backoff(BACKOFF_S)
         self._next_s = 0.0  # when it may be opened again
-        self.dropped = 0
+        self._events: deque[Event] = deque()
+        self.lost = 0
 
     def write(self, result: TrackResult) -> None:
         if self._sink is None and self._clock() < self._next_s:
-            self.dropped += 1
+            self.lost += 1
             return
         try:
             if self._sink is None:
                 self._sink = self._reopen()
+            self._write_events(self._sink)
             self._sink.write(result)
         except SinkError as error:
+            self.lost += 1
             self._fail(error)
         else:
             self._backoff.succeeded()
 
     def notify(self, event: Event) -> None:
-        if isinstance(self._sink, EventSink):
+        self._events.append(event)
+        if len(self._events) > MAX_EVENTS:
+            self._events.popleft()
+            self.lost += 1
+        if self._sink is not None:
             try:
-                self._sink.notify(event)
+                self._write_events(self._sink)
             except SinkError as error:
                 self._fail(error)
 
     def close(self) -> None:
+        if self._events:
+            log.warning("%d events are lost: their sink could not be opened again", len(self._events))
+            self.lost += len(self._events)
+            self._events.clear()
         if self._sink is None:
             return
         try:
@@ -57,12 +73,17 @@ class RetriedSink:
         except SinkError as error:
             log.warning("%s", error)
 
+    def _write_events(self, sink: Sink) -> None:
+        while self._events:
+            if isinstance(sink, EventSink):
+                sink.notify(self._events[0])
+            self._events.popleft()
+
     def _fail(self, error: SinkError) -> None:
         wait_s = self._backoff.failed()
         self._next_s = self._clock() + wait_s
-        self.dropped += 1
         failed, self._sink = self._sink, None
         if failed is not None:
             with contextlib.suppress(SinkError):
                 failed.close()
-        log.warning("%s; trying again in %.0f s", error, wait_s)
+        log.warning("%s; retrying in %.0f s", error, wait_s)

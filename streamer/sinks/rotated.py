@@ -1,9 +1,10 @@
-"""A recording in parts: a new file after so much time or so many bytes, the oldest deleted."""
+"""A recording in parts: a new file after a time or a size, the oldest deleted."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,21 +15,22 @@ from streamer.types import TrackResult
 
 log = logging.getLogger(__name__)
 CHECK_EVERY = 30  # frames between looks at a file's size
+MAX_EARLY = 1000  # events before the first part, which the first frame opens
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """When a part ends, and how many stay; None is no limit."""
+    """When a part ends, and how many are kept; None is no limit."""
 
     every_s: float | None = None
-    most_bytes: float | None = None
+    max_bytes: float | None = None
     keep: int | None = None
 
 
 class RotatedSink:
-    """Writes `run-20261123-054600.mp4` and so on for `run.mp4`, named by the time of their first frame.
+    """Writes `run-20261123-054600.mp4` and so on for `run.mp4`, named by the time of the first frame.
 
-    Each part is a whole file. Of those that match the name, also of earlier runs, the newest `keep` stay.
+    Each part plays by itself. Of the parts with this name, earlier runs included, the newest `keep` are kept.
     """
 
     def __init__(self, path: Path, rotation: Rotation, reopen: Callable[[Path], Sink]) -> None:
@@ -39,16 +41,21 @@ class RotatedSink:
         self._part = path
         self._began_ns = 0
         self._frames = 0
+        self._early: deque[Event] = deque(maxlen=MAX_EARLY)  # events before the first frame
 
     def write(self, result: TrackResult) -> None:
         if self._sink is None or self._is_full(result):
             self._next(result)
         assert self._sink is not None
+        while self._early:
+            self.notify(self._early.popleft())
         self._sink.write(result)
         self._frames += 1
 
     def notify(self, event: Event) -> None:
-        if isinstance(self._sink, EventSink):
+        if self._sink is None:
+            self._early.append(event)
+        elif isinstance(self._sink, EventSink):
             self._sink.notify(event)
 
     def close(self) -> None:
@@ -58,17 +65,17 @@ class RotatedSink:
 
     def _is_full(self, result: TrackResult) -> bool:
         limit = self._rotation
-        if limit.every_s is not None and result.frame.captured_ns - self._began_ns >= limit.every_s * 1e9:
+        if limit.every_s is not None and result.time_ns - self._began_ns >= limit.every_s * 1e9:
             return True
-        if limit.most_bytes is None or self._frames % CHECK_EVERY:
+        if limit.max_bytes is None or self._frames % CHECK_EVERY:
             return False
-        return self._part.stat().st_size >= limit.most_bytes
+        return self._part.stat().st_size >= limit.max_bytes
 
     def _next(self, result: TrackResult) -> None:
         self.close()
         self._part = unused(named_at(self._path, result.frame.wall_ns))
         self._sink = self._reopen(self._part)
-        self._began_ns, self._frames = result.frame.captured_ns, 0
+        self._began_ns, self._frames = result.time_ns, 0
         self._prune()
 
     def _prune(self) -> None:
@@ -83,13 +90,13 @@ class RotatedSink:
 
 
 def named_at(path: Path, wall_ns: int) -> Path:
-    """A file's name with a local time in it."""
+    """The file's name with a local time in it."""
     stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(wall_ns / 1e9))
     return path.with_name(f"{path.stem}-{stamp}{path.suffix}")
 
 
 def unused(path: Path) -> Path:
-    """The name, or with the first number behind it that is free."""
+    """The path, with the first free number appended where it exists already."""
     number, free = 1, path
     while free.exists():
         number, free = number + 1, path.with_name(f"{path.stem}-{number}{path.suffix}")

@@ -1,1 +1,1 @@
-"""Cameras that are broken on purpose, and what a pipeline makes of them. For tests and for `streamer soak`."""
+"""Fault injection: cameras and networks that fail on purpose. For tests and for `streamer soak`."""

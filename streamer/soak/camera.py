@@ -1,4 +1,4 @@
-"""A camera: the synthetic scene as it is now, with the time drawn into it, pushed to an RTSP server for ever.
+"""A camera: the synthetic scene in real time, with the time drawn into it, pushed to a server without end.
 
 `python -m streamer.soak.camera rtsp://...|rtp://... WIDTHxHEIGHT CODEC`, ended by a signal.
 """
@@ -17,18 +17,18 @@ from streamer.soak.clock import stamp
 from streamer.video.scene import Scene, SceneSettings
 
 SIZE, FPS = (320, 240), 15
-SEED, OBJECTS = 0, 2  # a third of an object is hidden by the other at most
+SEED, OBJECTS = 0, 2  # with this seed at most a third of an object is hidden
 TICKS = 90_000
 QUICK = {"preset": "ultrafast", "tune": "zerolatency", "g": "10"}
 
 
 def scene(size: tuple[int, int] = SIZE) -> Scene:
-    """What the camera sees; nothing hides or leaves, so that what is lost was lost on the way."""
+    """The camera's scene; nothing hides or leaves, so every lost object was lost by a fault."""
     return Scene(SceneSettings(SEED, OBJECTS, *size, fps=FPS, occluder=False, leave=False, shake=False))
 
 
 def index_at(milliseconds: int) -> int:
-    """The scene's frame at a time: a camera that was away has missed what went on."""
+    """The scene's frame at a time: the scene goes on while a camera is away."""
     return milliseconds * FPS // 1000
 
 
@@ -39,16 +39,16 @@ def push(url: str, size: tuple[int, int], codec: str) -> None:
         stream = cast(Any, container.add_stream(codec, rate=FPS))
         stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.codec_context.time_base = Fraction(1, TICKS)
-        stream.codec_context.thread_count = 1  # one slice a picture
+        stream.codec_context.thread_count = 1  # one slice per frame
         stream.options = QUICK | ({"x265-params": "log-level=none"} if codec == "libx265" else {})
         for number in range(sys.maxsize):
             time.sleep(max(0.0, began + number / FPS - time.monotonic()))
             now_ms = time.monotonic_ns() // 1_000_000
             image = shown.draw(index_at(now_ms))[0].copy()
             stamp(image, now_ms)
-            picture = av.VideoFrame.from_ndarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
-            picture.pts, picture.time_base = int((time.monotonic() - began) * TICKS), Fraction(1, TICKS)
-            container.mux(stream.encode(picture))
+            frame = av.VideoFrame.from_ndarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
+            frame.pts, frame.time_base = int((time.monotonic() - began) * TICKS), Fraction(1, TICKS)
+            container.mux(stream.encode(frame))
 
 
 def main() -> None:

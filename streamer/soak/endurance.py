@@ -1,4 +1,4 @@
-"""Hours of faults at random: what grows, what breaks, and what was called live and was not."""
+"""Random faults for hours: growth of memory, errors, and stale results that were published as live."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ from streamer.sources.watch import JITTER
 log = logging.getLogger(__name__)
 OBJECTS = (2, 1)  # of each source
 SAMPLE_S = 1.0
-WARM_UP = 0.2  # of the time, before which memory and latency have not settled
-BLOCKS = 10  # that samples are averaged over for the error of a slope: neighbours are alike
+WARM_UP = 0.2  # share of the samples that is left out, because memory and latency have not settled
+BLOCKS = 10  # of samples that are averaged before a slope's error is estimated, because neighbours correlate
 RECOVERY_S = 90.0
 STARTED_S = 0.1
-BACKOFF_S, STABLE_S = (1.0, 2.0, 5.0, 10.0), 3.0  # so that a source is not away for most of the time
+BACKOFF_S, STABLE_S = (1.0, 2.0, 5.0, 10.0), 3.0  # short, so that sources are connected most of the time
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the faults did."""
+    """Counts of the faults and their outcomes."""
 
     tried: Counter[str] = field(default_factory=Counter)
     recoveries_s: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
-    left_out: int = 0  # times when both sources were busy with one
+    skipped: int = 0  # faults, because both sources still had one
 
 
 class Sampler:
@@ -91,7 +91,7 @@ def slope(hours: np.ndarray, values: np.ndarray) -> dict[str, Any]:
 
 
 def soak(seconds: float, every_s: float, seed: int, folder: Path) -> dict[str, Any]:
-    """Two sources, three objects, a fault on either of them every so many seconds; files go to `folder`."""
+    """Two sources, three objects, and a fault on one of them every `every_s` seconds; files go to `folder`."""
     rng, tally = random.Random(seed), Tally()
     with contextlib.ExitStack() as opened:
         sites = [opened.enter_context(Site()) for _ in OBJECTS]
@@ -100,7 +100,7 @@ def soak(seconds: float, every_s: float, seed: int, folder: Path) -> dict[str, A
             for number, (site, count) in enumerate(zip(sites, OBJECTS, strict=True))
         ]
         for one in watched:
-            one.wait_for_pictures()
+            one.wait_for_frames()
         with Sampler(watched) as sampler:
             began = time.monotonic()
             _disturb(sites, watched, began + seconds, every_s, rng, tally)
@@ -112,7 +112,7 @@ def soak(seconds: float, every_s: float, seed: int, folder: Path) -> dict[str, A
         "seconds": round(lasted_s, 1),
         "seed": seed,
         "faults": dict(tally.tried),
-        "faults_left_out": tally.left_out,
+        "faults_skipped": tally.skipped,
         "errors": tally.errors,
         "recovery_s": {
             "median": round(statistics.median(tally.recoveries_s), 2),
@@ -129,10 +129,10 @@ def soak(seconds: float, every_s: float, seed: int, folder: Path) -> dict[str, A
 def _disturb(
     sites: Sequence[Site], watched: Sequence[Watched], until: float, every_s: float, rng: random.Random, tally: Tally
 ) -> None:
-    """A fault every so many seconds, on a source that is not still busy with one; at the end all have come back."""
+    """A fault every `every_s` seconds, on a source that has none; returns when all sources are back."""
     with ThreadPoolExecutor(len(sites), "fault") as pool:
         for _ in sites:
-            pool.submit(time.sleep, STARTED_S)  # so that no thread begins later and looks like a leak
+            pool.submit(time.sleep, STARTED_S)  # starts all threads now: a later one would look like a leak
         busy: dict[int, Future[None]] = {}
         while time.monotonic() < until:
             free = [number for number in range(len(sites)) if number not in busy or busy[number].done()]
@@ -140,7 +140,7 @@ def _disturb(
                 which, fault = rng.choice(free), rng.choice(FAULTS)
                 busy[which] = pool.submit(_try, fault, sites[which], watched[which], tally)
             else:
-                tally.left_out += 1
+                tally.skipped += 1
             time.sleep(every_s)
 
 
@@ -161,7 +161,7 @@ def _try(fault: Fault, site: Site, watched: Watched, tally: Tally) -> None:
         fault.begin(site)
         time.sleep(fault.lasts_s)
         fault.mend(site)
-        tally.recoveries_s.append(watched.wait_for_pictures(RECOVERY_S))
+        tally.recoveries_s.append(watched.wait_for_frames(RECOVERY_S))
     except Exception as error:
         tally.errors.append(f"{fault.name}: {error}")
         log.exception("%s", fault.name)

@@ -1,4 +1,4 @@
-"""What can go wrong between a camera and us, done to a site and undone."""
+"""Faults between a camera and the pipeline, applied to a site and undone."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ LARGER = (480, 360)
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`mend` returns when the peer is back; `causes` are those that may be said of it, none where nothing is to be."""
+    """`mend` returns when the peer is back. Events have one of `causes`; without causes there must be no event."""
 
     name: str
     begin: Callable[[Site], None]
     mend: Callable[[Site], None]
     lasts_s: float
     causes: frozenset[str] = frozenset()
-    in_truth_s: float = 0.0  # what even the first picture of a connection takes while it lasts: nobody can tell
+    in_truth_s: float = 0.0  # delay of the first frame of a connection, which the pipeline cannot detect
 
 
 def _slow(site: Site) -> None:
@@ -70,7 +70,7 @@ def _nothing(_site: Site) -> None:
     pass
 
 
-# `corrupt`: the wire takes a connection, and ends it when it finds no server behind it
+# `corrupt`: the proxy accepts a connection, and closes it where the server is down
 GONE = frozenset({"ended", "refused", "stalled", "timeout", "failed", "not_found", "corrupt"})
 STILL = frozenset({"stalled", "timeout", "ended"})
 

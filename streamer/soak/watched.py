@@ -1,4 +1,4 @@
-"""A pipeline on a site's camera, its results checked against the time that is drawn into the pictures."""
+"""A pipeline on a site's camera, its results checked against the time that is drawn into the frames."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streamer.soak import camera, clock
 from streamer.types import Command, Frame, Prompt, Track, TrackResult
 
 log = logging.getLogger(__name__)
-STALE_S = 1.5  # from what is seen to its mask: a picture may be late by one second, and tracking takes its time
+STALE_S = 1.5  # from capture to mask: a frame may be late by one second, and tracking takes time
 SLICE_S = 0.02
 CHECK_EVERY = 5  # results between comparisons with the truth
 KEPT_IOU = 0.5
@@ -28,14 +28,14 @@ KEPT_IOU = 0.5
 
 @dataclass(slots=True)
 class Probe:
-    """A sink that looks at what is called live."""
+    """A sink that measures the true age of live results."""
 
     allowed_s: float = STALE_S
     results: int = 0
-    stale: int = 0  # results whose picture was older than that
+    stale: int = 0  # results of older frames
     oldest_s: float = 0.0
-    unread: int = 0  # pictures whose clock was damaged
-    taken_s: float = 0.0  # the monotonic moment of the newest result's picture, by the camera
+    unread: int = 0  # frames whose drawn time was damaged
+    taken_s: float = 0.0  # the camera's monotonic time of the newest result's frame
     ids: frozenset[int] = frozenset()
     overlap: Mapping[int, float] = field(default_factory=dict)  # IoU with the truth, of the newest checked result
     events: list[Event] = field(default_factory=list)
@@ -52,7 +52,7 @@ class Probe:
         self.oldest_s = max(self.oldest_s, age_s)
         if age_s > self.allowed_s:
             self.stale += 1
-            log.warning("%s: a picture of %.1f s ago was called live", result.frame.source, age_s)
+            log.warning("%s: a frame of %.1f s ago was published as live", result.frame.source, age_s)
         if self.results % CHECK_EVERY == 0 and (result.frame.width, result.frame.height) == camera.SIZE:
             truth = SCENE.truth(camera.index_at(taken_ms))
             seen = {track.object_id: track.mask for track in result.tracks if track.state == "tracked"}
@@ -65,19 +65,19 @@ class Probe:
         pass
 
     def causes(self, since: int = 0) -> list[str]:
-        """What was said of the source."""
+        """The causes of the source's events."""
         return [event.cause for event in self.events[since:] if isinstance(event, SourceEvent)]
 
     def changes(self, since: int = 0) -> list[tuple[int, str]]:
-        """What was said of the objects."""
+        """The changes of objects."""
         return [(event.object_id, event.kind) for event in self.events[since:] if isinstance(event, ObjectEvent)]
 
 
 SCENE = camera.scene()
 
 
-class _Pointed:
-    """A tracker that is told of the scene's objects on the first picture whose time can be read."""
+class _Prompted:
+    """A tracker that gets prompts for the scene's objects on the first frame whose time can be read."""
 
     def __init__(self, tracker: Tracker, objects: int) -> None:
         self._tracker = tracker
@@ -101,7 +101,7 @@ class _Pointed:
 class Watched:
     """`with Watched(url, tracker) as watched:` runs it in the background; leaving ends it.
 
-    `sinks` are beside the probe. Objects 1 to N are prompted with the true boxes of the first picture.
+    `sinks` are additional to the probe. Objects 1 to N are prompted with their true boxes.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Watched:
             {"source": {"uri": url, "name": name, "reconnect": "always", **source}, "control": control}
         )
         wiring = Wiring(source=build_source(settings.source, backoff), sinks={"probe": self.probe, **(sinks or {})})
-        self.pipeline = build_pipeline(settings, lambda: _Pointed(tracker, objects), wiring)
+        self.pipeline = build_pipeline(settings, lambda: _Prompted(tracker, objects), wiring)
         self._control = settings.control
         self.endpoint: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"pipeline {name}", daemon=True)
@@ -145,20 +145,20 @@ class Watched:
             self.error = error
 
     def wait(self, condition: Callable[[], bool], seconds: float, what: str) -> float:
-        """Seconds until the condition held; raises TimeoutError saying what did not come about."""
+        """Seconds until the condition holds; raises TimeoutError that names `what`."""
         began = time.monotonic()
         while not condition():
             if self.error is not None:
                 raise self.error
             if time.monotonic() - began > seconds:
-                raise TimeoutError(f"{what}: not within {seconds:g} s; said: {self.probe.causes()}")
+                raise TimeoutError(f"{what}: not within {seconds:g} s; events: {self.probe.causes()}")
             time.sleep(SLICE_S)
         return time.monotonic() - began
 
-    def wait_for_pictures(self, seconds: float = 30.0) -> float:
-        """Seconds until the result of a picture that was taken from now on."""
+    def wait_for_frames(self, seconds: float = 30.0) -> float:
+        """Seconds until the first result of a frame that was captured after the call."""
         since = time.monotonic()
-        return self.wait(lambda: self.probe.taken_s > since, seconds, "a new picture")
+        return self.wait(lambda: self.probe.taken_s > since, seconds, "a new frame")
 
     def kept(self) -> int:
         """How many objects are where the truth is, in the last result that was compared."""

@@ -1,4 +1,4 @@
-"""A folder or glob of still pictures as a recording."""
+"""A folder or glob of still images as a recording."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEFAULT_FPS = 25.0
 
 
 class ImageSource:
-    """Pictures in the order of their names. `?fps=N` gives them times, `?realtime` plays them at that pace."""
+    """Images in the order of their names. `?fps=N` sets their frame rate, `?realtime` plays them at it."""
 
     def __init__(self, path: Path, address: Address, *, name: str) -> None:
         address.allow("fps", "realtime", "loop")
@@ -25,7 +25,7 @@ class ImageSource:
         self.live = address.flag("realtime")
         self._loop = address.flag("loop")
         self._fps = address.number("fps", DEFAULT_FPS)
-        self._paths = pictures(path)
+        self._paths = image_files(path)
         self._closed = False
 
     def __iter__(self) -> Iterator[Frame]:
@@ -46,7 +46,7 @@ class ImageSource:
         self._closed = True
 
 
-def pictures(path: Path) -> list[Path]:
+def image_files(path: Path) -> list[Path]:
     if path.is_dir():
         found = [entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
     elif path.exists():
@@ -54,12 +54,12 @@ def pictures(path: Path) -> list[Path]:
     else:
         found = [entry for entry in path.parent.glob(path.name) if entry.suffix.lower() in IMAGE_SUFFIXES]
     if not found:
-        raise SourceError(f"{path}: no pictures there ({', '.join(sorted(IMAGE_SUFFIXES))})")
+        raise SourceError(f"{path}: no images there ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return sorted(found)
 
 
 def _read(path: Path, index: int, epoch: int, pts_s: float, name: str) -> Frame:
     image = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if image is None:
-        raise SourceError(f"{path}: cannot be read as a picture")
+        raise SourceError(f"{path}: cannot be read as an image")
     return Frame.from_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index=index, source=name, epoch=epoch, pts_s=pts_s)

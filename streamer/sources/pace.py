@@ -1,4 +1,4 @@
-"""Letting recorded pictures arrive as slowly as a camera's would."""
+"""Playback of a recording in real time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 
 class Pace:
-    """Waits until a picture's own time has come, counted from the first one."""
+    """Waits until a frame's presentation time, counted from the first frame."""
 
     def __init__(
         self, clock_s: Callable[[], float] = time.monotonic, sleep: Callable[[float], object] = time.sleep
@@ -17,7 +17,7 @@ class Pace:
         self._zero_s: float | None = None
 
     def wait(self, at_s: float) -> None:
-        """Return at `at_s` seconds after the first picture's moment; at once where that has passed."""
+        """Return `at_s` seconds after the first frame; at once where that moment has passed."""
         now_s = self._clock_s()
         if self._zero_s is None:
             self._zero_s = now_s - at_s

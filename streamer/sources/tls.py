@@ -1,4 +1,4 @@
-"""Whom a connection over TLS trusts. FFmpeg by itself takes any certificate, and does not say what is wrong."""
+"""Certificates of sources over TLS: by default FFmpeg accepts any certificate, and does not name what is wrong."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def distrusted(address: Address) -> str | None:
         with socket.create_connection((parts.hostname or "", parts.port or PORTS[address.scheme]), TIMEOUT_S) as plain:
             context.wrap_socket(plain, server_hostname=parts.hostname).close()
     except ssl.SSLCertVerificationError as error:
-        return f"its certificate is not to be trusted: {error.verify_message}"
+        return f"its certificate is not trusted: {error.verify_message}"
     except ssl.SSLError as error:
         return f"TLS failed: {error.reason}"
     except OSError:
@@ -47,5 +47,5 @@ def _verifies(address: Address) -> bool:
 def _authorities(address: Address) -> str:
     file = address.options.get("ca") or ssl.get_default_verify_paths().cafile
     if file is None or not Path(file).exists():
-        raise UsageError(f"{address.shown}: no such certificates: {file}; give #ca=FILE.pem")
+        raise UsageError(f"{address.shown}: there is no certificate file {file}; give #ca=FILE.pem")
     return file

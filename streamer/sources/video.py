@@ -24,10 +24,10 @@ from streamer.types import Frame
 from streamer.uris import Address, redact
 
 OPEN_TIMEOUT_S = 5.0
-MAX_RATE = 240  # pictures a second that are believed of a stream
-SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg calls some of it invalid data
+MAX_FPS = 240  # a stream that declares more is not believed
+SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg reports some of these as invalid data
 RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
-# default probing costs 1 to 4 s at open and then hands out a backlog as old as that
+# default probing costs 1 to 4 s at open, and then delivers a backlog of that age
 LIVE_OPTIONS = {
     "fflags": "nobuffer",
     "flags": "low_delay",
@@ -36,15 +36,15 @@ LIVE_OPTIONS = {
     "max_delay": "0",
     "reorder_queue_size": "0",
 }
-PROBING = {"probesize": "500000", "analyzeduration": "1000000"}  # containers whose streams show only after a while
+PROBING = {"probesize": "500000", "analyzeduration": "1000000"}  # for containers that announce streams late
 
 Opener = Callable[[], InputContainer]
 
 
 class VideoSource:
-    """Decoded pictures of one container's first video stream.
+    """The decoded frames of a container's first video stream.
 
-    The end of a live stream is a failure, that of a recording is the end. Raises SourceError.
+    The end of a live stream raises SourceError; the end of a recording ends the iteration.
     """
 
     def __init__(
@@ -101,20 +101,20 @@ class VideoSource:
             self._container = self._open()
         if self.live and not self._paced and not self._closed:
             raise SourceError(
-                f"{self._shown}: the stream ended; a camera does not end, so its server has gone", "ended"
+                f"{self._shown}: the stream ended; a live stream has no end, so its server is gone", "ended"
             )
 
     def _decode(self) -> Iterator[tuple[NDArray[np.uint8], float | None, int, bool]]:
-        """Pictures of one opening of the container, with their times, and whether the decoder calls them damaged."""
+        """Each image of the container with its time, its arrival, and whether the decoder reports it as damaged."""
         container, self._container = self._container, None
         if container is None:
             container = self._open()
         try:
-            for picture in container.decode(container.streams.video[0]):
+            for decoded in container.decode(container.streams.video[0]):
                 captured_ns = time.monotonic_ns()
-                image = cast(NDArray[np.uint8], picture.to_ndarray(format="rgb24"))
-                turned = np.ascontiguousarray(np.rot90(image, picture.rotation // 90)) if picture.rotation else image
-                yield turned, picture.time, captured_ns, picture.is_corrupt
+                image = cast(NDArray[np.uint8], decoded.to_ndarray(format="rgb24"))
+                turned = np.ascontiguousarray(np.rot90(image, decoded.rotation // 90)) if decoded.rotation else image
+                yield turned, decoded.time, captured_ns, decoded.is_corrupt
         except av.error.EOFError:
             return
         except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -129,17 +129,17 @@ class VideoSource:
 
 
 def rate_of(stream: VideoStream) -> float | None:
-    """Pictures a second as the stream says it; None where that cannot be."""
+    """The fps that the stream declares; None where it declares none, or an impossible one."""
     rate = stream.guessed_rate or stream.average_rate
-    return None if rate is None or not 1 <= rate <= MAX_RATE else round(float(rate), 3)
+    return None if rate is None or not 1 <= rate <= MAX_FPS else round(float(rate), 3)
 
 
 def explain(error: BaseException) -> tuple[Cause, str]:
-    """An FFmpeg error by its class, and in a user's words."""
+    """The cause of an FFmpeg error, and one line that says what to do."""
     number = getattr(error, "errno", None)
     match error:
         case av.error.ConnectionRefusedError():
-            return "refused", "connection refused: nothing listens there; is the server running, and the port right?"
+            return "refused", "connection refused: nothing listens there; check that the server runs, and its port"
         case av.error.HTTPUnauthorizedError() | av.error.HTTPForbiddenError():
             return "auth", "401 unauthorized: wrong user or password; write rtsp://USER:PASSWORD@HOST/PATH"
         case av.error.HTTPNotFoundError():
@@ -149,7 +149,7 @@ def explain(error: BaseException) -> tuple[Cause, str]:
         case av.error.FileNotFoundError():
             return "not_found", "no such file"
         case av.error.DecoderNotFoundError() | av.error.PatchWelcomeError():
-            return "codec", "its codec cannot be decoded here; let the camera send H.264 or H.265"
+            return "codec", "its codec cannot be decoded here; set the camera to H.264 or H.265"
         case av.error.InvalidDataError():
             return "corrupt", "not a video that can be read, or a server that does not answer"
         case _ if number in (errno.EHOSTUNREACH, errno.ENETUNREACH):
@@ -178,7 +178,7 @@ def open_file(path: Path, address: Address, *, name: str) -> VideoSource:
 
 
 def open_lavfi(graph: str, *, name: str) -> VideoSource:
-    """A picture that FFmpeg draws itself; live where its graph holds the `realtime` filter."""
+    """A test source of FFmpeg; it is live where its graph has the `realtime` filter."""
     live = "realtime" in graph
     return VideoSource(
         lambda: av.open(graph, format="lavfi"),
@@ -192,16 +192,15 @@ def open_lavfi(graph: str, *, name: str) -> VideoSource:
 def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
     """RTSP, RTMP, HTTP, MJPEG or HLS, tuned for low latency; `#transport=udp` for RTSP over UDP.
 
-    A connection that is silent for `read_s` is given up, and with it what the server keeps for it.
-
-    An HTTP address that ends like a file is a recording. Over TLS (rtsps, https, rtmps) the server's certificate must
-    be signed by an authority of this system, or of `#ca=FILE.pem`; `#verify=0` trusts anybody.
+    A connection that sends nothing for `read_s` seconds is closed. An HTTP address that ends like a video file is a
+    recording. Over TLS (rtsps, https, rtmps) the server's certificate must be signed by an authority of this system, or
+    of `#ca=FILE.pem`; `#verify=0` accepts any certificate.
     """
     address.allow("transport", "realtime", "loop", "ca", "verify")
     url, recorded = address.target, is_recording(address)
     paced = address.flag("realtime")
     if address.scheme in ("rtsp", "rtsps"):
-        read_s /= 2  # at the first read that fails FFmpeg hands out the picture that it kept back, and reads again
+        read_s /= 2  # FFmpeg reads twice: at the first timeout it delivers its last frame
 
     def opener() -> InputContainer:
         chosen = trust(address) if recorded else options(address)
@@ -225,7 +224,7 @@ def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
 
 
 def is_recording(address: Address) -> bool:
-    """A web address that ends like a file."""
+    """Whether an address is a video file on a web server."""
     name = address.target.split("?")[0].lower()
     return address.scheme in ("http", "https") and name.endswith(RECORDED_SUFFIXES)
 

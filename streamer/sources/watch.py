@@ -1,4 +1,4 @@
-"""A camera that fails and comes back: connected again and again, and never trusted to end a read by itself."""
+"""A live source that is reconnected when it fails; a watchdog outside the reader thread enforces the timeouts."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ Kind = Literal["lost", "restored", "jumped"]
 OPEN_S = 20.0  # from connecting to the first frame
 JITTER = 0.2  # of a wait, so that cameras of one network do not reconnect in step
 READ_DEPTH = 4  # frames between the reader and the pipeline, which takes them at once
-MAX_STUCK = 3  # readers left behind in a read that does not end; beyond them one must end before another starts
-DRIFTED, DRIFTED_S = 3, 3600.0  # so many failures in so long, and a camera's clock is not believed
+MAX_STUCK = 3  # abandoned reader threads that are still blocked; with more of them no new connection is made
+DRIFTED, DRIFTED_S = 3, 3600.0  # after 3 failures by a drifting clock in an hour the camera's clock is ignored
 SLICE_S = 0.05
 
 
 class WatchedSource:
-    """A live source that outlives its connections. Frames keep counting; each discontinuity raises the epoch.
+    """A live source that reconnects. The frame index goes on counting; each discontinuity raises the epoch.
 
-    A reader thread of its own does the reading, so a read that never returns is noticed and left behind. `first` is a
-    connection that is open already; without it the first attempt is one like any other. Raises UsageError where what
-    was asked for can never work; everything else is tried again for ever.
+    A thread of its own reads, so a read that blocks forever is noticed, and the thread is abandoned. `first` is a
+    connection that is open already. Raises UsageError where no attempt can succeed; every other failure is retried
+    without end.
     """
 
     live = True
@@ -62,9 +62,9 @@ class WatchedSource:
         self._stuck: list[threading.Thread] = []
         self._index = 0
         self._epoch = 0
-        self.late = 0  # pictures that were left out since they came too late
-        self._drifted: list[float] = []  # when it failed for pictures that were late though nothing held them up
-        self._late_at = -1  # the index that was next when the last of them came
+        self.late = 0  # frames that were dropped because they arrived too late
+        self._drifted: list[float] = []  # times of failures by a drifting clock
+        self._late_at = -1  # the next frame's index when the last late frame arrived
         self._lost_at: float | None = None
         self._cause: Cause = "failed"
         self.nominal_fps: float | None = None
@@ -83,10 +83,10 @@ class WatchedSource:
             wait_s = self._wait_s(failure, worked_s)
             yield self._lost(failure, wait_s)
             self._closed.wait(wait_s)
-            memory.trim_heap()  # free what the connection held
+            memory.trim_heap()  # the connection's buffers go back to the system
 
     def follow(self, before: WatchedSource) -> None:
-        """Count on from where another of the same camera ended, whose place it takes."""
+        """Continue the index and the epoch of the source of the same camera that this one replaces."""
         self._index, self._epoch = before._index, before._epoch + 1
 
     def close(self) -> None:
@@ -95,7 +95,7 @@ class WatchedSource:
             self._first.close()
 
     def _wait_s(self, failure: SourceError, worked_s: float) -> float:
-        """Seconds before the next attempt; the silence of a stalled connection counts as a part of them."""
+        """Seconds before the next attempt; the time for which a connection was stalled is part of them."""
         wait_s = self._backoff.failed(worked_s)
         return max(0.0, wait_s - self._settings.stall_s) if failure.cause == "stalled" else wait_s
 
@@ -122,7 +122,7 @@ class WatchedSource:
                 self._index = offset + frame.index + 1
                 yield replace(frame, index=offset + frame.index, epoch=self._epoch)
         except SourceError as error:
-            if before is not None and error.cause == "timeout":  # a read's own limit, after pictures had come
+            if before is not None and error.cause == "timeout":  # a read timed out after frames had arrived
                 raise SourceError(str(error), "stalled") from error
             raise
         finally:
@@ -130,9 +130,9 @@ class WatchedSource:
             self._stuck.append(reader.thread)
 
     def _next(self, reader: _Reader, limit_s: float, checks: Checks) -> Frame | None:
-        """The next frame of now; None when the source was closed.
+        """The next frame that is not late; None when the source was closed.
 
-        Raises SourceError when none came in time or the reader failed.
+        Raises SourceError where no frame arrived in time, or the reader failed.
         """
         deadline = self._clock() + limit_s
         while not self._closed.is_set():
@@ -141,7 +141,7 @@ class WatchedSource:
                 if not checks.stale(frame):
                     return frame
                 if checks.paced:
-                    self._leave_out()
+                    self._drop_late()
             except TimeoutError:
                 pass
             except Closed:
@@ -149,23 +149,23 @@ class WatchedSource:
                 raise reader.error or SourceError("the stream ended", "ended") from None
             if self._clock() > deadline:
                 if checks.drifts:
-                    self._distrust()
+                    self._ignore_clock()
                 cause = "stalled" if limit_s == self._settings.stall_s else "timeout"
-                raise SourceError(f"no picture for {limit_s:g} s", cause)
+                raise SourceError(f"no frame for {limit_s:g} s", cause)
         return None
 
-    def _leave_out(self) -> None:
+    def _drop_late(self) -> None:
         if self._late_at != self._index:
-            log.warning("%s: pictures come late; they are left out until they are of now", self.name)
+            log.warning("%s: frames arrive late; they are dropped until they arrive in real time", self.name)
         self.late, self._late_at = self.late + 1, self._index
 
-    def _distrust(self) -> None:
-        """A camera whose clock does not keep time would be connected anew for ever."""
+    def _ignore_clock(self) -> None:
+        """After several such failures measure no lateness: a camera whose clock drifts would reconnect forever."""
         now = self._clock()
         self._drifted = [at for at in self._drifted if now - at < DRIFTED_S] + [now]
         if len(self._drifted) < DRIFTED:
             return
-        log.warning("%s: its clock does not keep time; how late its pictures are cannot be told any more", self.name)
+        log.warning("%s: the camera's clock drifts; late frames can no longer be detected", self.name)
         self._stale_s = None
 
     def _await_room(self) -> None:
@@ -176,7 +176,7 @@ class WatchedSource:
             self._closed.wait(SLICE_S)
 
     def _restored(self, source: Source | None) -> Iterator[SourceEvent]:
-        """What is to be said at the first picture of a connection."""
+        """The events at the first frame of a connection."""
         before = self.codec
         if isinstance(source, HasStreamInfo):
             self.nominal_fps, self.codec = source.nominal_fps, source.codec
@@ -186,13 +186,13 @@ class WatchedSource:
             self._epoch += 1
             yield self._event("restored", self._cause, f"back after {gap_s:.1f} s", gap_s=gap_s)
         if before and self.codec != before:
-            yield self._event("jumped", "codec", f"the stream is {self.codec} now, not {before}")
+            yield self._event("jumped", "codec", f"the stream's codec changed from {before} to {self.codec}")
 
     def _lost(self, error: SourceError, wait_s: float) -> SourceEvent:
         self._lost_at = self._clock() if self._lost_at is None else self._lost_at
         self._cause = cast(Cause, error.cause)
         when = f"in {wait_s:.0f} s" if wait_s else "at once"
-        return self._event("lost", self._cause, f"{error}; trying again {when}")
+        return self._event("lost", self._cause, f"{error}; retrying {when}")
 
     def _event(self, kind: Kind, cause: Cause, message: str, *, gap_s: float = 0.0) -> SourceEvent:
         return SourceEvent(
@@ -208,7 +208,7 @@ class WatchedSource:
 
 
 class _Reader:
-    """One connection, read in a thread of its own."""
+    """One connection, and the thread that reads it."""
 
     def __init__(self, connect: Callable[[], Source], name: str) -> None:
         self.frames: Channel[Frame] = Channel(READ_DEPTH, lossy=True)
@@ -228,16 +228,16 @@ class _Reader:
                 if isinstance(item, Frame):
                     self.frames.put(item)
         except Closed:
-            pass  # abandoned: nobody reads on
+            pass  # abandoned
         except (SourceError, UsageError) as error:
             self.error = error
-        except Exception as error:  # noqa: BLE001 - whatever a decoder raises is a failed connection, not the end
+        except Exception as error:  # noqa: BLE001 - whatever a decoder raises is a failed connection
             self.error = SourceError(f"{type(error).__name__}: {error}")
         finally:
             self.frames.close()
 
     def abandon(self) -> None:
-        """Nobody waits for this connection any more."""
+        """Close the connection without waiting for the thread."""
         self._abandoned = True
         self.frames.abort()
         if self.source is not None:

@@ -14,7 +14,7 @@ from streamer.uris import Address
 
 
 class WebcamSource:
-    """`camera:0` or `/dev/video0`, with `?size=1280x720&fps=30`; the camera may choose the nearest it has."""
+    """`camera:0` or `/dev/video0`, with `?size=1280x720&fps=30`; the camera chooses the nearest mode that it has."""
 
     live = True
 
@@ -22,12 +22,12 @@ class WebcamSource:
         address.allow("size", "fps")
         self.name = name
         self._device = _device(address.target or "0")
-        # OpenCV prints warnings of its own; ours say what to do
+        # our errors replace OpenCV's warnings
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self._capture = cv2.VideoCapture(self._device, cv2.CAP_V4L2 if Path("/dev").exists() else cv2.CAP_ANY)
         if not self._capture.isOpened():
             raise SourceError(f"camera {self._device!r} cannot be opened; {_cameras()}", "not_found")
-        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest picture, not the last four
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not the last four
         width, height = address.size("size", (0, 0))
         if width:
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
@@ -48,13 +48,14 @@ class WebcamSource:
                     if self._closed:
                         return
                     raise SourceError(
-                        f"camera {self._device!r} stopped giving pictures: unplugged, or taken by another", "unplugged"
+                        f"camera {self._device!r} sends no more frames: it is unplugged, or another program uses it",
+                        "unplugged",
                     )
                 rgb = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
                 yield Frame.from_image(rgb, index=index, source=self.name, captured_ns=captured_ns)
                 index += 1
         finally:
-            self._capture.release()  # in the thread that reads: releasing under a running read crashes
+            self._capture.release()  # in the reading thread: a release during a read crashes
 
     def close(self) -> None:
         self._closed = True

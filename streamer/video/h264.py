@@ -1,4 +1,4 @@
-"""Pictures as H.264 for WebCodecs: a stream without delay, in Annex B."""
+"""Frames as H.264 for WebCodecs: a stream without delay, in Annex B."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ NOMINAL_FPS = 30
 
 
 class H264Encoder:
-    """One stream; a picture of another size begins a new one."""
+    """One stream; a frame of another size starts a new one."""
 
     codec = "avc1.42c02a"  # constrained baseline, level 4.2: what `ultrafast` makes of 4:2:0
 
     def __init__(self) -> None:
-        self.key_next = True  # the next picture shall need none before it
+        self.key_next = True  # whether the next frame becomes a key frame
         self._context: Any = None
         self._count = 0
 
     def encode(self, image_hwc_rgb: NDArray[np.uint8]) -> tuple[bytes, bool]:
-        """One picture's bytes, and whether they need none before."""
+        """A frame's bytes, and whether it is a key frame."""
         height, width = (side - side % 2 for side in image_hwc_rgb.shape[:2])
         if self._context is None or (self._context.width, self._context.height) != (width, height):
             self._context = _context(width, height)

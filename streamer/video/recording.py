@@ -25,13 +25,13 @@ TIME_BASE = Fraction(1, 90_000)
 # without B-frames a fragmented file starts at zero; a fragment ends at a key frame, so a kill costs a second at most
 FILE_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "30"}
 LIVE_OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23", "g": "30"}
-# fragments: what was written plays, whatever ends the program
 CLUSTERED = {"flush_packets": "1", "cluster_time_limit": "1000"}  # milliseconds
+# fragments: what was written plays, whatever ends the program
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 
 
 class VideoEncoder:
-    """One H.264 stream of overlays. Its time is the frames' capture time, so that drops leave gaps, not haste."""
+    """One H.264 stream of overlays. Frames keep their times, so dropped frames leave gaps and do not speed it up."""
 
     def __init__(
         self, container: OutputContainer, options: dict[str, str], fps: float | None, size: tuple[int, int] | None
@@ -45,12 +45,12 @@ class VideoEncoder:
         self._last_tick = -1
 
     def write(self, result: TrackResult) -> None:
-        picture = overlay(result.frame.image, result.tracks)
-        stream = self._stream or self._start(picture)
+        image = overlay(result.frame.image, result.tracks)
+        stream = self._stream or self._start(image)
         size = (stream.width, stream.height)
-        if picture.shape[1::-1] != size:
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        yuv = av.VideoFrame.from_ndarray(cast(Any, cv2.cvtColor(picture, cv2.COLOR_RGB2YUV_I420)), format="yuv420p")
+        if image.shape[1::-1] != size:
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+        yuv = av.VideoFrame.from_ndarray(cast(Any, cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)), format="yuv420p")
         yuv.pts, yuv.time_base = self._tick(result), TIME_BASE
         self._container.mux(stream.encode(yuv))
 
@@ -60,15 +60,15 @@ class VideoEncoder:
         self._container.close()
 
     def abandon(self) -> None:
-        """Give the container back after a failure; it would fail again in finishing."""
+        """Close the container after a failure, without writing more."""
         with contextlib.suppress(av.error.FFmpegError, OSError):
             self._container.close()
 
-    def _start(self, picture: NDArray[np.uint8]) -> VideoStream:
-        height, width = picture.shape[:2]
+    def _start(self, image: NDArray[np.uint8]) -> VideoStream:
+        height, width = image.shape[:2]
         wanted = self._size or (width, height)
         stream = self._container.add_stream("libx264", rate=Fraction(self._fps).limit_denominator(1001))
-        stream.width, stream.height = wanted[0] // 2 * 2, wanted[1] // 2 * 2  # 4:2:0 wants even sides
+        stream.width, stream.height = wanted[0] // 2 * 2, wanted[1] // 2 * 2  # 4:2:0 needs even sides
         stream.pix_fmt = "yuv420p"
         stream.options = dict(self._options)
         stream.codec_context.time_base = TIME_BASE
@@ -82,7 +82,7 @@ class VideoEncoder:
         if self._zero_ns is None:
             self._zero_ns = now_ns
         tick = int((now_ns - self._zero_ns) * TIME_BASE.denominator / 1e9)
-        if tick <= self._last_tick:  # a loop or a reconnect starts its clock anew
+        if tick <= self._last_tick:  # the times go back after a loop or a reconnect
             self._zero_ns = now_ns - int((self._last_tick / TIME_BASE.denominator + 1 / self._fps) * 1e9)
             tick = self._last_tick + int(TIME_BASE.denominator / self._fps)
         self._last_tick = tick
@@ -124,7 +124,7 @@ class VideoFileSink:
 
 
 def why(error: Exception) -> str:
-    """An FFmpeg error of an output in a user's words."""
+    """The reason of an FFmpeg error of an output, in one line."""
     number = abs(getattr(error, "errno", 0) or 0)
     if number == errno.ENOSPC:
         return "the disk is full"

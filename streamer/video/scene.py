@@ -1,6 +1,6 @@
-"""A synthetic scene with the truth: textured things that move, turn, cross, hide and come back.
+"""A synthetic scene with ground truth: textured objects that move, turn, cross, hide and return.
 
-Frame number `i` depends on the seed and on `i` alone, so any run of it can be repeated and scored.
+Frame `i` depends on the seed and on `i` alone, so every run can be repeated and scored.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ class SceneSettings:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """One thing: its texture and the numbers of its way through the picture."""
+    """One object: its texture and the parameters of its path through the frame."""
 
     rgb: Image  # TEXTURE_SIDE square
     alpha: NDArray[np.float32]  # TEXTURE_SIDE square, 0 to 1
-    size: float  # fraction of the picture's height
+    size: float  # fraction of the frame's height
     centre: tuple[float, float]  # fractions
     reach: tuple[float, float]  # fractions it swings to each side
     pace: tuple[float, float]  # swings a second
@@ -72,12 +72,12 @@ class Shape:
     leaves: bool = False
 
     def pose(self, seconds: float, height: int, width: int) -> NDArray[np.float32]:
-        """The 2 x 3 matrix from texture to picture."""
+        """The 2 x 3 matrix from texture to frame."""
         x, y = (
             c + r * np.sin(2 * np.pi * p * seconds + f)
             for c, r, p, f in zip(self.centre, self.reach, self.pace, self.phase, strict=True)
         )
-        if self.leaves:  # out of the picture for 1.2 of every 6 seconds
+        if self.leaves:  # outside the frame for 1.2 of every 6 seconds
             x += 2.2 * max(0.0, np.sin(2 * np.pi * seconds / 6 - 0.6) - 0.55)
         scale = self.size * height / TEXTURE_SIDE * (1 + self.swell * np.sin(1.7 * seconds + self.phase[1]))
         angle = self.turn * np.sin(1.1 * seconds + self.phase[0])
@@ -151,7 +151,7 @@ def _texture(rng: np.random.Generator, base: tuple[float, ...], cells: int, side
 
 
 def _background(rng: np.random.Generator, height: int, width: int) -> Image:
-    """Ground and wall, with clutter, larger than the picture so that it can shake."""
+    """Ground and wall, with clutter, larger than the frame so that it can shake."""
     h, w = height + 80, width + 80
     texture = _texture(rng, tuple(rng.uniform(70, 150, 3)), cells=9, side=max(h, w))[:h, :w].copy()
     horizon = int(h * rng.uniform(0.35, 0.6))

@@ -72,6 +72,9 @@ class Exposition:
         yield _counter(
             "frames_dropped", "Pictures not tracked or not written, and why.", ["camera", "cause"], _drops(statuses)
         )
+        yield _counter(
+            "sink_lost", "Events, clips and results that a sink could not write.", ["camera", "sink"], _lost(statuses)
+        )
         yield _counter("source_events", "What happened to sources.", ["camera", "kind", "cause"], _events(statuses))
         for key, what in (
             ("fps", "Pictures a second that come from the source, over five seconds."),
@@ -125,6 +128,14 @@ def _drops(statuses: list[dict[str, Any]]) -> Values:
         causes |= {f"sink {name}": count for name, count in status.get("dropped_by_sink", {}).items()}
         values += [([status["name"], cause], float(count)) for cause, count in causes.items()]
     return values
+
+
+def _lost(statuses: list[dict[str, Any]]) -> Values:
+    return [
+        ([status["name"], sink], float(count))
+        for status in statuses
+        for sink, count in status.get("lost_by_sink", {}).items()
+    ]
 
 
 def _events(statuses: list[dict[str, Any]]) -> Values:

@@ -40,7 +40,7 @@ def test_what_fails_comes_back_with_its_objects_and_nothing_stale_is_called_live
     fault: Fault, again, site, tracker, nothing_leaks
 ):
     with Watched(site.url, tracker, backoff=STEADY(), objects=OBJECTS) as watched:
-        watched.wait_for_pictures()
+        watched.wait_for_frames()
         time.sleep(SETTLE_S)
         kept_before = watched.kept()
         since, probe = len(watched.probe.events), watched.probe
@@ -48,7 +48,7 @@ def test_what_fails_comes_back_with_its_objects_and_nothing_stale_is_called_live
         fault.begin(site)
         time.sleep(fault.lasts_s)
         fault.mend(site)
-        recovery_s = watched.wait_for_pictures()
+        recovery_s = watched.wait_for_frames()
         allowed_s = step_s(watched, since) + SLACK_S
         time.sleep(SETTLE_S)
         kept = watched.kept()
@@ -67,7 +67,7 @@ def test_a_camera_that_is_not_up_at_the_start_is_waited_for(tracker, nothing_lea
     with Watched(f"rtsp://viewer:first@127.0.0.1:{port}/cam", tracker, backoff=STEADY()) as watched:
         watched.wait(lambda: watched.probe.causes() == ["refused", "refused"], 10, "two refusals")
         with Site(port) as site:
-            recovery_s = watched.wait_for_pictures()
+            recovery_s = watched.wait_for_frames()
             allowed_s = step_s(watched, 0) + SLACK_S
             ledger.note("not up at start", recovery_s, stale=watched.probe.stale)
             assert site.port == port
@@ -132,14 +132,14 @@ def test_one_camera_that_fails_disturbs_no_other(site, nano, runtime, nothing_le
         Watched(site.url, one, backoff=STEADY(), name="whole") as whole,
         Watched(broken.url, other, backoff=STEADY(), name="broken") as failing,
     ):
-        whole.wait_for_pictures()
-        failing.wait_for_pictures()
+        whole.wait_for_frames()
+        failing.wait_for_frames()
         time.sleep(1.0)
         before = rate(whole)
         broken.stop_server()
         during = rate(whole)
         broken.restart_server()
-        failing.wait_for_pictures()
+        failing.wait_for_frames()
         ledger.note("one of two cameras killed: the other", 0.0, stale=whole.probe.stale, kept=whole.kept(), objects=1)
     assert during > 0.9 * before
     assert whole.probe.causes() == []

@@ -28,14 +28,14 @@ def network():
 @pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
 def test_lost_packets_cost_pictures_and_nothing_else(share, again, network, tracker, nothing_leaks):
     with Watched(network.url("udp"), tracker, backoff=STEADY(), objects=OBJECTS) as watched:
-        watched.wait_for_pictures()
+        watched.wait_for_frames()
         time.sleep(SETTLE_S)
         kept_before, results = watched.kept(), watched.probe.results
         network.lose(share)
         time.sleep(6.0)
         during = watched.probe.results - results
         network.mend()
-        recovery_s = watched.wait_for_pictures()
+        recovery_s = watched.wait_for_frames()
         time.sleep(SETTLE_S)
         ledger.note(
             f"{share:.0%} of UDP packets lost for 6 s",
@@ -63,14 +63,14 @@ def test_a_link_that_goes_and_returns_is_noticed_and_used_again(
     name, fault, lasts_s, again, network, tracker, nothing_leaks
 ):
     with Watched(network.url("tcp"), tracker, backoff=STEADY(), objects=OBJECTS) as watched:
-        watched.wait_for_pictures()
+        watched.wait_for_frames()
         time.sleep(SETTLE_S)
         kept_before, since, probe = watched.kept(), len(watched.probe.events), watched.probe
         probe.allowed_s = STALE_S + 1.0 * name.startswith("bandwidth")  # what a first picture takes there
         fault()
         time.sleep(lasts_s)
         network.mend()
-        recovery_s = watched.wait_for_pictures()
+        recovery_s = watched.wait_for_frames()
         allowed_s = step_s(watched, since) + SLACK_S
         time.sleep(SETTLE_S)
         ledger.note(name, recovery_s, stale=probe.stale, kept=watched.kept(), objects=kept_before)

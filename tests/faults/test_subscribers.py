@@ -43,7 +43,7 @@ print(sent)
 def published(site, tracker, nothing_leaks):
     publisher = Publisher("tcp://127.0.0.1:*")
     with Watched(site.url, tracker, backoff=STEADY(), sinks={"zmq": publisher}, control="tcp://127.0.0.1:*") as watched:
-        watched.wait_for_pictures()
+        watched.wait_for_frames()
         watched.wait(lambda: watched.endpoint is not None, 5, "a command server")
         time.sleep(1.0)
         yield watched, publisher.endpoint
@@ -94,7 +94,7 @@ def test_a_browser_that_freezes_or_is_gone_costs_no_rate(site, tracker, nothing_
     sink = MjpegSink("127.0.0.1", 0)
     port = int(sink.endpoint.rstrip("/").rpartition(":")[2])
     with Watched(site.url, tracker, backoff=STEADY(), sinks={"page": sink}) as watched:
-        watched.wait_for_pictures()
+        watched.wait_for_frames()
         time.sleep(1.0)
         readers = [socket.create_connection(("127.0.0.1", port)) for _ in range(6)]
         for reader in readers:

@@ -67,5 +67,5 @@ def test_anybody_is_trusted_only_where_that_is_asked_for(camera):
 
 
 def test_certificates_that_are_not_there_are_named(camera, tmp_path):
-    with pytest.raises(UsageError, match="no such certificates"):
+    with pytest.raises(UsageError, match="there is no certificate file"):
         open_source(f"{camera}#ca={tmp_path}/none.pem")

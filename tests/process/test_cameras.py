@@ -148,7 +148,7 @@ def test_a_change_to_nonsense_is_refused_and_the_running_one_goes_on(cameras, no
 def test_a_change_that_fails_when_it_is_carried_out_brings_the_old_one_back(cameras, sinks, tmp_path):
     cameras.add("a", settings(prompts=[PROMPT]))
     (tmp_path / "file").touch()
-    with pytest.raises(SinkError, match="cannot be made"):
+    with pytest.raises(SinkError, match="cannot be created"):
         cameras.change("a", settings(sinks=[f"masks:{tmp_path}/file/below"]))
     seen = len(sinks["a"].results)
     wait(lambda: len(sinks["a"].results) > seen and ids(sinks["a"]) == [1], 10)

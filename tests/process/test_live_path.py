@@ -211,7 +211,7 @@ def test_a_webcam_that_is_unplugged_is_said_and_the_recording_plays(fake_webcam,
     )
     _, err = run.communicate(timeout=60)
     assert run.returncode == 1
-    assert "stopped giving pictures" in err
+    assert "sends no more frames" in err
     assert "Traceback" not in err
     assert len(play(out)) > 0
 

@@ -1,5 +1,6 @@
 """Events on disk, and on their way to a receiver that is not always there."""
 
+import contextlib
 import json
 import sqlite3
 import threading
@@ -12,7 +13,9 @@ from streamer.config.settings import EventSettings
 from streamer.errors import SinkError, UsageError
 from streamer.events.delivery import MAX_REJECTIONS
 from streamer.events.journal import DAY_NS, PRUNE_EVERY, Journal, read, row_of
-from streamer.events.journal_sink import JournalSink, pending_file
+from streamer.events.journal_sink import JournalSink
+from streamer.events.pending import pending_file, write_pending
+from streamer.events.receivers import receivers_of
 from streamer.events.types import ObjectEvent, SourceEvent
 from streamer.rate_limit import Backoff
 from streamer.sinks import open_sink
@@ -34,6 +37,7 @@ class Receiver:
         self.answers: dict[int, int] = {}  # the status for an event, by its index
         self.visited: list[str] = []
         self.silent = 0  # so many answers get lost
+        self.on_event = lambda: None  # before an event is answered
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -52,6 +56,7 @@ class Receiver:
                     return
                 assert self.headers["X-Event-Id"] == str(body["id"])
                 receiver.got.append(body)
+                receiver.on_event()
                 receiver.logins.add(self.headers.get("Authorization"))
                 if receiver.silent:
                     receiver.silent -= 1
@@ -95,7 +100,7 @@ def test_events_are_on_disk_when_they_have_been_told(tmp_path):
     path = tmp_path / "events.sqlite"
     sink = open_sink(f"journal:{path}")
     sink.notify(event(3))
-    sink.notify(SourceEvent("cam", "lost", "stalled", "no picture for 5 s", 1, 0, time.time_ns()))
+    sink.notify(SourceEvent("cam", "lost", "stalled", "no frame for 5 s", 1, 0, time.time_ns()))
     wait(lambda: sink.stored)
     assert [(entry["event"], entry["source"]) for entry in read(path)] == [("lost", "cam"), ("lost", "cam")]
     sink.close()
@@ -149,6 +154,9 @@ def test_what_a_receiver_refused_or_missed_comes_again_after_a_restart_too(tmp_p
 def test_what_makes_no_sense_is_refused_with_the_remedy(tmp_path):
     with pytest.raises(UsageError, match="give an http:// or https:// address"):
         open_sink(f"journal:{tmp_path}/a.sqlite?webhook=ftp://x")
+    for host in ("", "exa\x00mple", "a" * 64, "xn--"):
+        with pytest.raises(UsageError, match="no such host is possible"):
+            receivers_of(EventSettings(webhook=f"http://{host}/hook"))
     with pytest.raises(UsageError, match="give mqtt://HOST:PORT/TOPIC"):
         open_sink(f"journal:{tmp_path}/a.sqlite?mqtt=mqtt://host")
     for receiver in ("webhook=http://[", "webhook=http://host:port", "mqtt=mqtt://user:hunter2@host:99999/topic"):
@@ -207,7 +215,7 @@ def test_an_event_that_may_be_accepted_later_is_never_set_aside(tmp_path, receiv
 
 
 def test_no_event_is_lost_while_another_process_locks_the_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("streamer.events.journal.BUSY_S", 0.05)
+    monkeypatch.setattr("streamer.events.journal_sink.BUSY_S", 0.05)
     path = tmp_path / "events.sqlite"
     sink = JournalSink(EventSettings(file=path), backoff=Backoff((0.05,)))
     locked = sqlite3.connect(path, isolation_level=None)
@@ -223,8 +231,7 @@ def test_no_event_is_lost_while_another_process_locks_the_file(tmp_path, monkeyp
     locked.close()
 
 
-def test_events_that_cannot_be_stored_before_the_end_are_stored_by_the_next_run(tmp_path, monkeypatch):
-    monkeypatch.setattr("streamer.events.journal.BUSY_S", 0.05)
+def test_events_that_cannot_be_stored_before_the_end_are_stored_by_the_next_run(tmp_path):
     path = tmp_path / "events.sqlite"
     sink = JournalSink(EventSettings(file=path))
     locked = sqlite3.connect(path, isolation_level=None)
@@ -232,7 +239,7 @@ def test_events_that_cannot_be_stored_before_the_end_are_stored_by_the_next_run(
     for index in range(5):
         sink.notify(event(index))
     sink.close()
-    wait(pending_file(path).exists)
+    assert pending_file(path).exists()
     locked.close()
     following = JournalSink(EventSettings(file=path))
     following.notify(event(5))
@@ -240,3 +247,59 @@ def test_events_that_cannot_be_stored_before_the_end_are_stored_by_the_next_run(
     following.close()
     assert [entry["index"] for entry in read(path)] == list(range(6))
     assert not pending_file(path).exists()
+
+
+def test_thousands_of_events_at_once_are_stored_before_the_end(tmp_path):
+    path = tmp_path / "events.sqlite"
+    sink = JournalSink(EventSettings(file=path))
+    for index in range(5000):
+        sink.notify(event(index))
+    sink.close()
+    assert [entry["index"] for entry in read(path)] == list(range(5000))
+    assert sink.lost == 0
+
+
+def test_a_line_that_was_cut_off_costs_the_events_after_it_nothing(tmp_path, caplog):
+    path = tmp_path / "events.sqlite"
+    assert write_pending(path, [row_of(event(0))])
+    with pending_file(path).open("ab") as file:
+        file.write(b'[17000000, "cam", "lo')
+    assert write_pending(path, [row_of(event(1))])
+    sink = JournalSink(EventSettings(file=path))
+    sink.notify(event(2))
+    wait(lambda: path.exists() and len(read(path)) == 3)
+    sink.close()
+    assert [entry["index"] for entry in read(path)] == [0, 1, 2]
+    assert "1 incomplete lines are left out" in caplog.text
+
+
+def test_events_are_stored_all_or_none(tmp_path):
+    with contextlib.closing(Journal(tmp_path / "events.sqlite")) as journal:
+        with pytest.raises(SinkError, match="cannot be written"):
+            journal.append(row_of(event(0)), (None, "cam", "lost", "{}"))
+        journal.append(row_of(event(1)))
+    assert [entry["index"] for entry in read(tmp_path / "events.sqlite")] == [1]
+
+
+def test_a_locked_journal_is_logged_once_and_an_event_is_not_delivered_again_for_it(
+    tmp_path, receiver, monkeypatch, caplog
+):
+    caplog.set_level("INFO")
+    monkeypatch.setattr("streamer.events.journal_sink.BUSY_S", 0.01)
+    monkeypatch.setattr(Journal.__init__, "__kwdefaults__", {"busy_s": 0.01, "wall_ns": time.time_ns})
+    settings = EventSettings(file=tmp_path / "events.sqlite", webhook=receiver.url)
+    sink = JournalSink(settings, receivers_of(settings), backoff=Backoff((0.02,)))
+    locked = sqlite3.connect(settings.file, isolation_level=None, check_same_thread=False)
+    locks = iter(["begin immediate"])  # between the delivery of the first event and its acknowledgement
+    receiver.on_event = lambda: [locked.execute(lock) for lock in locks]
+    sink.notify(event(0))
+    wait(lambda: "cannot be written: database is locked" in caplog.text)
+    sink.notify(event(1))
+    wait(lambda: caplog.text.count("cannot be written: database is locked") > 3)
+    locked.execute("rollback")
+    wait(lambda: len(receiver.got) == 2)
+    sink.close()
+    locked.close()
+    assert [entry["id"] for entry in receiver.got] == [1, 2]
+    assert caplog.text.count("events are kept in memory and stored later") == 1
+    assert "events are stored again" in caplog.text

@@ -46,7 +46,7 @@ def test_a_browser_gets_a_page_and_the_picture_with_masks(sink):
         data = b""
         while b"\xff\xd9" not in data:
             data += browser.recv(65536)
-    assert b"multipart/x-mixed-replace; boundary=picture" in data
+    assert b"multipart/x-mixed-replace; boundary=frame" in data
     assert b"Content-Type: image/jpeg" in data
 
 
@@ -92,9 +92,9 @@ def test_a_page_from_elsewhere_does_not_reach_it_by_another_name(sink):
 
 
 def test_an_address_that_cannot_be_is_refused_with_the_remedy(sink):
-    with pytest.raises(UsageError, match="only this machine may look"):
+    with pytest.raises(UsageError, match="the address must be of this machine"):
         open_sink("mjpeg:0.0.0.0:8080")
-    with pytest.raises(UsageError, match=r"write mjpeg:127\.0\.0\.1:PORT"):
+    with pytest.raises(UsageError, match=r"use mjpeg:127\.0\.0\.1:PORT"):
         open_sink("mjpeg:here")
     with pytest.raises(SinkError, match="choose another port"):
         open_sink(sink.endpoint.rstrip("/").replace("http://", "mjpeg:"))

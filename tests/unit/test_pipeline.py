@@ -2,9 +2,12 @@ import contextlib
 import os
 import signal
 import threading
+from dataclasses import dataclass, field, replace
 
 import pytest
 
+from streamer.config.settings import ZoneSettings
+from streamer.events.types import Event
 from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
 from streamer.types import Ack, Pause, Prompt, Remove, Request, Resume
@@ -240,3 +243,40 @@ def test_what_is_asked_for_together_with_a_pause_comes_before_it():
     assert tracker.ids == [1]
     assert [result.frame.index for result in sink.results] == [0]
     assert pipeline.status()["paused"]
+
+
+class TimedSource(FakeSource):
+    """A recording of a frame a second, which is read as fast as it can be."""
+
+    def __iter__(self):
+        for frame in super().__iter__():
+            yield replace(frame, pts_s=float(frame.index))
+
+
+@dataclass
+class EventList:
+    """Takes events alone."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def notify(self, event):
+        self.events.append(event)
+
+    def close(self):
+        pass
+
+
+def test_seconds_of_a_recording_are_its_own_however_fast_it_is_read():
+    events, results = EventList(), ListSink()
+    everywhere = ZoneSettings(name="all", points=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)), dwell_s=3.0)
+    sinks = {"events": events, "results": results}
+    run(TimedSource(6), sinks=sinks, first=[Prompt(1, box=BOX)], zones=[everywhere])
+    assert [(event.kind, event.index) for event in events.events] == [("started", 0), ("entered", 0), ("stayed", 3)]
+    assert [result.gap_s for result in results.results] == [0.0, 1.0, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_seconds_of_a_live_source_are_those_of_its_capture():
+    results = ListSink()
+    run(TimedSource(3, live=True), sinks={"results": results})
+    assert results.results
+    assert all(result.time_ns == result.frame.captured_ns for result in results.results)

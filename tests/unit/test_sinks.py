@@ -9,6 +9,7 @@ import pytest
 from pycocotools import mask as coco
 
 from streamer.errors import SinkError, UsageError
+from streamer.events.types import SourceEvent
 from streamer.ports import Sink
 from streamer.sinks import PUSH_FORMATS, open_sink
 from streamer.sinks.push import PushSink
@@ -130,7 +131,7 @@ def test_json_lines_hold_masks_that_coco_tools_read(uris, tmp_path):
         ("zmq:tcp://[", UsageError, r"'tcp://\[' is no address"),
         ("zmq:tcp://127.0.0.1:*?codec=morse", UsageError, "codec 'morse'"),
         ("zmq:tcp://127.0.0.1:*?kodec=rle", UsageError, "unknown option"),
-        ("/proc/nope/out.mp4", SinkError, "cannot be made"),
+        ("/proc/nope/out.mp4", SinkError, "cannot be created"),
         ("/proc/out.jsonl", SinkError, "cannot be written"),
     ],
 )
@@ -144,7 +145,7 @@ def test_what_cannot_be_written_is_said_in_one_line(uri, error, says):
 def test_a_push_says_why_it_failed_and_hides_the_password(url):
     sink = PushSink(url, PUSH_FORMATS[url[:4]], fps=None, size=None)
     with pytest.raises(
-        SinkError, match=r"\*\*\*@127\.0\.0\.1:9/x: .*(refused|rror).*; is its server running\?"
+        SinkError, match=r"\*\*\*@127\.0\.0\.1:9/x: .*(refused|rror).*; check that its server runs"
     ) as caught:
         for index in range(200):
             sink.write(timed(index))
@@ -171,8 +172,8 @@ def test_a_sink_that_fails_is_opened_again_later_each_time_and_ends_nothing(capl
         now[0] = float(second)
         sink.write(result(second))
     assert len(opened) == 4  # at 0, 1, 3 and 8 s
-    assert sink.dropped == 10
-    assert "trying again in 10 s" in caplog.text
+    assert sink.lost == 10
+    assert "retrying in 10 s" in caplog.text
     broken[0] = False
     now[0] = 30.0
     sink.write(result(30))
@@ -180,6 +181,48 @@ def test_a_sink_that_fails_is_opened_again_later_each_time_and_ends_nothing(capl
     sink.close()
     sink.close()
     assert opened[-1].closed >= 1
+
+
+def event(number):
+    return SourceEvent("cam", "lost", "stalled", "no frame for 5 s", number, 0, 0)
+
+
+def test_events_wait_for_a_sink_that_fails_and_are_written_once(caplog):
+    now, broken, written = [0.0], [True], []
+
+    class Fragile(ListSink):
+        def write(self, result):
+            written.append(("result", result.frame.index))
+
+        def notify(self, event):
+            if broken[0]:
+                raise SinkError("a full disk")
+            written.append(("event", event.epoch))
+
+    sink = RetriedSink(Fragile, clock=lambda: now[0])
+    for number in range(3):
+        sink.notify(event(number))
+    sink.write(result(0))
+    broken[0], now[0] = False, 2.0
+    sink.notify(event(3))
+    sink.write(result(1))
+    sink.notify(event(4))
+    assert written == [*(("event", number) for number in range(4)), ("result", 1), ("event", 4)]
+    assert sink.lost == 1  # result 0
+    broken[0] = True
+    sink.notify(event(5))
+    sink.close()
+    assert "1 events are lost" in caplog.text
+    assert sink.lost == 2
+
+
+def test_events_before_the_first_frame_are_in_the_first_part(tmp_path):
+    sink = open_sink(f"{tmp_path}/run.jsonl?every=2")
+    sink.notify(event(7))
+    sink.write(shown(0))
+    sink.close()
+    (part,) = tmp_path.iterdir()
+    assert [json.loads(line).get("epoch") for line in part.read_text().splitlines()] == [7, 0]
 
 
 def test_a_full_disk_ends_with_one_line_and_what_was_written_plays(tmp_path):
@@ -273,12 +316,16 @@ def test_a_sink_that_is_not_required_goes_on_in_a_new_file(tmp_path, caplog):
     sink.close()
     assert "No space left" in caplog.text
     assert [len(path.read_text().splitlines()) for path in sorted(tmp_path.iterdir())] == [1, 1]
-    assert sink.dropped == 2
+    assert sink.lost == 2
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [("evry=2", "unknown option 'evry'"), ("every=0", "every=0 is more than 0"), ("keep=3", "give every=SECONDS")],
+    [
+        ("evry=2", "unknown option 'evry'"),
+        ("every=0", "every=0 must be more than 0"),
+        ("keep=3", "needs every=SECONDS"),
+    ],
 )
 def test_an_option_of_a_recording_that_makes_no_sense_is_refused(tmp_path, options, message):
     with pytest.raises(UsageError, match=message):

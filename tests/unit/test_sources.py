@@ -109,7 +109,7 @@ def test_pictures_are_red_green_blue(tmp_path):
     ("uri", "error", "says"),
     [
         ("nowhere.mp4", SourceError, "no such file"),
-        ("nowhere/*.png", SourceError, "no pictures"),
+        ("nowhere/*.png", SourceError, "no images"),
         ("pyproject.toml", SourceError, "no video|not a video"),
         ("gopher://x", UsageError, "unknown scheme 'gopher'"),
         ("scene:?objcts=2", UsageError, "unknown option 'objcts'"),

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from streamer import CommandError, Frame, Prompt, Remove
-from streamer.uris import parse, redact
+from streamer.errors import UsageError
+from streamer.uris import parse, parts_of, redact
 
 
 def test_a_frame_is_made_of_a_bare_array_and_cannot_be_written():
@@ -64,11 +65,31 @@ def test_a_prompt_must_lie_in_the_picture(fields, says, frame):
     [
         ("rtsp://admin:hunter2@10.0.0.1/x", "hunter2"),
         ("cannot open rtsp://admin:hun@ter2@10.0.0.1/x today", "ter2@"),
+        ("cannot open rtsp://admin:hunter/2@10.0.0.1/x today", "hunter"),
+        ("rtsp://admin:hun#ter2@10.0.0.1/x", "hun#"),
+        ("http://admin:hun?ter2@10.0.0.1/x", "hun?"),
         ("http://cam/video?user=a&password=hunter2&x=1", "hunter2"),
     ],
 )
 def test_passwords_are_not_shown(shown, secret):
     assert secret not in redact(shown)
+
+
+@pytest.mark.parametrize(("mark", "escaped"), [("/", "%2F"), ("#", "%23"), ("?", "%3F")])
+def test_a_password_with_a_character_that_ends_it_is_refused_with_how_to_write_it(mark, escaped):
+    uri = f"rtsp://admin:hun{mark}ter2@10.0.0.1/x"
+    for cut in (parse, parts_of):
+        with pytest.raises(UsageError, match=escaped) as caught:
+            cut(uri)
+        assert "hun" not in str(caught.value)
+        assert "ter2" not in str(caught.value)
+        cut(uri.replace(mark + "ter2", escaped + "ter2"))
+
+
+@pytest.mark.parametrize("uri", ["http://h:8080/a@b", "http://[::1]/a@b", "rtsp://h/a@b#transport=udp", "udp://@:1234"])
+def test_an_address_with_an_at_sign_elsewhere_is_taken(uri):
+    parse(uri)
+    parts_of(uri)
 
 
 def test_options_are_cut_from_their_address():

@@ -29,6 +29,7 @@ STATUS = {
     "frames_skipped": 2,
     "frames_late": 4,
     "dropped_by_sink": {"page": 1},
+    "lost_by_sink": {"clips": 3},
     "events": {"lost refused": 2, "restored ended": 1},
     "quality": {"fps": 14.9, "nominal_fps": 15.0, "age_s": 0.05, "stalls_last_hour": 0, "reconnects_last_hour": 1},
     "objects": [{"id": 1, "state": "tracked"}, {"id": 2, "state": "lost"}],
@@ -91,6 +92,7 @@ def test_metrics_have_their_values_and_official_names():
     assert values["streamer_frames_dropped_total", "door", "newer"] == 8
     assert values["streamer_frames_dropped_total", "door", "rate"] == 2
     assert values["streamer_frames_dropped_total", "door", "late"] == 4
+    assert values["streamer_sink_lost_total", "door", "clips"] == 3
     assert values["streamer_source_events_total", "door", "refused", "lost"] == 2
     assert values["streamer_objects", "door", "tracked"] == 1
     assert values["streamer_camera_state", "door", "running"] == 1
