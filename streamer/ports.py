@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from streamer.events.types import Event, SourceEvent
 from streamer.types import Command, Detection, Frame, Track, TrackResult
+
+if TYPE_CHECKING:
+    from streamer.config.settings import TrackingSettings  # pydantic, which `import streamer` does not need
 
 
 class Finder(Protocol):
@@ -82,6 +86,25 @@ class Tracker(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """The model's id, input size, runtime, device and dtype."""
+
+
+class LiveTracker(Tracker, Protocol):
+    """A tracker that outlives its source: after a reconnect it goes on with the same objects."""
+
+    def interrupt(self) -> None:
+        """The next frame is after a gap, whatever its epoch."""
+
+
+class TrackerEngine(Protocol):
+    """One model, and the trackers that run on it; only one of them may track at a time."""
+
+    def tracker(self, tracking: TrackingSettings | None = None) -> LiveTracker: ...
+
+    def persistent_tracker(self, state: Path, tracking: TrackingSettings | None = None) -> LiveTracker:
+        """A tracker that keeps its objects in a file; raises ModelError, or UsageError for a model without state."""
+
+    def describe(self) -> dict[str, Any]:
+        """As of its trackers."""
 
 
 @runtime_checkable
