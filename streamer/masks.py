@@ -24,7 +24,8 @@ POLYGON_TOLERANCE_PX = 1.5
 OPACITY = 0.45
 PNG = b"\x89PNG\r\n\x1a\n"
 RLE_DIGITS = 7  # of 5 bits
-PALETTE_LIMIT = 255  # ids above do not fit an 8-bit picture
+PALETTE_LIMIT = 255  # ids above do not fit an 8-bit image
+LABEL_LIMIT = 2**16 - 1  # ids above do not fit a PNG file
 
 
 def box_of(mask_hw: Mask) -> PixelBox | None:
@@ -161,11 +162,14 @@ def _decode_polygons(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def labelled(shape: tuple[int, int], masks: Iterable[tuple[int, Mask]]) -> NDArray[Any]:
-    """H x W, the pixel is the object's id, 0 is nothing; the last object wins. 16 bits for ids that 8 cannot hold."""
-    found = list(masks)
-    highest = max((object_id for object_id, _ in found), default=0)
+    """H x W, the pixel is the object's id, 0 is nothing; the last object wins. 16 bits for ids that 8 cannot hold.
+
+    Objects with an id above `LABEL_LIMIT` are left out.
+    """
+    shown = [(object_id, mask) for object_id, mask in masks if object_id <= LABEL_LIMIT]
+    highest = max((object_id for object_id, _ in shown), default=0)
     labels = np.zeros(shape, np.uint8 if highest <= PALETTE_LIMIT else np.uint16)
-    for object_id, mask in found:
+    for object_id, mask in shown:
         labels[mask] = object_id
     return labels
 
