@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Finder(Protocol):
-    """Finds things to track in a picture that nobody has pointed at."""
+    """Detects objects to track without a prompt."""
 
     def find(self, frame: Frame) -> Sequence[Detection]: ...
 
 
 @runtime_checkable
 class ObservesFrames(Protocol):
-    """A finder that has to see the frames between, too."""
+    """A finder that has to see every frame, also those on which it is not asked to find."""
 
     def see(self, frame: Frame) -> None: ...
 
@@ -46,7 +46,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class HasStreamInfo(Protocol):
-    """A source that knows what it is sent: pictures a second (None while it does not), and in which codec."""
+    """A source that knows its nominal frame rate (None while unknown) and its codec."""
 
     @property
     def nominal_fps(self) -> float | None: ...
@@ -57,7 +57,7 @@ class HasStreamInfo(Protocol):
 
 @runtime_checkable
 class CountsLateFrames(Protocol):
-    """A source that leaves out pictures that come too late, and counts them."""
+    """A source that drops frames that arrive too late, and counts them."""
 
     @property
     def late(self) -> int: ...
@@ -130,6 +130,6 @@ AnySink = Sink | EventSink
 
 @runtime_checkable
 class OnDemandFinder(Protocol):
-    """A sink that looks for new objects, and may be told to do so now. `now` may be called from any thread."""
+    """A sink that looks for new objects at intervals, and at `now`, which may be called from any thread."""
 
     def now(self) -> None: ...
