@@ -19,7 +19,7 @@ from streamer.cli import main
         (["run", "--source", "scene:", "--box", "5,5,9"], 2, "write [ID:]x0,y0,x1,y1"),
         (["run", "--source", "scene:", "--box", "9:truth"], 2, "the scene has objects 1, 2, 3"),
         (["run", "--source", "lavfi:testsrc2", "--box", "1:truth"], 2, "only a scene"),
-        (["run", "--source", "scene:", "--point", "1:9999,5"], 2, "outside the 640 x 360 frame"),
+        (["run", "--source", "scene:", "--model", "still", "--point", "1:9999,5"], 2, "outside the 640 x 360 frame"),
         (["run", "--source", "scene:", "--point", "1:9,5,7"], 2, "the label is 1"),
         (["run", "--source", "scene:", "--box", "1:1,1,9,9", "--box", "1:2,2,9,9"], 2, "has a box already"),
         (["run", "--source", "scene:", "--mask", "1:pyproject.toml"], 2, "cannot be read as a picture"),
@@ -27,8 +27,11 @@ from streamer.cli import main
         (["run", "--source", "scene:", "--model", "tests"], 1, "no config.json"),
         (["run", "--source", "scene:", "--size", "300"], 2, "multiples of 128"),
         (["run", "--source", "scene:", "--size", "3"], 2, "model.size"),
+        (["run", "--source", "scene:", "--model", "still", "--size", "256"], 2, "leave out size, device and runtime"),
+        (["run", "--source", "scene:", "--model", "still", "--state", "x"], 2, "model still keeps no state"),
+        (["run", "--source", "scene:", "--model", "still", "--find", "automatic"], 1, "model still has no weights"),
         (["run", "--source", "scene:", "--sink", "out.txt"], 2, "a file ends in"),
-        (["run", "--source", "scene:", "--control", "tcp://0.0.0.0:1"], 2, "only this machine"),
+        (["run", "--source", "scene:", "--model", "still", "--control", "tcp://0.0.0.0:1"], 2, "only this machine"),
         (["run", "nowhere.yaml"], 2, "nowhere.yaml: cannot be read"),
         (["subscribe", "tcp://127.0.0.1:9", "--timeout", "0.1"], 1, "no fresh message"),
         (["subscribe", "nonsense"], 2, "endpoint 'nonsense'"),
@@ -59,7 +62,7 @@ def test_a_wrong_mask_size_is_named(tmp_path, capsys):
     import numpy as np
 
     cv2.imwrite(str(tmp_path / "m.png"), np.full((10, 10), 255, np.uint8))
-    assert main(["run", "--source", "scene:?frames=2", "--mask", f"1:{tmp_path}/m.png"]) == 2
+    assert main(["run", "--model", "still", "--source", "scene:?frames=2", "--mask", f"1:{tmp_path}/m.png"]) == 2
     assert "the mask is 10 x 10, the frame is 640 x 360" in capsys.readouterr().err
 
 
@@ -99,6 +102,18 @@ def test_help_answers_in_under_a_second():
         started = time.perf_counter()
         subprocess.run([sys.executable, "-m", "streamer", "--help"], check=True, capture_output=True)
         best = min(best, time.perf_counter() - started)
+    assert best < 1
+
+
+def test_a_run_without_a_model_has_its_first_mask_in_under_a_second(tmp_path):
+    best = 9.0
+    for number in range(3):
+        lines = tmp_path / f"{number}.jsonl"
+        words = ["--source", "scene:?frames=0&realtime", "--box", "1:truth", "--sink", str(lines), "--frames", "1"]
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "streamer", "run", "--model", "still", *words], check=True, timeout=30)
+        best = min(best, time.perf_counter() - started)
+        assert '"state": "tracked"' in lines.read_text()
     assert best < 1
 
 
