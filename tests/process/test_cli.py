@@ -6,6 +6,7 @@ import time
 import pytest
 
 from streamer.cli import main
+from tests.process.processes import streamer
 
 
 @pytest.mark.parametrize(
@@ -37,6 +38,8 @@ from streamer.cli import main
         (["subscribe", "nonsense"], 2, "endpoint 'nonsense'"),
         (["subscribe", "tcp://127.0.0.1:99999"], 2, "Port out of range"),
         (["prompt", "tcp://127.0.0.1:9"], 2, "say what to track"),
+        (["prompt", "tcp://127.0.0.1:9", "--box", "0:1,1,9,9"], 2, "greater than or equal to 1, not 0"),
+        (["prompt", "tcp://127.0.0.1:9", "--box", "nan,1,9,9"], 2, "is not four finite numbers"),
         (["bench", "memory", "--frames", "0"], 2, "give 1 or more"),
     ],
 )
@@ -115,6 +118,26 @@ def test_a_run_without_a_model_has_its_first_mask_in_under_a_second(tmp_path):
         best = min(best, time.perf_counter() - started)
         assert '"state": "tracked"' in lines.read_text()
     assert best < 1
+
+
+def test_a_prompt_without_an_id_answers_with_the_id_that_the_tracker_allocated(tmp_path, capsys):
+    endpoint = f"ipc://{tmp_path}/control"
+    words = ["--source", "scene:?frames=0&realtime", "--control", endpoint, "--box", "1:truth", "--box", "5:1,1,9,9"]
+    run = streamer("run", "--model", "still", *words)
+    try:
+        for said in run.stderr:
+            if "started" in said:
+                break
+        assert main(["prompt", endpoint, "--box", "10,10,60,60", "--box", "2:90,90,99,99"]) == 0
+        assert main(["prompt", endpoint, "--point", "100,100", "--json"]) == 0
+        assert main(["pause", endpoint]) == 0
+    finally:
+        run.terminate()
+        run.communicate(timeout=20)
+    boxes, click, pause = capsys.readouterr().out.splitlines()
+    assert boxes.startswith("object 6, object 2: took effect on frame ")
+    assert json.loads(click)["object_ids"] == [7]
+    assert pause.startswith("took effect on frame ")
 
 
 def test_doctor_says_what_works(capsys):
