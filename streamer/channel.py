@@ -100,7 +100,7 @@ class Channel(Generic[T]):
             self._changed.notify_all()
 
     def abort(self) -> None:
-        """Close, and throw away what nobody has got yet."""
+        """Close, and discard the items that are still queued."""
         with self._changed:
             self._items.clear()
             self._closed = True

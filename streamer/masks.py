@@ -24,7 +24,8 @@ POLYGON_TOLERANCE_PX = 1.5
 OPACITY = 0.45
 PNG = b"\x89PNG\r\n\x1a\n"
 RLE_DIGITS = 7  # of 5 bits
-PALETTE_LIMIT = 255  # ids above do not fit an 8-bit picture
+PALETTE_LIMIT = 255  # ids above do not fit an 8-bit image
+LABEL_LIMIT = 2**16 - 1  # ids above do not fit a PNG file
 
 
 def box_of(mask_hw: Mask) -> PixelBox | None:
@@ -40,7 +41,7 @@ def iou(a_hw: Mask, b_hw: Mask) -> float:
 
 
 def depth(mask_hw: Mask) -> NDArray[np.float32]:
-    """How far inside the mask each pixel lies, in pixels; beyond the picture's edge is outside."""
+    """How far inside the mask each pixel lies, in pixels; beyond the frame's edge is outside."""
     return cv2.distanceTransform(np.pad(mask_hw, 1).astype(np.uint8), cv2.DIST_L2, 3)[1:-1, 1:-1]
 
 
@@ -74,7 +75,7 @@ def decode(data: bytes, box: PixelBox | None, codec: Codec, size_wh: tuple[int, 
         return mask
     x0, y0, x1, y1 = box
     if not (0 <= x0 < x1 <= size_wh[0] and 0 <= y0 < y1 <= size_wh[1]):
-        raise ValueError(f"box {box} does not lie in a {size_wh[0]} x {size_wh[1]} picture")
+        raise ValueError(f"box {box} does not lie in a {size_wh[0]} x {size_wh[1]} frame")
     try:
         mask[y0:y1, x0:x1] = _decode_part(data, y1 - y0, x1 - x0, codec)
     except (zlib.error, struct.error, cv2.error) as error:
@@ -117,7 +118,10 @@ def _decode_rle(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
     shifts = 5 * (np.arange(len(codes)) - np.repeat(starts, lengths))
     runs = np.add.reduceat((codes & 0x1F) << shifts, starts)
     runs -= (codes[ends] >> 4 & 1) << 5 * lengths  # the sign
-    runs[1::2], runs[2::2] = np.cumsum(runs[1::2]), np.cumsum(runs[2::2])  # each is told as the change from its like
+    runs[1::2], runs[2::2] = (
+        np.cumsum(runs[1::2]),
+        np.cumsum(runs[2::2]),
+    )  # stored as differences
     if runs.min() < 0 or runs.max() > height * width or runs.sum() != height * width:
         raise ValueError(f"run lengths that are not of {width} x {height} pixels")
     return np.repeat(np.arange(len(runs), dtype=np.uint8) & 1, runs).reshape(width, height).T
@@ -161,11 +165,14 @@ def _decode_polygons(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def labelled(shape: tuple[int, int], masks: Iterable[tuple[int, Mask]]) -> NDArray[Any]:
-    """H x W, the pixel is the object's id, 0 is nothing; the last object wins. 16 bits for ids that 8 cannot hold."""
-    found = list(masks)
-    highest = max((object_id for object_id, _ in found), default=0)
+    """H x W, the pixel is the object's id, 0 is nothing; the last object wins. 16 bits for ids that 8 cannot hold.
+
+    Objects with an id above `LABEL_LIMIT` are left out.
+    """
+    shown = [(object_id, mask) for object_id, mask in masks if object_id <= LABEL_LIMIT]
+    highest = max((object_id for object_id, _ in shown), default=0)
     labels = np.zeros(shape, np.uint8 if highest <= PALETTE_LIMIT else np.uint16)
-    for object_id, mask in found:
+    for object_id, mask in shown:
         labels[mask] = object_id
     return labels
 
@@ -179,7 +186,7 @@ def colour(object_id: int) -> tuple[int, int, int]:
 
 
 def overlay(image_hwc: NDArray[np.uint8], tracks: Sequence[Track]) -> NDArray[np.uint8]:
-    """A copy of an RGB picture with translucent masks, their outlines, and id, state and score."""
+    """A copy of an RGB image with translucent masks, their outlines, and id, state and score."""
     canvas = image_hwc.copy()
     for track in tracks:
         if track.box is not None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from streamer.events.types import Event, SourceEvent
 from streamer.types import Command, Detection, Frame, Track, TrackResult
 
+if TYPE_CHECKING:
+    from streamer.config.settings import TrackingSettings  # pydantic, which `import streamer` does not need
+
 
 class Finder(Protocol):
-    """Finds objects in a frame without a prompt."""
+    """Detects objects to track without a prompt."""
 
     def find(self, frame: Frame) -> Sequence[Detection]: ...
 
 
 @runtime_checkable
 class ObservesFrames(Protocol):
-    """A finder that also needs the frames between."""
+    """A finder that has to see every frame, also those on which it is not asked to find."""
 
     def see(self, frame: Frame) -> None: ...
 
@@ -43,7 +47,7 @@ class Source(Protocol):
 
 @runtime_checkable
 class HasStreamInfo(Protocol):
-    """A source that knows its stream's fps (None while unknown) and codec."""
+    """A source that knows its nominal frame rate (None while unknown) and its codec."""
 
     @property
     def nominal_fps(self) -> float | None: ...
@@ -54,7 +58,7 @@ class HasStreamInfo(Protocol):
 
 @runtime_checkable
 class CountsLateFrames(Protocol):
-    """A source that drops late frames and counts them."""
+    """A source that drops frames that arrive too late, and counts them."""
 
     @property
     def late(self) -> int: ...
@@ -83,6 +87,25 @@ class Tracker(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """The model's id, input size, runtime, device and dtype."""
+
+
+class LiveTracker(Tracker, Protocol):
+    """A tracker that outlives its source: after a reconnect it goes on with the same objects."""
+
+    def interrupt(self) -> None:
+        """The next frame is after a gap, whatever its epoch."""
+
+
+class TrackerEngine(Protocol):
+    """One model, and the trackers that run on it; only one of them may track at a time."""
+
+    def tracker(self, tracking: TrackingSettings | None = None) -> LiveTracker: ...
+
+    def persistent_tracker(self, state: Path, tracking: TrackingSettings | None = None) -> LiveTracker:
+        """A tracker that keeps its objects in a file; raises ModelError, or UsageError for a model without state."""
+
+    def describe(self) -> dict[str, Any]:
+        """As of its trackers."""
 
 
 @runtime_checkable
@@ -116,6 +139,6 @@ class CountsLost(Protocol):
 
 @runtime_checkable
 class OnDemandFinder(Protocol):
-    """A sink that finds new objects. `now` starts a search at once, and may be called from any thread."""
+    """A sink that looks for new objects at intervals, and at `now`, which may be called from any thread."""
 
     def now(self) -> None: ...

@@ -21,7 +21,7 @@ MAX_OBJECT_ID = 2**31 - 1
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture of a source and the moment it arrived."""
+    """One frame of a source and the moment it arrived."""
 
     source: str  # name of the camera
     index: int  # position in the source's own count: a gap is a dropped frame
@@ -92,7 +92,7 @@ class Prompt:
 
     @property
     def known_id(self) -> int:
-        """The object's id, of a prompt that was given or allocated one."""
+        """The object's id; raises ValueError where none was set or allocated."""
         if self.object_id is None:
             raise ValueError("this prompt has no object id yet: Tracker.check allocates it")
         return self.object_id
@@ -288,7 +288,7 @@ class Track:
     object_id: int
     mask: NDArray[np.bool_]  # H x W of the frame
     box: tuple[int, int, int, int] | None  # x0, y0, x1, y1 of the mask, the last two exclusive; None if it is empty
-    score: float  # the model's belief that the object is in the picture, 0 to 1
+    score: float  # the model's estimate that the object is in the frame, 0 to 1
     predicted_iou: float  # the model's own estimate of the mask's IoU, 0 to 1
     state: State
     logits: NDArray[np.float32] | None = None  # low resolution, before the threshold at 0

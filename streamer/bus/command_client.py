@@ -7,11 +7,7 @@ from typing import Any, cast
 import zmq
 
 from streamer.bus.curve import ClientKeys
-from streamer.bus.requests import (
-    pack_request,
-    pack_status_request,
-    unpack_reply,
-)
+from streamer.bus.requests import pack_request, pack_status_request, unpack_reply
 from streamer.bus.sockets import connect, unlock
 from streamer.errors import CommandError, StreamerError
 from streamer.types import Ack, Command
@@ -42,7 +38,7 @@ class CommandClient:
         return Ack(None, reply.get("index"), reply.get("epoch"), tuple(reply.get("object_ids", ())))
 
     def status(self) -> dict[str, Any]:
-        """What the pipeline says of itself; raises CommandError if it does not."""
+        """The state of the pipeline; raises CommandError if it is rejected."""
         reply = self._ask(pack_status_request())
         if not reply["ok"]:
             raise CommandError(str(reply.get("error")))

@@ -23,9 +23,9 @@ from streamer.types import Ack, Request
 
 POLL_MS = 10  # how late an acknowledgement may be noticed
 IDLE_POLL_MS = 100
-RATE, BURST = 50.0, 100.0  # requests a second of one connection that are looked at, and at once; a person sends ten
+RATE, BURST = 50.0, 100.0  # requests a second of one connection, and at once; a person sends ten
 RATE_OF_ALL, BURST_OF_ALL = 100.0, 200.0
-TAKEN_RATE, TAKEN_BURST = 1000.0, 100.0  # messages a second that are taken in, to be refused at least: each costs time
+TAKEN_RATE, TAKEN_BURST = 1000.0, 100.0  # messages a second that are read, also to be rejected: each costs time
 TAKEN_AHEAD = 8  # messages of one connection that ZeroMQ holds; more wait at their sender
 UNANSWERED_S = 10.0  # a request that no frame has answered for so long gets an interim answer
 
@@ -51,7 +51,7 @@ class CommandServer:
                 if self._socket.poll(POLL_MS if self._waiting else IDLE_POLL_MS):
                     if self._taken.take(time.monotonic()):
                         self._take(self._socket.recv_multipart(), commands, status)
-                    else:  # connections are read in turn, so this is the one wait of an honest one
+                    else:  # connections are read in turn, so this wait is the only delay of a client below its limit
                         time.sleep(POLL_MS / 1e3)
                 self._send_answers()
             self._send_answers()
@@ -69,12 +69,12 @@ class CommandServer:
             self._reply(route, pack_ack(Ack(error=f"more than {RATE:g} requests a second; send fewer")))
             return
         try:
-            asked = unpack_request(body)
-            if asked is None:
+            request = unpack_request(body)
+            if request is None:
                 self._reply(route, pack_status(status()))
                 return
             self._waiting[route] = time.monotonic()
-            if not commands.offer(Request(asked, lambda ack: self._answer(route, ack))):
+            if not commands.offer(Request(request, lambda ack: self._answer(route, ack))):
                 self._reply(
                     route, pack_ack(Ack(error="too many commands are waiting; send fewer, or wait for answers"))
                 )
@@ -91,8 +91,8 @@ class CommandServer:
         for route, answer in self._answers.drain():
             self._reply(route, answer)
         now = time.monotonic()
-        for route, asked in list(self._waiting.items()):
-            if now - asked > UNANSWERED_S:
+        for route, since_s in list(self._waiting.items()):
+            if now - since_s > UNANSWERED_S:
                 why = f"no frame has arrived for {UNANSWERED_S:g} s; the command takes effect on the next one"
                 self._reply(route, pack_ack(Ack(error=why)))
 

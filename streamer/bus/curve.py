@@ -20,8 +20,8 @@ LENGTH = 40  # characters of a key in Z85
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
-    """One side's keys."""
+class KeyPair:
+    """The public and the secret key of one side."""
 
     public: bytes
     secret: bytes = field(repr=False)
@@ -31,7 +31,7 @@ class Pair:
 class ServerKeys:
     """Own keys, and the folder with the `.key` files of those who may connect; it is read at every connection."""
 
-    own: Pair
+    own: KeyPair
     clients: Path
 
     def allows(self, public: bytes) -> bool:
@@ -45,9 +45,9 @@ class ServerKeys:
 
 @dataclass(frozen=True, slots=True)
 class ClientKeys:
-    """Own keys, and the public key of the server that is to be talked to."""
+    """Own keys, and the public key of the server to connect to."""
 
-    own: Pair
+    own: KeyPair
     server: bytes
 
 
@@ -82,12 +82,12 @@ def client_keys(secret: Path, server: Path) -> ClientKeys:
     return ClientKeys(read_pair(secret), read_public(server))
 
 
-def read_pair(secret: Path) -> Pair:
+def read_pair(secret: Path) -> KeyPair:
     """The pair of a `.secret` file; raises UsageError for one that others can read."""
     key = _read(secret)
     if os.name == "posix" and stat.S_IMODE(secret.stat().st_mode) & 0o077:
         raise UsageError(f"{secret}: others can read this secret key; chmod 600 {secret}")
-    return Pair(zmq.curve_public(key), key)
+    return KeyPair(zmq.curve_public(key), key)
 
 
 def read_public(file: Path) -> bytes:

@@ -19,7 +19,7 @@ from streamer.types import State, TrackResult
 VERSION = 1
 MAX_MESSAGE = 64 << 20  # bytes; a reader takes no larger one
 MAX_PART = 4 << 20  # bytes of a value: a full-HD mask is some kilobytes; nothing honest comes near this
-MAX_PIXELS = 1 << 26  # of a picture: 8192 x 8192
+MAX_PIXELS = 1 << 26  # of a frame: 8192 x 8192
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class ObjectMask:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Message:
-    """One published message: masks, a JPEG picture of the same frame, or what happened to the source."""
+    """One published message: masks, a JPEG of the same frame, or what happened to the source."""
 
     topic: str
     header: Mapping[str, Any]
@@ -66,7 +66,7 @@ class Message:
         return int(self.header["sequence"])
 
     def age_ms(self, now_wall_ns: int) -> float:
-        """Milliseconds since the picture was captured, by the wall clock of the machine that asks."""
+        """Milliseconds since the frame was captured, by the wall clock of this machine."""
         return (now_wall_ns - int(self.header["wall_ns"])) / 1e6
 
 
@@ -120,8 +120,8 @@ def object_fields(result: TrackResult, codec: Codec) -> tuple[list[dict[str, Any
     return objects, b"".join(blobs)
 
 
-def pack_picture(topic: str, jpeg: bytes, header: dict[str, Any]) -> bytes:
-    """A picture message as one ZeroMQ frame."""
+def pack_jpeg(topic: str, jpeg: bytes, header: dict[str, Any]) -> bytes:
+    """A JPEG message as one ZeroMQ frame."""
     return _pack(topic, header | {"kind": "jpeg", "at": [0, len(jpeg)]}, jpeg)
 
 
@@ -154,7 +154,7 @@ def unpack(frame: bytes) -> Message:
             return Message(name, header, jpeg=_cut(blob, header["at"]))
         size = (int(header["size"][0]), int(header["size"][1]))
         if not (min(size) >= 1 and size[0] * size[1] <= MAX_PIXELS):
-            raise WireError(f"a picture of {size[0]} x {size[1]} pixels is not believable")
+            raise WireError(f"a frame of {size[0]} x {size[1]} pixels; at most {MAX_PIXELS} pixels are accepted")
         objects = tuple(_object(entry, blob, size) for entry in header["objects"])
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise WireError(f"message with a missing or broken field: {error!r}") from error
@@ -188,10 +188,10 @@ def _cut(blob: bytes, at: Sequence[int]) -> bytes:
 
 
 def unpack_map(data: bytes, what: str) -> dict[str, Any]:
-    """A map of msgpack; raises WireError, which says `what` it was to be."""
+    """A map of msgpack; raises WireError, which names `what` was expected."""
     try:
         value = msgpack.unpackb(data, strict_map_key=True, max_bin_len=MAX_PART, max_array_len=100_000)
-    except Exception as error:
+    except (ValueError, TypeError, OverflowError, RecursionError, msgpack.UnpackException) as error:
         raise WireError(f"the {what} is not msgpack: {type(error).__name__}") from error
     if not isinstance(value, dict):
         raise WireError(f"the {what} is {type(value).__name__}, not a map")

@@ -1,4 +1,4 @@
-"""ZeroMQ: the publisher of results and their subscriber."""
+"""ZeroMQ: the publisher of results and events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Literal
 import zmq
 
 from streamer.bus.curve import ServerKeys
-from streamer.bus.messages import header_of, pack_event, pack_masks, pack_picture
+from streamer.bus.messages import header_of, pack_event, pack_jpeg, pack_masks
 from streamer.bus.sockets import BoundSocket, check_endpoint
 from streamer.events.types import Event
 from streamer.masks import CODECS, Codec, overlay
@@ -18,13 +18,13 @@ from streamer.video.jpeg import encode_jpeg, jpeg_of
 
 SEND_HIGH_WATER = 8  # messages kept for a slow subscriber: a burst fits, and it reads the newest one anyway
 
-PICTURES: dict[str, Literal["plain", "drawn"]] = {"frames": "plain", "overlay": "drawn"}
+JPEGS: dict[str, Literal["plain", "drawn"]] = {"frames": "plain", "overlay": "drawn"}
 MASKS: dict[str, Codec | None] = {"masks": None} | {f"masks-{codec}": codec for codec in CODECS}
 
 
 class Publisher:
     """A sink that publishes results. Topics, each `<source>/NAME`: `masks` (in the codec given here), `masks-<codec>`,
-    `frames` (JPEG), `overlay` (JPEG with the masks drawn) and `events`; only what somebody subscribed to is sent.
+    `frames` (JPEG), `overlay` (JPEG with the masks drawn) and `events`; a topic without a subscriber is not sent.
     """
 
     def __init__(
@@ -51,10 +51,10 @@ class Publisher:
             topic = f"{result.frame.source}/{name}"
             if self._is_wanted(topic, by_prefix=name == "masks"):
                 self._send(pack_masks(topic, result, codec or self._codec, self._header(topic, result)))
-        for name, kind in PICTURES.items():
+        for name, kind in JPEGS.items():
             topic = f"{result.frame.source}/{name}"
             if self._is_wanted(topic, by_prefix=False):
-                self._send(pack_picture(topic, _jpeg(result, kind), self._header(topic, result)))
+                self._send(pack_jpeg(topic, _jpeg(result, kind), self._header(topic, result)))
 
     def notify(self, event: Event) -> None:
         self._read_subscriptions()

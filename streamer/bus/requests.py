@@ -66,7 +66,7 @@ def _command_fields(command: Command) -> dict[str, Any]:
 def unpack_request(data: bytes) -> tuple[Command, ...] | None:
     """The commands of a request, or None for a status request.
 
-    Raises WireError for bytes that are no request, CommandError for one that cannot be meant.
+    Raises WireError for bytes that are no request, CommandError for a command that makes no sense.
     """
     if len(data) > MAX_COMMAND:
         raise WireError(f"a request of {len(data)} bytes; at most {MAX_COMMAND} are taken")
@@ -84,7 +84,7 @@ def unpack_request(data: bytes) -> tuple[Command, ...] | None:
 
 
 def command_of(entry: object) -> Command:
-    """One command of its fields; raises WireError for what is no map, CommandError for what cannot be meant."""
+    """One command of its fields; raises WireError unless it is a map, CommandError for one that makes no sense."""
     if not isinstance(entry, dict):
         raise WireError(f"a command is a map, not {type(entry).__name__}")
     verb = entry.get("verb")
@@ -137,7 +137,7 @@ def _mask(fields: Mapping[str, Any]) -> Mask:
         raise ValueError(f"a mask of {width} x {height} pixels")
     try:
         return decode(fields["data"], (0, 0, width, height), "bits", (width, height))
-    except Exception as error:
+    except (TypeError, ValueError) as error:
         raise ValueError(f"its mask is not packed bits of {width} x {height}") from error
 
 

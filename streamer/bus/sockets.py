@@ -1,4 +1,4 @@
-"""ZeroMQ sockets, bound and connected, with keys where other machines may come."""
+"""ZeroMQ sockets, bound and connected, with CURVE keys where other machines may connect."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ def unlock(socket: zmq.Socket[bytes], keys: ClientKeys | None) -> None:
 
 
 class BoundSocket:
-    """A bound socket with a context of its own; with keys, only for those who are allowed in."""
+    """A bound socket with a context of its own; with keys, only clients with a known key may connect."""
 
     def __init__(self, kind: int, endpoint: str, keys: ServerKeys | None, options: Mapping[int, int]) -> None:
         self._context: zmq.Context[Any] = zmq.Context()
-        self._guard = None if keys is None else CurveAuthenticator(self._context, keys)
+        self._authenticator = None if keys is None else CurveAuthenticator(self._context, keys)
         self.socket: zmq.Socket[bytes] = self._context.socket(kind)
         self.socket.setsockopt(zmq.LINGER, 200)
         for option, value in options.items():
             self.socket.setsockopt(option, value)
-        if self._guard is not None:
-            self._guard.lock(self.socket)
+        if self._authenticator is not None:
+            self._authenticator.lock(self.socket)
         try:
             self.socket.bind(endpoint)
         except zmq.ZMQError as error:
@@ -83,8 +83,8 @@ class BoundSocket:
         if self.socket.closed:
             return
         self.socket.close()
-        if self._guard is not None:
-            self._guard.stop()
+        if self._authenticator is not None:
+            self._authenticator.stop()
         self._context.term()
 
 

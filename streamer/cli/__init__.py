@@ -79,7 +79,7 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below.add_argument(
         "--reconnect", choices=("never", "after_start", "always"), help="when a camera or stream fails (after_start)"
     )
-    below.add_argument("--model", metavar="M", help="nano, a Hub id, a folder")
+    below.add_argument("--model", metavar="M", help="nano, a Hub id, a folder, or still (no model)")
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
     below.add_argument("--device", help="auto, cpu, cuda, mps")
     below.add_argument("--runtime", help=RUNTIMES)
@@ -105,7 +105,7 @@ def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     below = add(commands, "serve", _later("serve"), "many cameras, with a page to point at objects, and an HTTP API")
     below.add_argument("config", nargs="?", help="a YAML file; see configs/serve.yaml")
     below.add_argument("--source", action="append", default=[], metavar="URI", help="a camera; several times for more")
-    below.add_argument("--model", metavar="M", help="nano, a Hub id, a folder")
+    below.add_argument("--model", metavar="M", help="nano, a Hub id, a folder, or still (no model)")
     below.add_argument("--host", metavar="ADDRESS", help="where to listen (127.0.0.1)")
     below.add_argument("--port", type=int, metavar="N", help="(8080)")
     below.add_argument("--token", metavar="FILE", help="from `streamer access token FILE`")

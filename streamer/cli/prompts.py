@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from streamer.config.load import checked
 from streamer.config.prompts import BOX_FORM, build_prompts, prompt_of
 from streamer.config.settings import PromptSettings
 from streamer.errors import UsageError
@@ -70,7 +71,7 @@ class Asked:
     @classmethod
     def of(cls, args: argparse.Namespace) -> Asked:
         """Of the options --box, --point, --mask and --prompts; raises UsageError."""
-        everywhere = [PromptSettings(**entry) for entry in parse(args.box, args.point, args.mask)]
+        everywhere = [checked(PromptSettings, entry, "prompt") for entry in parse(args.box, args.point, args.mask)]
         named = read_file(Path(args.prompts)) if args.prompts else {}
         return cls(everywhere, named)
 
@@ -107,8 +108,8 @@ def read_file(path: Path) -> dict[str, list[PromptSettings]]:
 
 
 def remote(entries: Sequence[dict[str, Any]], mode: Literal["refine", "replace"]) -> list[Prompt]:
-    """Prompts for a running pipeline, where no truth is known."""
-    return [prompt_of(PromptSettings(**entry), None, mode) for entry in entries]
+    """Prompts for a running pipeline, where no truth is known; raises UsageError or CommandError."""
+    return [prompt_of(checked(PromptSettings, entry, "prompt"), None, mode) for entry in entries]
 
 
 def _numbers(option: str, text: str, rest: str, counts: tuple[int, ...], form: str) -> tuple[float, ...]:

@@ -43,13 +43,17 @@ def run(args: argparse.Namespace) -> int:
 def run_and_summarise(pipeline: Pipeline) -> dict[str, Any]:
     """Run a pipeline with a progress line; the figures of the run."""
     model: dict[str, Any] = pipeline.tracker.describe()
-    log.info(
-        "model %s, %d x %d, %s on %s, %s", *(model[k] for k in ("id", "size", "size", "runtime", "device", "dtype"))
-    )
+    log.info("model %s", ", ".join(model_words(model)))
     start_mb = resident_mb()
     with progress(pipeline):
         pipeline.run()
     return summarise(pipeline, model, start_mb)
+
+
+def model_words(model: dict[str, Any]) -> list[str]:
+    """What a log line says of a model; one without an input has no size."""
+    size = [f"{model['size']} x {model['size']}"] if model["size"] else []
+    return [model["id"], *size, f"{model['runtime']} on {model['device']}", model["dtype"]]
 
 
 def overrides(args: argparse.Namespace) -> dict[str, Any]:

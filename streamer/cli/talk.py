@@ -108,15 +108,17 @@ def verb(args: argparse.Namespace) -> int:
 def _send(args: argparse.Namespace, *commands: Command) -> int:
     with CommandClient(args.endpoint, keys=keys_of(args)) as client:
         ack: Ack = client.send(*commands)
-    _show(args, {"ok": True, "index": ack.index, "epoch": ack.epoch})
+    if args.json:
+        print(json.dumps({"ok": True, "index": ack.index, "epoch": ack.epoch, "object_ids": ack.object_ids}))
+        return 0
+    objects = ", ".join(f"object {object_id}" for object_id in ack.object_ids)
+    print(f"{objects}{': ' if objects else ''}took effect on frame {ack.index}, epoch {ack.epoch}")
     return 0
 
 
 def _show(args: argparse.Namespace, values: dict[str, Any]) -> None:
     if args.json:
         print(json.dumps(values))
-    elif "index" in values:
-        print(f"took effect on frame {values['index']}, epoch {values['epoch']}")
     else:
         for name, value in values.items():
             print(f"{name}: {value}")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-import yaml
 from pydantic import ValidationError
 
 from streamer.config.settings import Section, ServeSettings, Settings
@@ -47,16 +45,25 @@ def tracking_of(pairs: Sequence[str], *, exact: bool) -> dict[str, Any]:
         key, equals, value = pair.partition("=")
         if not equals:
             raise UsageError(f"--tracking {pair!r}: write KEY=VALUE, such as zoom=3")
-        given[key] = yaml.safe_load(value)
+        given[key] = _parsed(value)
     return given
 
 
+def _parsed(text: str) -> Any:
+    """YAML as plain values; raises yaml.YAMLError. A run without a file does not import the parser."""
+    import yaml
+
+    return yaml.safe_load(text)
+
+
 def _read(path: Path) -> dict[str, Any]:
+    from yaml import YAMLError
+
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        raw = _parsed(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
         raise UsageError(f"{path}: holds no settings; see configs/ for examples")
@@ -82,6 +89,8 @@ def problem_in(model: type[Section], problem: Mapping[str, Any]) -> str:
     place = ".".join([*parents, key])
     match problem["type"]:
         case "extra_forbidden":
+            import difflib  # for a mistake alone
+
             known = _known(model, parents)
             near = difflib.get_close_matches(key, known, n=1)
             return f"unknown key {place!r}; " + (f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known)}")

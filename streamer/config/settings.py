@@ -55,7 +55,10 @@ class SourceSettings(Section):
 class ModelSettings(Section):
     """The checkpoint, and what runs it."""
 
-    id: str = Field("nano", description="nano, a Hub id such as yonigozlan/EdgeTAM-hf, or a folder")
+    id: str = Field(
+        "nano",
+        description="nano, a Hub id such as yonigozlan/EdgeTAM-hf, a folder, or still (no model)",
+    )
     size: int | None = Field(
         None, ge=64, le=2048, description="side of the square input; the checkpoint's own if unset"
     )

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from streamer.edgetam.engine import Engine
     from streamer.edgetam.image import ImageSegmenter
     from streamer.edgetam.tracker import StreamingTracker
+    from streamer.ports import TrackerEngine
 
 
 def open_tracker(
@@ -19,16 +20,27 @@ def open_tracker(
     tracking: TrackingSettings | None = None,
 ) -> StreamingTracker:
     """A tracker on the weights of `model`, alone on its engine; parameters and errors as of `open_engine`."""
-    return open_engine(model, size, device, runtime).tracker(tracking)
+    return _open_edgetam(model, size, device, runtime).tracker(tracking)
 
 
-def open_engine(model: str = "nano", size: int | None = None, device: str = "auto", runtime: str = "auto") -> Engine:
+def open_engine(
+    model: str = "nano", size: int | None = None, device: str = "auto", runtime: str = "auto"
+) -> TrackerEngine:
     """What trackers run on, with the weights of `model`: `nano` (in the package), a Hub id, a folder, or `full-random`.
 
-    `size` is the side of the model's square input in pixels (None: the checkpoint's own); `device` is `auto`, `cpu`,
-    `cuda` or `mps`; `runtime` is `auto` (OpenVINO on the CPU where it is installed), `torch` or `openvino`. Raises
-    ModelError where the model cannot be loaded, UsageError for an unknown setting.
+    `still` has no weights: its trackers hold each prompted mask where it was, and need no torch. `size` is the side of
+    the model's square input in pixels (None: the checkpoint's own); `device` is `auto`, `cpu`, `cuda` or `mps`;
+    `runtime` is `auto` (OpenVINO on the CPU where it is installed), `torch` or `openvino`. Raises ModelError where the
+    model cannot be loaded, UsageError for an unknown setting.
     """
+    from streamer.edgetam.still import STILL, StillEngine
+
+    if model == STILL:
+        return StillEngine(size, device, runtime)
+    return _open_edgetam(model, size, device, runtime)
+
+
+def _open_edgetam(model: str, size: int | None, device: str, runtime: str) -> Engine:
     from streamer.edgetam import torch_threads
     from streamer.edgetam.engine import Engine
     from streamer.edgetam.runtimes import choose as runtimes

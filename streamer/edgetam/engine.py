@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam.runtimes.choose import Runtime, describe
+from streamer.edgetam.snapshot import Snapshot
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Engine:
-    """Its trackers may live in different threads, but only one of them may track at a time: see `turns`."""
+    """Its trackers may live in different threads, but only one of them may track at a time: see `FairQueue`."""
 
     checkpoint: Checkpoint
     runtime: Runtime
@@ -21,6 +23,10 @@ class Engine:
     def tracker(self, tracking: TrackingSettings | None = None) -> StreamingTracker:
         """For one stream."""
         return StreamingTracker(self.checkpoint, tracking or TrackingSettings(), self.runtime)
+
+    def persistent_tracker(self, state: Path, tracking: TrackingSettings | None = None) -> Snapshot:
+        """With the objects of a state file, and writing to it; raises ModelError."""
+        return Snapshot(self.tracker(tracking), state)
 
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device and dtype."""

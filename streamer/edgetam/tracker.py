@@ -16,6 +16,7 @@ from torch import Tensor
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam.click_scale import ClickAnswer, box_in_frame, choose_answer, click_crops
+from streamer.edgetam.commands import checked
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, NO_OBJECT_LOGIT, Features, MaskDecoder, Masks
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
 from streamer.edgetam.preprocessor import EncodedCrop, EncodedCrops, Preprocessor, paste_mask
@@ -24,9 +25,8 @@ from streamer.edgetam.search_window import Box, Crop, SearchWindow, around, exte
 from streamer.edgetam.seek import SEEK_AFTER, SURE, seek_crops, shows_another, without
 from streamer.edgetam.tracking_policy import effective
 from streamer.edgetam.weights import Checkpoint
-from streamer.errors import CommandError
 from streamer.masks import Mask, box_of
-from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track, Undo, numbered
+from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track, Undo
 
 BEFORE = -1  # the epoch of another run
 UNDONE_AT_MOST = 8  # prompts of one object that can be taken back
@@ -163,35 +163,14 @@ class StreamingTracker:
 
     def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
         """The commands with their objects' ids; raises CommandError where they cannot be carried out on `frame`."""
-        commands = numbered(commands, self.object_ids, self.highest_id)
-        there, prompted = set(self.object_ids), set[int]()
-        for command in commands:
-            match command:
-                case Prompt(int(object_id)):
-                    command.check_inside(frame.height, frame.width)
-                    if object_id in prompted:
-                        raise CommandError(
-                            f"object {object_id} is prompted twice on one frame; send the second one later"
-                        )
-                    prompted.add(object_id)
-                    there.add(object_id)
-                case Remove(object_id) | Undo(object_id):
-                    if object_id not in there:
-                        known = ", ".join(map(str, sorted(there))) or "none"
-                        raise CommandError(f"object {object_id} is not tracked; tracked: {known}")
-                    if isinstance(command, Undo) and object_id in prompted:
-                        raise CommandError(f"object {object_id} is prompted on the same frame; send the undo later")
-                    if isinstance(command, Remove) or not self._prompted_again(object_id):
-                        there.discard(object_id)
-                case Reset():
-                    there.clear()
-                case _:
-                    raise CommandError(f"{type(command).__name__} is for the pipeline, not for the tracker")
-        if len(there) > self.tracking.max_objects:
-            raise CommandError(
-                f"{len(there)} objects; at most {self.tracking.max_objects} are tracked: remove one first"
-            )
-        return commands
+        objects = {number: len(tracked.before) for number, tracked in self._objects.items()}
+        return checked(
+            commands,
+            frame,
+            objects | dict.fromkeys(self._forgotten, 0),
+            highest_id=self.highest_id,
+            max_objects=self.tracking.max_objects,
+        )
 
     @torch.inference_mode()
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:

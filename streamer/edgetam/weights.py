@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from streamer.edgetam.still import STILL
 from streamer.errors import ModelError, UsageError
 
 HUB_DEFAULT = "yonigozlan/EdgeTAM-hf"
@@ -44,6 +45,8 @@ def load(name: str, *, size: int | None = None, device: str = "auto", merge: boo
 
     Raises ModelError naming the model and the remedy.
     """
+    if name == STILL:
+        raise ModelError("model still has no weights: it tracks in run, serve and demo; choose another model here")
     chosen = choose_device(device)
     with quiet():
         if name == FULL_RANDOM:

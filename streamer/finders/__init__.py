@@ -1,1 +1,1 @@
-"""Finders: what detects objects nobody has pointed at."""
+"""Finders: they detect objects that were not prompted."""

@@ -1,4 +1,4 @@
-"""Things that move before a fixed camera, found without a model."""
+"""Objects that move in front of a fixed camera, found without a model."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 
 from streamer.types import Detection, Frame
 
-WIDTH = 320  # pixels that are looked at: motion needs no more, and this keeps up with any camera
-HISTORY_FRAMES = 300  # after so many a thing that stands still is background
-WARM_UP_FRAMES = 60  # until the background is known, and what moved at first is no part of it
-SHADOW = 127  # OpenCV's mark for a shadow, which is no thing
+WIDTH = 320  # of the frame in which motion is detected: enough for it, and fast enough for any camera
+HISTORY_FRAMES = 300  # an object that stands still for this long becomes background
+WARM_UP_FRAMES = 60  # until the background is learned without what moved at first
+SHADOW = 127  # OpenCV's value for a shadow, which is not an object
 
 
 class Motion:
     """OpenCV's background subtraction (MOG2); it has to see every frame."""
 
     def __init__(self, *, min_area: float = 0.002) -> None:
-        """`min_area` is the share of the picture below which motion is noise."""
+        """`min_area` is the share of the frame below which motion is noise."""
         self._background = cv2.createBackgroundSubtractorMOG2(history=HISTORY_FRAMES, detectShadows=True)
         self._min_area = min_area
         self._seen = 0

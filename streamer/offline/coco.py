@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.errors import SinkError
-from streamer.masks import Mask, PixelBox, encode, labelled, overlay
+from streamer.masks import LABEL_LIMIT, Mask, PixelBox, encode, labelled, overlay
 from streamer.types import Track
 
 Format = Literal["png", "coco", "jsonl"]
@@ -53,6 +53,7 @@ class Annotations:
         """Write one image's segments, and its overlay, whose path is returned. Raises SinkError."""
         stem, size = Path(name).stem, (image_hwc_rgb.shape[0], image_hwc_rgb.shape[1])
         if "png" in self.formats:
+            _check_ids(name, segments)
             self._write(f"{stem}.png", labelled(size, ((s.object_id, s.mask) for s in segments)))
         self._list(name, size, segments, labels or {})
         drawn = [Track(s.object_id, s.mask, s.box, s.score, s.score, "tracked") for s in segments]
@@ -103,3 +104,10 @@ class Annotations:
         except OSError as error:
             raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
         return path
+
+
+def _check_ids(name: str, segments: Sequence[HasMask]) -> None:
+    """Raise SinkError for an id that a label image cannot hold."""
+    highest = max((segment.object_id for segment in segments), default=0)
+    if highest > LABEL_LIMIT:
+        raise SinkError(f"{name}: object {highest} does not fit a PNG file; give it an id up to {LABEL_LIMIT}")

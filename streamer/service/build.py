@@ -7,10 +7,8 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from streamer.bus.curve import ServerKeys, server_keys
 from streamer.channel import Channel
 from streamer.config.prompts import build_prompts
 from streamer.config.settings import FindSettings, KeySettings, ModelSettings, PipelineSettings, SourceSettings
@@ -18,7 +16,7 @@ from streamer.edgetam import open_engine
 from streamer.finders.auto_prompter import AutoPrompter
 from streamer.masks import Mask
 from streamer.pipeline.pipeline import COMMAND_DEPTH, Limits, Pipeline
-from streamer.ports import AnySink, Finder, Source, Tracker
+from streamer.ports import AnySink, Finder, LiveTracker, Source, Tracker, TrackerEngine
 from streamer.rate_limit import Backoff
 from streamer.sinks import open_sink
 from streamer.sources import open_watched
@@ -26,9 +24,7 @@ from streamer.types import Command, Pause, Prompt, Request
 from streamer.uris import redact
 
 if TYPE_CHECKING:
-    from streamer.edgetam.engine import Engine
-    from streamer.edgetam.snapshot import Snapshot
-    from streamer.edgetam.tracker import StreamingTracker
+    from streamer.bus.curve import ServerKeys
 
 log = logging.getLogger(__name__)
 MIN_SCORES = {"automatic": 0.7, "motion": 0.2}  # of detections, by method; a detector's is below
@@ -89,21 +85,16 @@ def build_source(settings: SourceSettings, backoff: Backoff | None = None) -> So
     return open_watched(settings, backoff)
 
 
-def build_engine(model: ModelSettings) -> Engine:
+def build_engine(model: ModelSettings) -> TrackerEngine:
     """The weights of a model and the runtime for them; raises ModelError or UsageError."""
     return open_engine(model.id, size=model.size, device=model.device, runtime=model.runtime)
 
 
-def build_tracker(engine: Engine, settings: PipelineSettings) -> StreamingTracker | Snapshot:
+def build_tracker(engine: TrackerEngine, settings: PipelineSettings) -> LiveTracker:
     """A tracker; with the objects of the settings' state file, and writing to it, where there is one."""
-    tracker = engine.tracker(settings.tracking)
-    return tracker if settings.state is None else _persistent(tracker, settings.state)
-
-
-def _persistent(tracker: StreamingTracker, state: Path) -> Snapshot:
-    from streamer.edgetam.snapshot import Snapshot
-
-    return Snapshot(tracker, state)
+    if settings.state is not None:
+        return engine.persistent_tracker(settings.state, settings.tracking)
+    return engine.tracker(settings.tracking)
 
 
 def without_restored(prompts: Sequence[Prompt], tracker: Tracker) -> list[Prompt]:
@@ -114,7 +105,11 @@ def without_restored(prompts: Sequence[Prompt], tracker: Tracker) -> list[Prompt
 
 def build_keys(settings: KeySettings | None) -> ServerKeys | None:
     """CURVE keys for sockets that other machines may connect to; raises UsageError."""
-    return None if settings is None else server_keys(settings.secret, settings.clients)
+    if settings is None:
+        return None
+    from streamer.bus.curve import server_keys  # a run without sockets imports no zmq
+
+    return server_keys(settings.secret, settings.clients)
 
 
 def build_auto_prompter(settings: FindSettings, model: ModelSettings, commands: Channel[Request]) -> AutoPrompter:

@@ -12,13 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from streamer.bus.curve import ServerKeys
 from streamer.channel import Closed
 from streamer.config.prompts import build_prompts
 from streamer.config.settings import CameraSettings, ModelSettings
 from streamer.errors import CommandError, StreamerError
 from streamer.pipeline.pipeline import Pipeline
-from streamer.ports import AnySink, Source
+from streamer.ports import AnySink, LiveTracker, Source, TrackerEngine
 from streamer.process.threads import Background, background
 from streamer.rate_limit import Backoff
 from streamer.service.build import Wiring, build_pipeline, build_source, build_tracker, truth_of
@@ -29,9 +28,7 @@ from streamer.types import Ack, Command, Pause, Prompt, Request, Resume
 from streamer.uris import redact
 
 if TYPE_CHECKING:
-    from streamer.edgetam.engine import Engine
-    from streamer.edgetam.snapshot import Snapshot
-    from streamer.edgetam.tracker import StreamingTracker
+    from streamer.bus.curve import ServerKeys
 
 log = logging.getLogger(__name__)
 STOP_TIMEOUT_S = 2.5  # for a pipeline to end; it gives its stages 2.2 s
@@ -42,7 +39,7 @@ State = Literal["running", "failed", "ended", "stopped"]
 class Shared:
     """What all cameras use."""
 
-    engine: Engine
+    engine: TrackerEngine
     model: ModelSettings
     fair_queue: FairQueue = field(default_factory=FairQueue)
     keys: ServerKeys | None = None
@@ -70,7 +67,7 @@ class Camera:
         self.paused: bool = before is not None and before.paused
         self.looks: dict[int, Look] = {} if before is None else before.looks
         self._shared = shared
-        self._tracker: StreamingTracker | Snapshot
+        self._tracker: LiveTracker
         self._prompts: list[Prompt] | None = None  # of the settings, until a frame took them; None: not built yet
         if before is not None and _tracks_alike(before.settings, settings):
             self._tracker, self._prompts = before._tracker, before._prompts

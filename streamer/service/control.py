@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from streamer.bus.command_server import CommandServer
-from streamer.bus.curve import ServerKeys
 from streamer.channel import Channel
 from streamer.pipeline.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from streamer.bus.curve import ServerKeys
 
 
 @contextlib.contextmanager
@@ -21,6 +23,8 @@ def controlled(pipeline: Pipeline, endpoint: str | None, keys: ServerKeys | None
     if endpoint is None:
         yield None
         return
+    from streamer.bus.command_server import CommandServer  # a run without sockets imports no zmq
+
     server = CommandServer(endpoint, keys=keys)
     stop: Channel[None] = Channel(1)
     thread = threading.Thread(

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamer.bus.curve import ServerKeys
 from streamer.config.load import checked
 from streamer.config.settings import EventSettings
 from streamer.errors import SinkError, UsageError
@@ -16,6 +15,7 @@ from streamer.types import TrackResult
 from streamer.uris import Address, parse, redact
 
 if TYPE_CHECKING:
+    from streamer.bus.curve import ServerKeys
     from streamer.sinks.rotated import Rotation
 
 MAX_PORT = 65535

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -11,17 +12,24 @@ import cv2
 from streamer.errors import SinkError
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
-from streamer.masks import encode, labelled
+from streamer.masks import LABEL_LIMIT, encode, labelled
 from streamer.types import Track, TrackResult
+
+log = logging.getLogger(__name__)
 
 
 class MaskFolderSink:
-    """One PNG per frame, `00000042.png`: a pixel's value is the object's id, 0 is background. The last object wins."""
+    """One PNG per frame, `00000042.png`: a pixel's value is the object's id, 0 is background. The last object wins.
+
+    An object whose id does not fit is left out, which is logged once.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._left_out: set[int] = set()
 
     def write(self, result: TrackResult) -> None:
+        self._log_left_out({track.object_id for track in result.tracks if track.object_id > LABEL_LIMIT})
         size = (result.frame.height, result.frame.width)
         labels = labelled(size, ((track.object_id, track.mask) for track in result.tracks))
         path = self._folder / f"{result.frame.index:08d}.png"
@@ -32,6 +40,16 @@ class MaskFolderSink:
 
     def close(self) -> None:
         pass
+
+    def _log_left_out(self, ids: set[int]) -> None:
+        for object_id in sorted(ids - self._left_out):
+            log.warning(
+                "%s: object %d is not in the PNG files, which hold ids up to %d; prompt it with a lower id",
+                self._folder,
+                object_id,
+                LABEL_LIMIT,
+            )
+        self._left_out = ids
 
 
 class JsonLinesSink:

@@ -7,6 +7,7 @@ import os
 import secrets
 import stat
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import argon2
@@ -16,7 +17,12 @@ from streamer.errors import UsageError
 SHORTEST_TOKEN, SHORTEST_PASSWORD = 24, 8  # characters
 NAME_LENGTH = 64
 _hasher = argon2.PasswordHasher()  # argon2id with the library's parameters (RFC 9106, low memory)
-_NOBODY = _hasher.hash(secrets.token_urlsafe())  # so that an unknown user takes as long as a wrong password
+
+
+@cache
+def _no_users_hash() -> str:
+    """Verified for an unknown user, who so takes as long as a wrong password."""
+    return _hasher.hash(secrets.token_urlsafe())
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +42,15 @@ class Credentials:
     def allows_user(self, name: str, password: str) -> bool:
         """Takes some tens of milliseconds, whoever it is."""
         try:
-            return _hasher.verify(self.users.get(name, _NOBODY), password) and name in self.users
+            return _hasher.verify(self.users.get(name) or _no_users_hash(), password) and name in self.users
         except argon2.exceptions.VerificationError:
             return False
 
 
 def read(token: Path | None, users: Path | None) -> Credentials:
-    """The passes of files; raises UsageError naming the file and the remedy."""
+    """The credentials of files; raises UsageError naming the file and the remedy."""
+    if users is not None:
+        _no_users_hash()  # now, so that the first unknown user does not wait for it
     return Credentials(None if token is None else _token(token), {} if users is None else _users(users))
 
 

@@ -7,15 +7,17 @@ import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from streamer.bus.messages import header_of, object_fields
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
 from streamer.service.camera import Camera, Look
 from streamer.types import Frame, TrackResult
-from streamer.video.h264 import H264Encoder
 from streamer.video.jpeg import jpeg_of, scaled
+
+if TYPE_CHECKING:
+    from streamer.video.h264 import H264Encoder
 
 WIDTHS = (320, 640, 960, 1280, 1920)  # that a picture may be made smaller to; few, so that readers share them
 Pictures = Literal["none", "jpeg", "h264"]
@@ -96,9 +98,16 @@ class Feed:
             return jpeg_of(frame, variant.width), {"codec": "jpeg"}, False
         narrower = variant.width is not None and variant.width < frame.width
         image = scaled(frame.image, variant.width) if narrower and variant.width else frame.image
-        encoder = self._encoders.setdefault(variant, H264Encoder())
+        encoder = self._encoder(variant)
         data, is_key = encoder.encode(image)
         return data, {"codec": encoder.codec, "key": is_key}, not is_key
+
+    def _encoder(self, variant: Variant) -> H264Encoder:
+        if variant not in self._encoders:
+            from streamer.video.h264 import H264Encoder  # a server that nobody watches imports no encoder
+
+            self._encoders[variant] = H264Encoder()
+        return self._encoders[variant]
 
 
 def _look(look: Look | None) -> dict[str, str | None]:

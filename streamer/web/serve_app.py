@@ -8,11 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from streamer.config.settings import EventSettings, ServeSettings
-from streamer.events.clips import ClipSink
 from streamer.events.delivery import EventDelivery
 from streamer.events.journal import Journal
 from streamer.events.journal_sink import JournalSink
-from streamer.events.receivers import receivers_of
 from streamer.ports import AnySink
 from streamer.service.build import build_engine, build_keys
 from streamer.service.camera import Camera, Shared
@@ -75,6 +73,8 @@ class _Events:
 
     def __init__(self, settings: EventSettings) -> None:
         self._settings = settings
+        from streamer.events.receivers import receivers_of  # which imports the HTTP client
+
         Journal(settings.file, settings).close()  # a file that cannot be used is an error at start-up
         self._deliveries = [EventDelivery(settings.file, receiver) for receiver in receivers_of(settings)]
 
@@ -83,6 +83,8 @@ class _Events:
         settings = self._settings
         sinks: dict[str, AnySink] = {"events": JournalSink(settings, on_stored=self._wake)}
         if settings.clips is not None:
+            from streamer.events.clips import ClipSink  # which imports the video encoder
+
             sinks["clips"] = ClipSink(settings.clips, settings)
         return sinks
 

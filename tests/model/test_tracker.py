@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam import open_tracker
+from streamer.edgetam import open_engine, open_tracker
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import CommandError, UsageError
@@ -259,3 +259,10 @@ def test_an_unknown_runtime_or_device_is_a_usage_error():
         open_tracker(runtime="abacus")
     with pytest.raises(UsageError, match="device"):
         open_tracker(device="abacus")
+
+
+def test_trackers_of_one_engine_share_its_weights_and_runtime():
+    engine = open_engine(runtime="torch")
+    one, other = engine.tracker(), engine.tracker()
+    assert one.runtime is other.runtime
+    assert one.checkpoint is other.checkpoint

@@ -20,7 +20,7 @@ PROMPT = {"object_id": 1, "box": "truth"}
 
 @pytest.fixture(scope="module")
 def engine():
-    return open_engine()
+    return open_engine("still")
 
 
 @pytest.fixture
@@ -46,13 +46,12 @@ def ids(sink):
     return [track.object_id for track in sink.results[-1].tracks] if sink.results else None
 
 
-def test_cameras_share_one_set_of_weights_and_each_has_its_own_objects(cameras, sinks):
+def test_each_camera_has_its_own_objects(cameras, sinks):
     for name in ("a", "b"):
         cameras.add(name, settings(prompts=[PROMPT]))
     cameras["b"].send(Remove(1)).result(5)
     cameras["b"].send(Prompt(7, box=(10, 10, 60, 60))).result(5)
     wait(lambda: ids(sinks["b"]) == [7] and ids(sinks["a"]) == [1])
-    assert cameras["a"]._tracker.runtime is cameras["b"]._tracker.runtime
 
 
 def test_an_unknown_camera_and_one_twice_are_refused(cameras):

@@ -6,6 +6,7 @@ import time
 import pytest
 
 from streamer.cli import main
+from tests.process.processes import streamer
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from streamer.cli import main
         (["run", "--source", "scene:", "--box", "5,5,9"], 2, "write [ID:]x0,y0,x1,y1"),
         (["run", "--source", "scene:", "--box", "9:truth"], 2, "the scene has objects 1, 2, 3"),
         (["run", "--source", "lavfi:testsrc2", "--box", "1:truth"], 2, "only a scene"),
-        (["run", "--source", "scene:", "--point", "1:9999,5"], 2, "outside the 640 x 360 frame"),
+        (["run", "--source", "scene:", "--model", "still", "--point", "1:9999,5"], 2, "outside the 640 x 360 frame"),
         (["run", "--source", "scene:", "--point", "1:9,5,7"], 2, "the label is 1"),
         (["run", "--source", "scene:", "--box", "1:1,1,9,9", "--box", "1:2,2,9,9"], 2, "has a box already"),
         (["run", "--source", "scene:", "--mask", "1:pyproject.toml"], 2, "cannot be read as a picture"),
@@ -27,13 +28,18 @@ from streamer.cli import main
         (["run", "--source", "scene:", "--model", "tests"], 1, "no config.json"),
         (["run", "--source", "scene:", "--size", "300"], 2, "multiples of 128"),
         (["run", "--source", "scene:", "--size", "3"], 2, "model.size"),
+        (["run", "--source", "scene:", "--model", "still", "--size", "256"], 2, "leave out size, device and runtime"),
+        (["run", "--source", "scene:", "--model", "still", "--state", "x"], 2, "model still keeps no state"),
+        (["run", "--source", "scene:", "--model", "still", "--find", "automatic"], 1, "model still has no weights"),
         (["run", "--source", "scene:", "--sink", "out.txt"], 2, "a file ends in"),
-        (["run", "--source", "scene:", "--control", "tcp://0.0.0.0:1"], 2, "only this machine"),
+        (["run", "--source", "scene:", "--model", "still", "--control", "tcp://0.0.0.0:1"], 2, "only this machine"),
         (["run", "nowhere.yaml"], 2, "nowhere.yaml: cannot be read"),
         (["subscribe", "tcp://127.0.0.1:9", "--timeout", "0.1"], 1, "no fresh message"),
         (["subscribe", "nonsense"], 2, "endpoint 'nonsense'"),
         (["subscribe", "tcp://127.0.0.1:99999"], 2, "Port out of range"),
         (["prompt", "tcp://127.0.0.1:9"], 2, "say what to track"),
+        (["prompt", "tcp://127.0.0.1:9", "--box", "0:1,1,9,9"], 2, "greater than or equal to 1, not 0"),
+        (["prompt", "tcp://127.0.0.1:9", "--box", "nan,1,9,9"], 2, "is not four finite numbers"),
         (["bench", "memory", "--frames", "0"], 2, "give 1 or more"),
     ],
 )
@@ -59,7 +65,7 @@ def test_a_wrong_mask_size_is_named(tmp_path, capsys):
     import numpy as np
 
     cv2.imwrite(str(tmp_path / "m.png"), np.full((10, 10), 255, np.uint8))
-    assert main(["run", "--source", "scene:?frames=2", "--mask", f"1:{tmp_path}/m.png"]) == 2
+    assert main(["run", "--model", "still", "--source", "scene:?frames=2", "--mask", f"1:{tmp_path}/m.png"]) == 2
     assert "the mask is 10 x 10, the frame is 640 x 360" in capsys.readouterr().err
 
 
@@ -100,6 +106,38 @@ def test_help_answers_in_under_a_second():
         subprocess.run([sys.executable, "-m", "streamer", "--help"], check=True, capture_output=True)
         best = min(best, time.perf_counter() - started)
     assert best < 1
+
+
+def test_a_run_without_a_model_has_its_first_mask_in_under_a_second(tmp_path):
+    best = 9.0
+    for number in range(3):
+        lines = tmp_path / f"{number}.jsonl"
+        words = ["--source", "scene:?frames=0&realtime", "--box", "1:truth", "--sink", str(lines), "--frames", "1"]
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "streamer", "run", "--model", "still", *words], check=True, timeout=30)
+        best = min(best, time.perf_counter() - started)
+        assert '"state": "tracked"' in lines.read_text()
+    assert best < 1
+
+
+def test_a_prompt_without_an_id_answers_with_the_id_that_the_tracker_allocated(tmp_path, capsys):
+    endpoint = f"ipc://{tmp_path}/control"
+    words = ["--source", "scene:?frames=0&realtime", "--control", endpoint, "--box", "1:truth", "--box", "5:1,1,9,9"]
+    run = streamer("run", "--model", "still", *words)
+    try:
+        for said in run.stderr:
+            if "started" in said:
+                break
+        assert main(["prompt", endpoint, "--box", "10,10,60,60", "--box", "2:90,90,99,99"]) == 0
+        assert main(["prompt", endpoint, "--point", "100,100", "--json"]) == 0
+        assert main(["pause", endpoint]) == 0
+    finally:
+        run.terminate()
+        run.communicate(timeout=20)
+    boxes, click, pause = capsys.readouterr().out.splitlines()
+    assert boxes.startswith("object 6, object 2: took effect on frame ")
+    assert json.loads(click)["object_ids"] == [7]
+    assert pause.startswith("took effect on frame ")
 
 
 def test_doctor_says_what_works(capsys):

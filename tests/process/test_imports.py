@@ -28,8 +28,9 @@ for path in sorted(pathlib.Path("tests/unit").rglob("test_*.py")):
         "import streamer, streamer.client, streamer.cli",
         "import streamer.pipeline.pipeline, streamer.sinks, streamer.sources, streamer.service.camera",
         "import streamer.web.serve_app",
+        "from streamer.edgetam import open_engine; open_engine('still').tracker()",
     ],
-    ids=["unit tests", "client and command line", "pipeline", "web"],
+    ids=["unit tests", "client and command line", "pipeline", "web", "the still tracker"],
 )
 def test_no_torch_is_imported_by(imports):
     words = [sys.executable, "-c", CHECK.format(imports=imports)]

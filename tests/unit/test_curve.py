@@ -9,7 +9,7 @@ import zmq
 
 from streamer.bus.command_client import CommandClient
 from streamer.bus.command_server import CommandServer
-from streamer.bus.curve import ClientKeys, Pair, client_keys, create, read_pair, read_public, server_keys
+from streamer.bus.curve import ClientKeys, KeyPair, client_keys, create, read_pair, read_public, server_keys
 from streamer.bus.publisher import Publisher
 from streamer.bus.subscriber import NothingFresh, Subscriber
 from streamer.channel import Channel
@@ -101,7 +101,7 @@ def test_a_secret_is_its_owners_alone_and_is_not_shown(home):
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     pair = read_pair(secret)
     assert pair.public == read_public(home / "robot.key")
-    assert pair.secret.decode() not in repr(pair) + repr(Pair(b"p", pair.secret))
+    assert pair.secret.decode() not in repr(pair) + repr(KeyPair(b"p", pair.secret))
     os.chmod(secret, 0o644)  # noqa: PTH101
     with pytest.raises(UsageError, match="chmod 600"):
         read_pair(secret)

@@ -4,7 +4,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from streamer.bus.messages import VERSION, header_of, pack_event, pack_masks, pack_picture, unpack
+from streamer.bus.messages import VERSION, header_of, pack_event, pack_jpeg, pack_masks, unpack
 from streamer.bus.requests import pack_ack, pack_request, pack_status_request, unpack_reply, unpack_request
 from streamer.errors import CommandError, WireError
 from streamer.events.types import ObjectEvent, PlaceEvent, SourceEvent
@@ -39,7 +39,7 @@ def test_an_empty_mask_travels_as_no_bytes():
 def test_a_picture_travels():
     outcome = result(0, ())
     header = header_of(outcome, sequence=1, dropped=0, published_ns=0)
-    assert unpack(pack_picture("t", b"jpeg!", header)).jpeg == b"jpeg!"
+    assert unpack(pack_jpeg("t", b"jpeg!", header)).jpeg == b"jpeg!"
 
 
 EVENTS = (

@@ -330,3 +330,15 @@ def test_a_sink_that_is_not_required_goes_on_in_a_new_file(tmp_path, caplog):
 def test_an_option_of_a_recording_that_makes_no_sense_is_refused(tmp_path, options, message):
     with pytest.raises(UsageError, match=message):
         open_sink(f"{tmp_path}/run.mp4?{options}")
+
+
+def test_an_id_that_no_label_image_holds_is_left_out_and_logged_once(tmp_path, caplog):
+    sink = open_sink(f"masks:{tmp_path}/masks")
+    for index in range(3):
+        sink.write(result(index, ids=(70_000, 300)))
+    sink.close()
+    labels = cv2.imread(str(tmp_path / "masks" / "00000002.png"), cv2.IMREAD_UNCHANGED)
+    assert set(np.unique(labels)) == {0, 300}
+    assert [record.getMessage().partition(": ")[2] for record in caplog.records] == [
+        "object 70000 is not in the PNG files, which hold ids up to 65535; prompt it with a lower id"
+    ]

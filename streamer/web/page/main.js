@@ -89,7 +89,7 @@ async function showStats() {
   const stats = await get("stats").catch(() => null);
   if (stats === null) return;
   const { model } = stats;
-  $("process").textContent = `${model.id}, ${model.size} x ${model.size}, ${model.runtime} on ${model.device}; ${stats.resident_mb} MB`;
+  $("process").textContent = `${model.id}, ${model.size ? `${model.size} x ${model.size}, ` : ""}${model.runtime} on ${model.device}; ${stats.resident_mb} MB`;
   $("stats").querySelector("tbody").replaceChildren(...cameras.map((camera) => {
     const row = document.createElement("tr"), latency = camera.latency_ms ?? {}, quality = camera.quality ?? {};
     const cells = [camera.name, camera.state, quality.fps, camera.fps_now, `${latency.p50}, ${latency.p95}`,

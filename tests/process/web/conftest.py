@@ -16,6 +16,7 @@ def serve_settings(folder, cameras=("a", "b"), **web):
     return checked(
         ServeSettings,
         {
+            "model": {"id": "still"},
             "cameras": {name: {"source": {"uri": SCENE}} for name in cameras},
             "web": {"port": 0, **web},
             "events": {
