@@ -18,8 +18,8 @@ RETURNED = (1, 2, 4, 6)  # the stages whose maps the neck takes, at strides 4, 8
 class Backbone:
     """The four maps of a batch of pictures; gradients reach the weights of the tuned stages' convolutions."""
 
-    def __init__(self, timm_model: nn.Module) -> None:
-        from streamer.edgetam.runtimes.openvino import openvino
+    def __init__(self, timm_model: Any) -> None:
+        from streamer.edgetam.runtimes.openvino import openvino  # type: ignore[attr-defined] # without its telemetry
 
         class Frozen(nn.Module):
             def __init__(self) -> None:

@@ -4,6 +4,7 @@ import logging
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from streamer.edgetam.steps import GRAPHS
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import UsageError
 from streamer.masks import box_of, iou
-from streamer.types import Frame, Prompt, Remove
+from streamer.types import Command, Frame, Prompt, Remove
 from tests.requirements import package, require
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -33,7 +34,7 @@ def kept(tmp_path_factory):
 
 
 def kept_by_openvino(checkpoint):
-    return disk.folder("openvino", openvino.openvino.__version__, checkpoint.model)
+    return disk.folder("openvino", version("openvino"), checkpoint.model)
 
 
 def test_auto_takes_openvino_on_the_cpu_and_torch_elsewhere():
@@ -62,7 +63,7 @@ def test_runtimes_agree_with_torch_while_objects_join_and_leave(name, nano, scen
         for each in ("torch", name)
     ]
     truth = scene.truth(0)
-    commands = {
+    commands: dict[int, list[Command]] = {
         0: [Prompt(1, box=box_of(truth[1]))],
         2: [Prompt(2, box=box_of(truth[2])), Prompt(3, box=box_of(truth[3]))],
         5: [Remove(1)],
