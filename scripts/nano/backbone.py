@@ -19,7 +19,7 @@ class Backbone:
     """The four maps of a batch of pictures; gradients reach the weights of the tuned stages' convolutions."""
 
     def __init__(self, timm_model: Any) -> None:
-        from streamer.edgetam.runtimes.openvino import openvino  # type: ignore[attr-defined] # without its telemetry
+        from streamer.edgetam.runtimes.openvino import openvino
 
         class Frozen(nn.Module):
             def __init__(self) -> None:

@@ -4,7 +4,6 @@ import logging
 import os
 import subprocess
 import sys
-from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -34,7 +33,7 @@ def kept(tmp_path_factory):
 
 
 def kept_by_openvino(checkpoint):
-    return disk.folder("openvino", version("openvino"), checkpoint.model)
+    return disk.folder("openvino", openvino.openvino.__version__, checkpoint.model)
 
 
 def test_auto_takes_openvino_on_the_cpu_and_torch_elsewhere():
