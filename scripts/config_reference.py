@@ -43,7 +43,8 @@ def main() -> int:
 def page() -> str:
     """The whole page."""
     parts = [HEAD]
-    for title, model in (("streamer run", Settings), ("streamer serve", ServeSettings)):
+    commands: dict[str, type[Section]] = {"streamer run": Settings, "streamer serve": ServeSettings}
+    for title, model in commands.items():
         parts.append(f"\n## `{title}`\n\n{table(model)}")
     for model in sections(Settings, ServeSettings):
         doc = " ".join((model.__doc__ or "").split())

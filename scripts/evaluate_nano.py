@@ -19,9 +19,9 @@ import cv2
 import numpy as np
 
 from streamer.edgetam import open_tracker
-from streamer.evaluation.davis import Answer, Answers, Follow, Mask, Score, evaluate, sequences
+from streamer.evaluation.davis import Answer, Answers, Follow, Score, evaluate, sequences
 from streamer.evaluation.identity import calibration, totals
-from streamer.masks import overlay
+from streamer.masks import Mask, overlay
 from streamer.ports import Tracker
 from streamer.types import Frame, Prompt
 
@@ -33,7 +33,7 @@ class Repeated:
         self.masks: dict[int, Mask] = {}
 
     def __call__(self, _frame: Frame, prompts: Sequence[Prompt]) -> Answers:
-        self.masks |= {prompt.object_id: np.asarray(prompt.mask) for prompt in prompts}
+        self.masks |= {prompt.object_id: np.asarray(prompt.mask) for prompt in prompts if prompt.object_id is not None}
         return {number: Answer(mask) for number, mask in self.masks.items()}
 
 
@@ -42,7 +42,7 @@ class Carried(Repeated):
 
     def __init__(self) -> None:
         super().__init__()
-        self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self.flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self.before: np.ndarray | None = None
 
     def __call__(self, frame: Frame, prompts: Sequence[Prompt]) -> Answers:

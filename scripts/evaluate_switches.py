@@ -24,7 +24,7 @@ from streamer.edgetam.tracker import StreamingTracker
 from streamer.evaluation.davis import Answer, Answers, Clip, PromptKind, evaluate, sequences
 from streamer.evaluation.davis import prompt as prompt_for
 from streamer.masks import deepest_point, iou
-from streamer.types import Frame, Prompt, Reset
+from streamer.types import Command, Frame, Prompt, Reset
 
 DEFAULT = TrackingSettings()
 SETTINGS = {
@@ -56,7 +56,7 @@ def main() -> None:
 
 def jf(tracker: StreamingTracker, clips: Sequence[Clip], kind: PromptKind) -> float:
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
-        commands = [Reset(), *prompts] if frame.index == 0 else prompts
+        commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
         return {track.object_id: Answer(track.mask) for track in tracker.track(frame, commands)}
 
     return float(np.mean([score.jf for clip in clips for score in evaluate(clip, follow, kind)]))

@@ -29,7 +29,7 @@ with atheris.instrument_imports(include=["streamer"]):
     from streamer.errors import CommandError, WireError
     from streamer.events.types import ObjectEvent
     from streamer.masks import CODECS
-    from streamer.types import Ack, Find, Frame, Pause, Prompt, Remove, Reset, Resume, Track, TrackResult, Undo
+    from streamer.types import Ack, Command, Find, Frame, Pause, Prompt, Remove, Reset, Resume, Track, TrackResult, Undo
 
 
 def one(data: bytes) -> None:
@@ -48,7 +48,12 @@ def seeds() -> dict[str, bytes]:
     mask[4:12, 6:20] = True
     box = (6, 4, 20, 12)
     points = Prompt(1, points=((1.0, 2.0),), labels=(1,), box=(1.0, 1.0, 9.0, 9.0))
-    verbs = {"points": points, "mask": Prompt(2, mask=mask, mode="replace"), "remove": Remove(2), "undo": Undo(1)}
+    verbs: dict[str, Command] = {
+        "points": points,
+        "mask": Prompt(2, mask=mask, mode="replace"),
+        "remove": Remove(2),
+        "undo": Undo(1),
+    }
     verbs |= {"reset": Reset(), "pause": Pause(), "resume": Resume(), "find": Find()}
     made = {name: b"\0" + pack_request([command]) for name, command in verbs.items()}
     frame = Frame.from_image(np.zeros((24, 32, 3), np.uint8), index=3, source="cam")

@@ -27,9 +27,11 @@ import numpy as np
 import torch
 from nano import architecture
 from nano.backbone import Backbone
-from nano.clips import Clip, Stills, make
+from nano.clips import Clip, make
 from nano.network import Network, Step, run
-from torch import Tensor, distributed, multiprocessing, nn
+from nano.stills import Stills
+from torch import Tensor, distributed, nn
+from torch.multiprocessing.spawn import spawn
 from transformers import EdgeTamVideoModel
 
 WARMUP = 200
@@ -229,7 +231,7 @@ def main() -> None:
         )
     ]
     Stills.under(given.data)  # a folder without pictures is refused before any process starts
-    multiprocessing.spawn(train, (given, stages), nprocs=given.processes)
+    spawn(train, (given, stages), nprocs=given.processes)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +60,9 @@ class FakeTracker:
             elif isinstance(command, Reset):
                 there.clear()
         return commands
+
+    def describe(self) -> dict[str, Any]:
+        return {"model": "fake"}
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         commands = self.check(frame, commands)

@@ -18,7 +18,7 @@ RETURNED = (1, 2, 4, 6)  # the stages whose maps the neck takes, at strides 4, 8
 class Backbone:
     """The four maps of a batch of pictures; gradients reach the weights of the tuned stages' convolutions."""
 
-    def __init__(self, timm_model: nn.Module) -> None:
+    def __init__(self, timm_model: Any) -> None:
         from streamer.edgetam.runtimes.openvino import openvino
 
         class Frozen(nn.Module):

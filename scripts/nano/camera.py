@@ -65,7 +65,8 @@ def photographed(frames: Image, rng: np.random.Generator) -> Image:
         if noise:
             image = cv2.add(image, (rng.standard_normal(image.shape, np.float32) * noise), dtype=cv2.CV_8U)
         if quality:
-            image = cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1], cv2.IMREAD_COLOR)
+            _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])
+            image = np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR))
         out.append(image)
     return np.stack(out)
 

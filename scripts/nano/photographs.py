@@ -116,7 +116,7 @@ def passers(stills: Stills, kind: str | None, rng: random.Random, nprng: np.rand
     if steps < 4 or rng.random() > PASSED:
         return []
     same = kind in stills.kinds and rng.random() < 0.7
-    rgba = cut(*stills.instances(rng, str(kind), 1), rng) if same else texture(stills, rng, nprng)
+    rgba = cut(stills.instances(rng, str(kind), 1)[0], rng) if same else texture(stills, rng, nprng)
     if rgba is None:
         return []
     one = body(rgba, nprng, steps, 0.5)

@@ -6,6 +6,7 @@ import pytest
 
 from streamer.bench import engine, live, original, recorded
 from streamer.cli import main
+from streamer.edgetam import weights
 from streamer.errors import StreamerError
 
 
@@ -29,7 +30,7 @@ def test_two_different_things_have_no_ratio(monkeypatch):
             checkpoint.model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(-50)  # nothing is there
         return checkpoint
 
-    loaded = engine.load
+    loaded = weights.load
     monkeypatch.setattr(engine, "load", load)
     with pytest.raises(StreamerError, match="there is no ratio of two different things"):
         engine.engine("nano", None, [1], 1, "torch")

@@ -17,7 +17,7 @@ from streamer.edgetam.steps import GRAPHS
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import UsageError
 from streamer.masks import box_of, iou
-from streamer.types import Frame, Prompt, Remove
+from streamer.types import Command, Frame, Prompt, Remove
 from tests.requirements import package, require
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -62,7 +62,7 @@ def test_runtimes_agree_with_torch_while_objects_join_and_leave(name, nano, scen
         for each in ("torch", name)
     ]
     truth = scene.truth(0)
-    commands = {
+    commands: dict[int, list[Command]] = {
         0: [Prompt(1, box=box_of(truth[1]))],
         2: [Prompt(2, box=box_of(truth[2])), Prompt(3, box=box_of(truth[3]))],
         5: [Remove(1)],

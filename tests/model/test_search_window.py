@@ -95,7 +95,7 @@ def inset(image, truth):
 def prompt(number, mask, how):
     match how:
         case "box":
-            return Prompt(number, box=tuple(map(float, box_of(mask))))
+            return Prompt(number, box=box_of(mask))
         case "mask":
             return Prompt(number, mask=mask)
     return Prompt(number, points=(deepest_point(mask),), labels=(1,))

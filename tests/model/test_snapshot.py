@@ -17,7 +17,7 @@ def frame(scene, index, captured_s=0.0):
 
 
 def prompts(scene):
-    return [Prompt(number, box=tuple(map(float, box_of(scene.truth(0)[number])))) for number in (1, 3)]
+    return [Prompt(number, box=box_of(scene.truth(0)[number])) for number in (1, 3)]
 
 
 @pytest.mark.parametrize("policy", ["keep", "keep_prompted"])

@@ -10,7 +10,7 @@ from streamer.edgetam.memory import Capacity, ObjectMemory, bank
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import CommandError, UsageError
 from streamer.masks import box_of, iou
-from streamer.types import Frame, Pause, Prompt, Remove, Reset, Undo
+from streamer.types import Command, Frame, Pause, Prompt, Remove, Reset, Undo
 from tests.parity.parity import centre
 
 
@@ -49,19 +49,19 @@ def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
     for index in range(12):
         frame = frame_of(scene, index)
         mine = [Prompt(1, box=box(scene, 1))] if index == 0 else []
-        others = {
+        others: dict[int, list[Command]] = {
             2: [Prompt(2, points=(centre(scene.truth(2)[2]),), labels=(1,))],
             4: [Prompt(3, mask=scene.truth(4)[3])],
             6: [Prompt(2, points=(centre(scene.truth(6)[2]),), labels=(1,))],
             8: [Remove(2)],
-        }.get(index, [])
+        }
         expected = alone.track(frame, mine)[0]
-        tracks = crowd.track(frame, [*mine, *others])
+        tracks = crowd.track(frame, [*mine, *others.get(index, [])])
         np.testing.assert_allclose(tracks[0].logits, expected.logits, atol=1e-3)
     assert crowd.object_ids == (1, 3)
 
 
-def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene):
+def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene, monkeypatch):
     tracker, followed, prompted = StreamingTracker(nano, TrackingSettings()), [], []
     follow, point = tracker.runtime.follow, tracker.runtime.point
 
@@ -73,7 +73,8 @@ def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene)
         prompted.append((features.top_gchw, previous))
         return point(features, points, labels, previous, multimask=multimask)
 
-    tracker.runtime.follow, tracker.runtime.point = spy_follow, spy_point
+    monkeypatch.setattr(tracker.runtime, "follow", spy_follow)
+    monkeypatch.setattr(tracker.runtime, "point", spy_point)
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     followed.clear()

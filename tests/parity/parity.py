@@ -65,8 +65,8 @@ def one_of_each(scene: Scene) -> dict[int, tuple[int, Prompt]]:
     first, third, fifth = scene.truth(0), scene.truth(3), scene.truth(5)
     return {
         1: (0, Prompt(1, points=(centre(first[1]),), labels=(1,))),
-        2: (3, Prompt(2, box=tuple(float(v) for v in box_of(third[2])))),
+        2: (3, Prompt(2, box=box_of(third[2]))),
         3: (5, Prompt(3, mask=fifth[3])),
         4: (0, Prompt(4, points=(centre(first[2]), centre(first[1])), labels=(1, 0))),
-        5: (0, Prompt(5, box=tuple(float(v) for v in box_of(first[3])), points=(centre(first[3]),), labels=(1,))),
+        5: (0, Prompt(5, box=box_of(first[3]), points=(centre(first[3]),), labels=(1,))),
     }

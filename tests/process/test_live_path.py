@@ -242,7 +242,7 @@ def test_objects_are_added_refined_and_removed_over_the_socket_and_masks_sit_on_
         index = subscriber.receive(60).index
         for number in (1, 2):
             box = box_of(scene.truth(index + 2)[number])
-            index = client.send(Prompt(number, box=tuple(map(float, box)))).index
+            index = client.send(Prompt(number, box=box)).index
         while (message := subscriber.receive(10)).index < index:
             pass  # captured before the second prompt took effect
         assert [entry.object_id for entry in message.objects] == [1, 2]

@@ -61,10 +61,10 @@ def test_the_api_does_what_its_document_says(serve, tmp_path):
     url, _ = serve(a=SLOW, b=SLOW)
     with Client(url) as client:
         client.prompt("a", points=[(160, 120)])
-    excluded = [word for path in NOT_TRIED for word in ("--exclude-path", path)]
+    excluded: list[str] = [word for path in NOT_TRIED for word in ("--exclude-path", path)]
     words = [
         "--config-file",
-        CHECKS,
+        str(CHECKS),
         "run",
         f"{url}/api/v1/openapi.json",
         *excluded,

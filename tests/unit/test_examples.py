@@ -33,9 +33,10 @@ def camera():
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             found = self.path == "/snapshot.jpg"
+            jpeg = cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1].tobytes()
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(cv2.imencode(".jpg", np.full((48, 64, 3), 90, np.uint8))[1] if found else b"not a JPEG")
+            self.wfile.write(jpeg if found else b"not a JPEG")
 
         def log_message(self, *args):
             pass

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from streamer.events.object_state import ObjectStates
-from streamer.types import TrackResult
+from streamer.events.types import ObjectChange
+from streamer.types import State, TrackResult
 from tests.fakes import picture, track
 
 
-def changes(*states_by_frame: dict[int, str]) -> list[list[tuple[int, str]]]:
+def changes(*states_by_frame: dict[int, State]) -> list[list[tuple[int, ObjectChange]]]:
     """The events of results in which objects have these states."""
     changes, said = ObjectStates(), []
     for index, states in enumerate(states_by_frame):
@@ -18,7 +19,7 @@ def changes(*states_by_frame: dict[int, str]) -> list[list[tuple[int, str]]]:
 
 
 def test_an_object_starts_hides_is_lost_and_returns():
-    states = ["tracked", "tracked", "occluded", "occluded", "lost", "lost", "tracked"]
+    states: list[State] = ["tracked", "tracked", "occluded", "occluded", "lost", "lost", "tracked"]
     assert changes(*({1: state} for state in states)) == [
         [(1, "started")],
         [],
@@ -40,7 +41,8 @@ def test_what_is_no_longer_there_was_removed_and_others_are_not_disturbed():
 
 def test_an_event_says_how_long_it_was_unseen_with_the_models_own_score():
     tracker = ObjectStates()
-    for second, state in enumerate(["tracked", "occluded", "occluded", "tracked"]):
+    seen: list[State] = ["tracked", "occluded", "occluded", "tracked"]
+    for second, state in enumerate(seen):
         frame = replace(picture(second), captured_ns=second * 1_000_000_000)
         events = tracker.update(TrackResult(frame, (replace(track(4), state=state, score=0.125 * second),)))
     (back,) = events

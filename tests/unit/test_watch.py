@@ -44,7 +44,8 @@ class Scripted:
     """A connection that does as it is told, frame by frame."""
 
     name, live = "camera", True
-    codec, nominal_fps = "", None
+    codec = ""
+    nominal_fps: float | None = None
 
     def __init__(self, script: Callable[[threading.Event], Iterator[Frame]]) -> None:
         self._script = script

@@ -9,11 +9,12 @@ import pytest
 import torch
 from nano import prompts
 from nano.bodies import cut
-from nano.clips import composite, in_place, make, together
+from nano.clips import composite, make, together
 from nano.crossing import group, of_one_kind
 from nano.losses import judge
 from nano.made import FRAMES, made
 from nano.network import Network, Step, neighbours, run
+from nano.photographs import in_place
 from nano.stills import IGNORED, Instance, Picture, Stills, is_kept_aside
 from nano.windows import clicked
 
