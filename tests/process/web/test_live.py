@@ -175,7 +175,7 @@ def test_the_encoder_follows_the_pictures_size():
     "broken", [b"", b"\xff\xff\xff\xff{}", struct.pack("<I", 2) + b"{}", struct.pack("<I", 2) + b"[]"]
 )
 def test_what_is_no_result_is_refused(broken):
-    with pytest.raises(WireError, match="are no result"):
+    with pytest.raises(WireError, match="are not a result"):
         unpack(broken)
 
 
