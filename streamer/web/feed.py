@@ -1,4 +1,4 @@
-"""A camera's results as messages for the page, made once for all readers who want the same."""
+"""A camera's results as messages for the page, made once for all readers of the same variant."""
 
 from __future__ import annotations
 
@@ -12,53 +12,62 @@ from typing import Any, Literal
 from streamer.bus.messages import header_of, object_fields
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
+from streamer.masks import overlay
 from streamer.service.camera import Camera, Look
 from streamer.types import Frame, TrackResult
 from streamer.video.h264 import H264Encoder
-from streamer.video.jpeg import jpeg_of, scaled
+from streamer.video.jpeg import encode_jpeg, jpeg_of, scaled
 
-WIDTHS = (320, 640, 960, 1280, 1920)  # that a picture may be made smaller to; few, so that readers share them
+WIDTHS = (320, 640, 960, 1280, 1920)  # that frames are scaled down to; few, so that readers share them
 Pictures = Literal["none", "jpeg", "h264"]
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a reader wants to see."""
+    """How frames are encoded for a reader."""
 
     pictures: Pictures = "jpeg"
-    width: int | None = None  # pixels at most; None: as the camera gives it
+    width: int | None = None  # pixels at most; None: the width of the source
 
     @classmethod
     def of(cls, pictures: Pictures, width: int | None) -> Variant:
-        """The nearest of those that there are, and not smaller than `width`."""
+        """The variant with the next width that is not smaller than `width`."""
         return cls(pictures, None if width is None else next((each for each in WIDTHS if each >= width), None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedMessage:
-    """What is sent for one result."""
+    """The message of one result."""
 
     data: bytes
-    needs_earlier: bool  # it cannot be shown by somebody who missed the one before
+    needs_earlier: bool  # it cannot be decoded without the message before
 
 
 class Feed:
-    """A sink. `wanted` is set by whoever has readers; `deliver` is called in the sink's thread."""
+    """A sink. `Readers` sets `wanted`, the variants of all readers; `deliver` is called in the thread of the sink."""
 
     def __init__(self, camera: str, deliver: Callable[[str, Variant | None, FeedMessage | str], None]) -> None:
         self.wanted: frozenset[Variant] = frozenset()
         self.latest: TrackResult | None = None
-        self.camera: Camera | None = None  # the one whose results these are now
+        self.camera: Camera | None = None  # whose results these are; a changed camera is a new one
         self._name = camera
         self._deliver = deliver
         self._encoders: dict[Variant, H264Encoder] = {}
         self._sequence = 0
         self._dropped = 0
+        self._overlay: tuple[TrackResult, bytes] | None = None
 
-    def want_key(self, variant: Variant) -> None:
-        """Make the next picture one that can be shown without those before."""
+    def request_key(self, variant: Variant) -> None:
+        """Encode the next frame as a key frame."""
         if (encoder := self._encoders.get(variant)) is not None:
             encoder.key_next = True
+
+    def overlay_jpeg(self, result: TrackResult) -> bytes:
+        """A frame with its masks as JPEG, drawn once for all readers."""
+        if (overlaid := self._overlay) is None or overlaid[0] is not result:
+            jpeg = encode_jpeg(overlay(result.frame.image, result.tracks))
+            overlaid = self._overlay = (result, jpeg)
+        return overlaid[1]
 
     def write(self, result: TrackResult) -> None:
         self.latest = result

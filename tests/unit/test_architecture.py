@@ -7,6 +7,8 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "streamer"
 CONTRACTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
@@ -76,3 +78,20 @@ def test_every_page_of_the_site_is_in_its_navigation_and_links_lead_somewhere():
     for page in [*pages, ROOT / "README.md", ROOT / "CONTRIBUTING.md"]:
         for link in re.findall(r"\]\((?!http)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name}: {link}"
+
+
+def test_the_page_of_the_http_api_lists_every_operation():
+    pytest.importorskip("fastapi")
+    from fastapi import FastAPI
+
+    from streamer.web.api import PREFIX, router
+
+    app = FastAPI()
+    app.include_router(router())
+    operations = {
+        f"| {method.upper()} | `{path.removeprefix(PREFIX)}` | {operation['summary']} |"
+        for path, methods in app.openapi()["paths"].items()
+        for method, operation in methods.items()
+    }
+    page = (ROOT / "docs" / "http-api.md").read_text()
+    assert {line for line in page.splitlines() if line.startswith("| ") and " | `/" in line} == operations

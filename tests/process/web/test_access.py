@@ -1,9 +1,13 @@
 """Who is let in, and who is not."""
 
 import json
+import re
 import socket
 import stat
+import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,10 +20,13 @@ from streamer.config.settings import WebSettings
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
 from streamer.rate_limit import TokenBuckets
 from streamer.web import credentials
-from streamer.web.access import BODY_AT_MOST, COOKIE, AccessPolicy, Sessions
+from streamer.web.access import COOKIE, MAX_BODY_BYTES, AccessPolicy, Sessions
 from streamer.web.credentials import Credentials
+from streamer.web.serve_app import serving
 from streamer.web.server import listening
-from tests.process.web.conftest import TOKEN
+from tests.process.web.conftest import TOKEN, serve_settings
+from tests.requirements import program, require
+from tests.waiting import wait
 
 TAKEN = r"cannot listen on 127\.0\.0\.1:\d+: Address already in use; set web\.port"
 EVIL = "https://evil.example"
@@ -35,14 +42,78 @@ def test_without_a_pass_only_the_log_in_answers(locked):
         answer = httpx.get(server.url + path)
         assert answer.status_code == 401, path
         assert answer.headers["www-authenticate"] == "Bearer"
-    assert httpx.get(server.url + "/").headers["location"] == "/login"
+    assert httpx.get(server.url + "/").headers["location"] == "login"
     assert httpx.get(server.url + "/login").status_code == 200
     assert httpx.get(server.url + "/api/v1/health").json() == {"status": "ok"}
 
 
-def test_without_a_pass_no_result_is_sent(locked):
-    with pytest.raises((InvalidStatus, ConnectionClosed)), websocket(locked[1]) as connection:
-        connection.recv(5)
+def test_without_credentials_no_result_is_sent_and_the_answer_says_why(locked):
+    with pytest.raises(InvalidStatus) as caught, websocket(locked[1]):
+        pass
+    assert caught.value.response.status_code == 401
+    with Client(locked[1].url) as client, pytest.raises(CommandError, match="credentials are required"):
+        next(client.results("a"))
+
+
+@pytest.mark.parametrize(
+    ("camera", "query", "status", "message"),
+    [
+        ("nobody", "", 404, "there is no camera 'nobody'; there are: a, b"),
+        ("a", "?pictures=gif", 422, "query: pictures: .*'none', 'jpeg' or 'h264', not 'gif'"),
+        ("a", "?width=0", 422, "query: width: input should be greater than or equal to 1, not '0'"),
+    ],
+)
+def test_a_stream_of_results_that_cannot_be_is_rejected_in_one_line(served, camera, query, status, message, caplog):
+    url = f"{served[1].url.replace('http', 'ws')}/api/v1/cameras/{camera}/results{query}"
+    with pytest.raises(InvalidStatus) as caught, connect(url):
+        pass
+    assert caught.value.response.status_code == status
+    assert re.fullmatch(message, json.loads(caught.value.response.body)["error"])
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_a_certificate_is_checked_unless_verify_is_false(tmp_path):
+    require("openssl", program("openssl"), "apt-get install openssl")
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    files = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
+    subprocess.run(["openssl", *words, *files], check=True, capture_output=True)
+    settings = serve_settings(tmp_path, ["a"], certificate=tmp_path / "cert.pem", key=tmp_path / "key.pem")
+    with serving(settings) as (_, server):
+        with Client(server.url, verify=False) as client:
+            wait(lambda: client.camera("a")["live"])
+            assert next(client.results("a")).index >= 0
+        with Client(server.url) as client:
+            for request in (client.cameras, lambda: next(client.results("a"))):
+                with pytest.raises(StreamerError, match="self-signed certificate"):
+                    request()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "message"),
+    [
+        (302, {"Location": "http://other.example/"}, "redirects to http://other.example/; use the address of"),
+        (200, {}, "the answer is not JSON; is this `streamer serve`"),
+    ],
+)
+def test_another_server_at_the_address_is_one_clear_line(status, headers, message):
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        with Client(f"http://127.0.0.1:{other.server_port}") as client, pytest.raises(StreamerError, match=message):
+            client.cameras()
+        other.shutdown()
+        thread.join()
 
 
 def test_a_token_lets_in_and_a_wrong_one_does_not(locked):
@@ -104,7 +175,7 @@ def test_what_is_no_address_is_refused_and_not_an_error(served, headers):
 
 @pytest.mark.parametrize("says_its_length", [True, False])
 def test_an_oversized_body_is_refused(served, says_its_length):
-    body = b" " * (BODY_AT_MOST + 1)
+    body = b" " * (MAX_BODY_BYTES + 1)
     content = body if says_its_length else iter([body[: 1 << 20]] * 5)
     headers = {"Content-Type": "application/json"}
     try:
@@ -166,7 +237,9 @@ def test_pages_may_load_nothing_from_elsewhere(served):
 
 def test_beyond_this_machine_a_pass_and_tls_are_wanted(tmp_path):
     open_to_all = WebSettings(host="0.0.0.0")
-    with pytest.raises(UsageError, match=r"web\.host 0\.0\.0\.0: others can reach it, so a pass is needed"):
+    with pytest.raises(
+        UsageError, match=r"web\.host 0\.0\.0\.0: other machines can reach it, so credentials are required"
+    ):
         listening(open_to_all, has_credentials=False)
     with pytest.raises(UsageError, match=r"set web\.certificate and web\.key"):
         listening(open_to_all, has_credentials=True)
@@ -208,7 +281,7 @@ def test_a_token_is_new_private_and_long(tmp_path):
     assert len(token) > 40
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
     assert credentials.read(tmp_path / "token", None).allows_token(token)
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         credentials.new_token(tmp_path / "token")
 
 
@@ -228,9 +301,9 @@ def test_passwords_are_kept_as_hashes(tmp_path):
 @pytest.mark.parametrize(
     ("mode", "text", "message"),
     [
-        (0o644, TOKEN, "others can read it; chmod 600"),
+        (0o644, TOKEN, "other users can read it; run chmod 600"),
         (0o600, "short", "at least 24 characters"),
-        (0o600, b"\xff\xfe", "is no text"),
+        (0o600, b"\xff\xfe", "it is not text"),
     ],
 )
 def test_a_token_file_that_cannot_be_used_is_named(tmp_path, mode, text, message):
@@ -250,7 +323,7 @@ def test_a_users_file_that_cannot_be_used_is_named(tmp_path):
         credentials.read(None, tmp_path / "users")
     with pytest.raises(UsageError, match="at least 8 characters"):
         credentials.add_user(tmp_path / "new", "ann", "short")
-    with pytest.raises(UsageError, match="without a colon"):
+    with pytest.raises(UsageError, match="no colon"):
         credentials.add_user(tmp_path / "new", "a:b", "long enough")
 
 

@@ -85,8 +85,8 @@ def test_a_mask_is_a_picture_and_may_be_a_prompt(client, point):
     wait(lambda: [entry["id"] for entry in client.objects("b")] == [3])
     wide = png[:16] + struct.pack(">II", 30_000, 30_000) + png[24:]
     for wrong, status, said in (
-        (b"no PNG", 422, "is no PNG"),
-        (png[:60], 422, "is no PNG"),
+        (b"no PNG", 422, "is not a PNG"),
+        (png[:60], 422, "is not a PNG"),
         (wide, 409, "the mask is 30000 x 30000"),
     ):
         answer = httpx.put(f"{client._url}/api/v1/cameras/b/objects/3/mask.png", content=wrong)

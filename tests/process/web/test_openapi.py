@@ -12,7 +12,7 @@ from streamer.web.api import PREFIX
 from streamer.web.api.dependencies import Service
 from streamer.web.app import build_app
 from streamer.web.credentials import Credentials
-from streamer.web.exposition import Exposition
+from streamer.web.metrics import PrometheusMetrics
 from tests.fakes import result
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -36,15 +36,15 @@ STATUS = {
 
 
 def exposed(*statuses):
-    exposition = Exposition(lambda: list(statuses), lambda: 3)
-    exposition.write(result())
-    return {family.name: family for family in text_string_to_metric_families(exposition.text().decode())}
+    metrics = PrometheusMetrics(lambda: list(statuses), lambda: 3)
+    metrics.write(result())
+    return {family.name: family for family in text_string_to_metric_families(metrics.text().decode())}
 
 
 @pytest.fixture(scope="module")
 def document():
     service = Service(None, None, AccessPolicy(Credentials()))
-    return build_app(service, Exposition(lambda: [], lambda: 0)).openapi()
+    return build_app(service, PrometheusMetrics(lambda: [], lambda: 0)).openapi()
 
 
 def operations(document):

@@ -20,7 +20,7 @@ CAUSES = {"newer": "dropped", "rate": "skipped", "late": "late"}  # and what a s
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Exposition:
+class PrometheusMetrics:
     """`statuses` gives what each camera says of itself, with its `readers`; `write` is told of every result."""
 
     def __init__(self, statuses: Callable[[], list[dict[str, Any]]], frozen_readers: Callable[[], int]) -> None:

@@ -11,7 +11,8 @@ from streamer.client import unpack
 from streamer.errors import WireError
 from streamer.video.h264 import H264Encoder
 from streamer.web.feed import Feed, FeedMessage, Variant
-from streamer.web.live import UNSEEN_AT_MOST, Reader
+from streamer.web.mjpeg import MjpegResponse
+from streamer.web.readers import MAX_UNACKNOWLEDGED, Reader, Readers
 from tests.fakes import result
 
 JPEG = Variant("jpeg", None)
@@ -46,7 +47,7 @@ def test_the_newest_picture_wins():
 
 def test_no_more_pictures_are_under_way_than_were_seen():
     async def test(reader):
-        for number in range(UNSEEN_AT_MOST):
+        for number in range(MAX_UNACKNOWLEDGED):
             reader.put(whole(b"%d" % number))
             assert await reader.next()
         reader.put(whole(b"too early"))
@@ -55,7 +56,7 @@ def test_no_more_pictures_are_under_way_than_were_seen():
         reader.put(whole(b"now"))
         await asyncio.sleep(0.01)
         assert not waiting.done()
-        reader.seen()
+        reader.acknowledge()
         assert await waiting == b"now"
 
     reading(test)
@@ -63,7 +64,7 @@ def test_no_more_pictures_are_under_way_than_were_seen():
 
 def test_what_happens_is_told_also_to_who_has_not_seen_the_pictures():
     async def test(reader):
-        for number in range(UNSEEN_AT_MOST):
+        for number in range(MAX_UNACKNOWLEDGED):
             reader.put(whole(b"%d" % number))
             await reader.next()
         reader.put("lost")
@@ -73,10 +74,10 @@ def test_what_happens_is_told_also_to_who_has_not_seen_the_pictures():
 
 
 def test_a_reader_that_takes_nothing_is_given_up(monkeypatch):
-    monkeypatch.setattr("streamer.web.live.PATIENCE_S", 0.05)
+    monkeypatch.setattr("streamer.web.readers.READ_TIMEOUT_S", 0.05)
 
     async def test(reader):
-        for number in range(UNSEEN_AT_MOST):
+        for number in range(MAX_UNACKNOWLEDGED):
             reader.put(whole(b"%d" % number))
             await reader.next()
         with pytest.raises(TimeoutError):
@@ -86,7 +87,7 @@ def test_a_reader_that_takes_nothing_is_given_up(monkeypatch):
 
 
 def test_a_camera_that_gives_nothing_is_waited_for(monkeypatch):
-    monkeypatch.setattr("streamer.web.live.PATIENCE_S", 0.02)
+    monkeypatch.setattr("streamer.web.readers.READ_TIMEOUT_S", 0.02)
 
     async def test(reader):
         waiting = asyncio.create_task(reader.next())
@@ -157,7 +158,7 @@ def test_a_picture_that_needs_none_before_comes_when_it_is_wanted():
     feed, given = collected(variant)
     for index in range(3):
         feed.write(result(index))
-    feed.want_key(variant)
+    feed.request_key(variant)
     feed.write(result(3))
     assert [message.needs_earlier for _, _, message in given] == [False, True, True, False]
 
@@ -187,3 +188,58 @@ def test_events_are_told_as_json():
         feed.notify(event)
     said = json.loads(given[0][2])
     assert (said["kind"], said["event"], said["object_id"]) == ("event", "started", 1)
+
+
+def test_motion_jpeg_sends_each_newest_frame_once_and_ends_with_its_camera():
+    readers, sent = camera_with(result(1)), []
+
+    async def test():
+        async def send(message):
+            sent.append(message)
+            if len(sent) == 2:
+                readers.feeds["fake"].write(result(2))
+            if len(sent) == 3:
+                readers.feeds.clear()
+
+        await MjpegResponse(readers, "fake", with_overlay=False)({}, never, send)
+
+    asyncio.run(test())
+    assert [message["more_body"] for message in sent[1:]] == [True, True, False]
+    assert sent[1]["body"] != sent[2]["body"]
+    assert sent[1]["body"].startswith(b"--frame\r\nContent-Type: image/jpeg\r\n")
+    assert readers.count("fake") == 0
+
+
+def test_a_motion_jpeg_reader_that_reads_nothing_is_dropped(monkeypatch, caplog):
+    monkeypatch.setattr("streamer.web.mjpeg.READ_TIMEOUT_S", 0.02)
+    readers = camera_with(result(1))
+
+    async def test():
+        async def send(message):
+            if message["type"] == "http.response.body":
+                await never()
+
+        await MjpegResponse(readers, "fake", with_overlay=True)({}, never, send)
+
+    asyncio.run(test())
+    assert readers.dropped == 1
+    assert "camera fake: a Motion JPEG reader read nothing" in caplog.text
+
+
+def test_a_frame_with_its_masks_is_drawn_once_for_all_readers():
+    feed, _ = collected()
+    one, other = result(1), result(2)
+    assert feed.overlay_jpeg(one) is feed.overlay_jpeg(one)
+    assert feed.overlay_jpeg(other) != feed.overlay_jpeg(one)
+
+
+def camera_with(latest):
+    """Readers of a camera that has given a result."""
+    readers = Readers()
+    readers.feeds["fake"] = Feed("fake", lambda *_: None)
+    readers.feeds["fake"].write(latest)
+    return readers
+
+
+async def never():
+    await asyncio.Event().wait()
