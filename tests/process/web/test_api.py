@@ -113,7 +113,7 @@ def test_events_come_with_pictures_and_a_clip(client, point):
     assert iou(mask > 0, TRUTH.truth(event["index"])[1]) > 0.7
     assert len(client.events(limit=1)) == 1
     assert all(e["id"] < event["id"] for e in client.events(before=event["id"]))
-    with pytest.raises(CommandError, match="no such file"):
+    with pytest.raises(CommandError, match="has no file clip.mp4"):
         client.event_file(10**6, "clip.mp4")
 
 
