@@ -34,7 +34,7 @@ class Result:
 
     header: Mapping[str, Any]  # index, epoch, captured_ns, wall_ns, size and more: docs/http-api.md
     masks: Mapping[int, Mask]  # H x W bool by object id; empty while an object is not visible
-    jpeg: bytes  # the frame with `pictures=True`, else empty
+    jpeg: bytes  # the frame with `images=True`, else empty
 
     @property
     def index(self) -> int:
@@ -49,7 +49,7 @@ class Result:
         """The frame, H x W x 3 RGB; raises WireError for a result without one."""
         bgr: Any = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR) if self.jpeg else None
         if bgr is None:
-            raise WireError("this result has no image; call results(..., pictures=True)")
+            raise WireError("this result has no image; call results(..., images=True)")
         return np.ascontiguousarray(bgr[..., ::-1])
 
 
@@ -151,9 +151,9 @@ class Client:
     def event_file(self, event_id: int, name: Literal["snapshot.jpg", "mask.png", "clip.mp4"]) -> bytes:
         return self._get(f"/events/{event_id}/{name}")
 
-    def results(self, camera: str, *, pictures: bool = False, width: int | None = None) -> Iterator[Result]:
+    def results(self, camera: str, *, images: bool = False, width: int | None = None) -> Iterator[Result]:
         """The newest result each time, until the camera is removed; a slow reader misses results."""
-        query = urlencode({"pictures": "jpeg" if pictures else "none"} | ({"width": width} if width else {}))
+        query = urlencode({"images": "jpeg" if images else "none"} | ({"width": width} if width else {}))
         url = f"{self._url.replace('http', 'ws', 1)}{PREFIX}{_path(camera)}/results?{query}"
         tls = self._tls if url.startswith("wss") else None
         try:
@@ -233,7 +233,7 @@ def unpack(message: bytes) -> Result:
         for entry in header["objects"]:
             box, (at, size) = entry["box"], entry["at"]
             masks[entry["id"]] = decode(bytes(blobs[at : at + size]), box and tuple(box), "rle", (width, height))
-        at, size = header["picture"]["at"] if "picture" in header else (0, 0)
+        at, size = header["image"]["at"] if "image" in header else (0, 0)
     except (struct.error, ValueError, KeyError, TypeError, IndexError) as error:
         raise WireError(f"{len(message)} bytes are not a result: {error}") from error
     return Result(header, masks, bytes(blobs[at : at + size]))

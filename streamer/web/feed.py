@@ -19,20 +19,20 @@ from streamer.video.h264 import H264Encoder
 from streamer.video.jpeg import encode_jpeg, jpeg_of, scaled
 
 WIDTHS = (320, 640, 960, 1280, 1920)  # that frames are scaled down to; few, so that readers share them
-Pictures = Literal["none", "jpeg", "h264"]
+ImageFormat = Literal["none", "jpeg", "h264"]
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
     """How frames are encoded for a reader."""
 
-    pictures: Pictures = "jpeg"
+    images: ImageFormat = "jpeg"
     width: int | None = None  # pixels at most; None: the width of the source
 
     @classmethod
-    def of(cls, pictures: Pictures, width: int | None) -> Variant:
+    def of(cls, images: ImageFormat, width: int | None) -> Variant:
         """The variant with the next width that is not smaller than `width`."""
-        return cls(pictures, None if width is None else next((each for each in WIDTHS if each >= width), None))
+        return cls(images, None if width is None else next((each for each in WIDTHS if each >= width), None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,16 +92,16 @@ class Feed:
         self._encoders.clear()
 
     def _message(self, variant: Variant, result: TrackResult, header: dict[str, Any], masks: bytes) -> FeedMessage:
-        """`u32 length of the header, little endian | header as JSON | masks | picture`."""
-        picture, fields, needs_earlier = self._picture(variant, result.frame)
-        more: dict[str, Any] = {} if fields is None else {"picture": fields | {"at": [len(masks), len(picture)]}}
+        """`u32 length of the header, little endian | header as JSON | masks | image`."""
+        image, fields, needs_earlier = self._image(variant, result.frame)
+        more: dict[str, Any] = {} if fields is None else {"image": fields | {"at": [len(masks), len(image)]}}
         packed = json.dumps(header | more).encode()
-        return FeedMessage(struct.pack("<I", len(packed)) + packed + masks + picture, needs_earlier)
+        return FeedMessage(struct.pack("<I", len(packed)) + packed + masks + image, needs_earlier)
 
-    def _picture(self, variant: Variant, frame: Frame) -> tuple[bytes, dict[str, Any] | None, bool]:
-        if variant.pictures == "none":
+    def _image(self, variant: Variant, frame: Frame) -> tuple[bytes, dict[str, Any] | None, bool]:
+        if variant.images == "none":
             return b"", None, False
-        if variant.pictures == "jpeg":
+        if variant.images == "jpeg":
             return jpeg_of(frame, variant.width), {"codec": "jpeg"}, False
         narrower = variant.width is not None and variant.width < frame.width
         image = scaled(frame.image, variant.width) if narrower and variant.width else frame.image

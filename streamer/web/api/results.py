@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Response, WebSocket
 
 from streamer.web.api.dependencies import CameraDep, Service, ServiceDep
 from streamer.web.api.errors import ApiError, media, responses
-from streamer.web.feed import Pictures, Variant
+from streamer.web.feed import ImageFormat, Variant
 from streamer.web.mjpeg import MjpegResponse
 from streamer.web.models import SnapshotQuery
 from streamer.web.readers import MAX_READERS
@@ -22,11 +22,11 @@ async def stream_results(
     websocket: WebSocket,
     camera: CameraDep,
     service: ServiceDep,
-    pictures: Pictures = "jpeg",
+    images: ImageFormat = "jpeg",
     width: Annotated[int | None, Query(ge=1, le=MAX_WIDTH)] = None,
 ) -> None:
     _require_place(service)
-    await service.readers.serve(websocket, camera.name, Variant.of(pictures, width))
+    await service.readers.serve(websocket, camera.name, Variant.of(images, width))
 
 
 @router.get(

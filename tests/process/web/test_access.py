@@ -33,7 +33,7 @@ EVIL = "https://evil.example"
 
 
 def websocket(server, camera="a", **options):
-    return connect(f"{server.url.replace('http', 'ws')}/api/v1/cameras/{camera}/results?pictures=none", **options)
+    return connect(f"{server.url.replace('http', 'ws')}/api/v1/cameras/{camera}/results?images=none", **options)
 
 
 def test_without_a_pass_only_the_log_in_answers(locked):
@@ -59,7 +59,7 @@ def test_without_credentials_no_result_is_sent_and_the_answer_says_why(locked):
     ("camera", "query", "status", "message"),
     [
         ("nobody", "", 404, "there is no camera 'nobody'; there are: a, b"),
-        ("a", "?pictures=gif", 422, "query: pictures: .*'none', 'jpeg' or 'h264', not 'gif'"),
+        ("a", "?images=gif", 422, "query: images: .*'none', 'jpeg' or 'h264', not 'gif'"),
         ("a", "?width=0", 422, "query: width: input should be greater than or equal to 1, not '0'"),
     ],
 )

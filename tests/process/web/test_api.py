@@ -44,7 +44,7 @@ def test_what_is_pointed_at_is_tracked(client, point):
 
 
 def test_a_result_comes_with_its_picture_where_that_is_asked_for(client):
-    result = next(client.results("a", pictures=True))
+    result = next(client.results("a", images=True))
     image, _ = TRUTH.draw(result.index)
     assert np.abs(result.image().astype(int) - image).mean() < 6
     assert next(client.results("a")).jpeg == b""
@@ -113,7 +113,7 @@ def test_events_come_with_pictures_and_a_clip(client, point):
     assert iou(mask > 0, TRUTH.truth(event["index"])[1]) > 0.7
     assert len(client.events(limit=1)) == 1
     assert all(e["id"] < event["id"] for e in client.events(before=event["id"]))
-    with pytest.raises(CommandError, match="has no file clip.mp4"):
+    with pytest.raises(CommandError, match=r"has no file clip\.mp4"):
         client.event_file(10**6, "clip.mp4")
 
 

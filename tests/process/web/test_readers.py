@@ -139,7 +139,7 @@ def test_a_result_is_packed_once_for_each_variant_and_says_what_was_tracked():
         assert read.index == 7
         assert set(read.masks) == {1, 4}
         assert read.masks[1].sum() == 8 * 17
-        assert bool(read.jpeg) == (variant.pictures == "jpeg")
+        assert bool(read.jpeg) == (variant.images == "jpeg")
     assert unpack(given[0][2].data).header["sequence"] == 1
 
 
