@@ -1,14 +1,17 @@
 """What each reader of results is sent, and when."""
 
 import asyncio
+import base64
 import json
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from streamer.client import unpack
 from streamer.errors import WireError
+from streamer.masks import colour
 from streamer.video.h264 import H264Encoder
 from streamer.web.feed import Feed, FeedMessage, Variant
 from streamer.web.mjpeg import MjpegResponse
@@ -243,3 +246,19 @@ def camera_with(latest):
 
 async def never():
     await asyncio.Event().wait()
+
+
+def test_the_page_and_the_client_read_the_same_message():
+    """`result.json` is read by the tests of the page's modules too."""
+    expected = json.loads((Path(__file__).parents[2] / "page" / "result.json").read_text())
+    read = unpack(base64.b64decode(expected["message"]))
+    drawn = {
+        str(number): ["".join(".#"[int(value)] for value in row) for row in mask] for number, mask in read.masks.items()
+    }
+    assert drawn == expected["masks"]
+    assert {int(number): tuple(rgb) for number, rgb in expected["colours"].items()} == {
+        int(number): colour(int(number)) for number in expected["colours"]
+    }
+    feed, sent = collected(JPEG)
+    feed.write(result())
+    assert unpack(sent[0][2].data).header.keys() == read.header.keys()
