@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from pydantic_core import to_json
 
 from streamer.bus.messages import header_of, object_fields
 from streamer.events.fields import event_fields
@@ -86,7 +87,7 @@ class Feed:
             self._deliver(self._name, variant, self._message(variant, result, header, masks))
 
     def notify(self, event: Event) -> None:
-        self._deliver(self._name, None, json.dumps({"kind": "event", **event_fields(event)}))
+        self._deliver(self._name, None, _json({"kind": "event", **event_fields(event)}).decode())
 
     def close(self) -> None:
         self._encoders.clear()
@@ -95,7 +96,7 @@ class Feed:
         """`u32 length of the header, little endian | header as JSON | masks | image`."""
         image, fields, needs_earlier = self._image(variant, result.frame)
         more: dict[str, Any] = {} if fields is None else {"image": fields | {"at": [len(masks), len(image)]}}
-        packed = json.dumps(header | more).encode()
+        packed = _json(header | more)
         return FeedMessage(struct.pack("<I", len(packed)) + packed + masks + image, needs_earlier)
 
     def _image(self, variant: Variant, frame: Frame) -> tuple[bytes, dict[str, Any] | None, bool]:
@@ -112,3 +113,8 @@ class Feed:
 
 def _look(look: Look | None) -> dict[str, str | None]:
     return {"name": None, "colour": None} if look is None else {"name": look.name, "colour": look.colour}
+
+
+def _json(fields: dict[str, Any]) -> bytes:
+    """Valid JSON, also of a number that is not finite: null."""
+    return to_json(fields, inf_nan_mode="null")

@@ -1,18 +1,24 @@
 """The document, the metrics, and the dashboard say what there is."""
 
 import json
+import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from streamer.config.load import checked
+from streamer.config.settings import CameraSettings
 from streamer.web.access import AccessPolicy
 from streamer.web.api import PREFIX
 from streamer.web.api.dependencies import Service
 from streamer.web.app import build_app
 from streamer.web.credentials import Credentials
 from streamer.web.metrics import PrometheusMetrics
+from streamer.web.readers import Readers
 from tests.fakes import result
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -82,6 +88,22 @@ def test_every_error_is_one_line_of_json(document):
 def test_every_reference_leads_somewhere(document):
     text = json.dumps(document)
     assert set(re.findall(r"#/components/schemas/(\w+)", text)) <= set(document["components"]["schemas"])
+
+
+def test_numbers_that_are_not_finite_are_null_and_a_fault_of_the_server_is_one_line():
+    camera = SimpleNamespace(
+        name="door", looks={}, settings=checked(CameraSettings, {"source": {"uri": "scene:"}}, "test")
+    )
+    camera.status = lambda: STATUS | {"error": None, "uri": "scene:", "max_fps": math.inf, "quality": {"fps": math.nan}}
+    service = Service(SimpleNamespace(all=lambda: [camera]), Readers(), AccessPolicy(Credentials()))
+    client = TestClient(build_app(service, None), base_url="http://localhost", raise_server_exceptions=False)
+    answer = client.get(f"{PREFIX}/cameras")
+    assert answer.status_code == 200
+    assert (answer.json()["cameras"][0]["max_fps"], answer.json()["cameras"][0]["quality"]) == (None, {"fps": None})
+    camera.status = lambda: 1 / 0
+    answer = client.get(f"{PREFIX}/cameras")
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "internal server error; see the server log"}
 
 
 def test_metrics_have_their_values_and_official_names():

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -144,6 +145,14 @@ def test_a_result_is_packed_once_for_each_variant_and_says_what_was_tracked():
         assert read.masks[1].sum() == 8 * 17
         assert bool(read.jpeg) == (variant.images == "jpeg")
     assert unpack(given[0][2].data).header["sequence"] == 1
+
+
+def test_a_score_that_is_not_a_number_is_null():
+    feed, sent = collected(JPEG)
+    whole = result()
+    feed.write(replace(whole, tracks=(replace(whole.tracks[0], score=float("nan")),)))
+    assert b"NaN" not in sent[0][2].data
+    assert unpack(sent[0][2].data).objects[0]["score"] is None
 
 
 def test_a_picture_for_a_small_screen_is_small_and_masks_stay_as_they_are():
