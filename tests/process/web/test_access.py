@@ -1,4 +1,4 @@
-"""Who is let in, and who is not."""
+"""Access control, credentials, and errors of the client."""
 
 import json
 import re
@@ -36,7 +36,7 @@ def websocket(server, camera="a", **options):
     return connect(f"{server.url.replace('http', 'ws')}/api/v1/cameras/{camera}/results?images=none", **options)
 
 
-def test_without_a_pass_only_the_log_in_answers(locked):
+def test_without_credentials_only_the_log_in_answers(locked):
     _, server = locked
     for path in ("/api/v1/cameras", "/api/v1/openapi.json", "/metrics", "/api/v1/events", "/page/main.js"):
         answer = httpx.get(server.url + path)
@@ -116,7 +116,7 @@ def test_another_server_at_the_address_is_one_clear_line(status, headers, messag
         thread.join()
 
 
-def test_a_token_lets_in_and_a_wrong_one_does_not(locked):
+def test_a_token_gives_access_and_a_wrong_one_does_not(locked):
     with Client(locked[1].url, token=TOKEN) as client:
         assert [camera["name"] for camera in client.cameras()] == ["a"]
         assert next(iter(client.results("a"))).index >= 0
@@ -137,7 +137,7 @@ def test_a_user_logs_in_and_out_with_a_cookie_that_scripts_and_other_sites_do_no
         assert browser.get("/api/v1/cameras").status_code == 200
         assert browser.delete("/api/v1/session").status_code == 204
         browser.cookies.clear()
-        browser.cookies.set(COOKIE, answer.cookies[COOKIE])  # as somebody would who has kept it
+        browser.cookies.set(COOKIE, answer.cookies[COOKIE])  # a copy of the cookie
         assert browser.get("/api/v1/cameras").status_code == 401
 
 
@@ -151,7 +151,7 @@ def test_guessing_passwords_is_slowed_down(locked):
     assert answers[-1] == 429
 
 
-def test_another_origin_may_neither_command_nor_listen(served):
+def test_another_origin_can_neither_send_commands_nor_read_results(served):
     _, server = served
     refused = httpx.post(server.url + "/api/v1/cameras/a/pause", headers={"Origin": EVIL})
     assert refused.status_code == 403
@@ -162,21 +162,21 @@ def test_another_origin_may_neither_command_nor_listen(served):
         assert connection.recv(5)
 
 
-def test_another_name_of_this_machine_may_be_a_page_from_elsewhere(served):
+def test_another_host_name_is_rejected(served):
     answer = httpx.get(served[1].url + "/api/v1/cameras", headers={"Host": "evil.example"})
     assert answer.status_code == 403
     assert "web.names" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("headers", [{"Host": "["}, {"Host": "a]b"}, {"Origin": "http://["}])
-def test_what_is_no_address_is_refused_and_not_an_error(served, headers):
+def test_headers_that_are_not_addresses_are_rejected(served, headers):
     assert httpx.post(served[1].url + "/api/v1/cameras", headers=headers, json={}).status_code in (400, 403)
 
 
-@pytest.mark.parametrize("says_its_length", [True, False])
-def test_an_oversized_body_is_refused(served, says_its_length):
+@pytest.mark.parametrize("declares_its_length", [True, False])
+def test_an_oversized_body_is_rejected(served, declares_its_length):
     body = b" " * (MAX_BODY_BYTES + 1)
-    content = body if says_its_length else iter([body[: 1 << 20]] * 5)
+    content = body if declares_its_length else iter([body[: 1 << 20]] * 5)
     headers = {"Content-Type": "application/json"}
     try:
         answer = httpx.post(served[1].url + "/api/v1/cameras", content=content, headers=headers)
@@ -185,14 +185,14 @@ def test_an_oversized_body_is_refused(served, says_its_length):
     assert answer.status_code == 413
 
 
-def test_too_many_requests_are_refused():
+def test_too_many_requests_are_rejected():
     limits = TokenBuckets(rate=10.0, burst=20.0)
     assert [limits.take("a", 1.0) for _ in range(30)].count(True) == 20
     assert limits.take("b", 1.0)
     assert limits.take("a", 1.2)
 
 
-def test_a_flood_of_requests_is_refused_and_the_page_goes_on(served):
+def test_a_flood_of_requests_is_rejected_and_the_page_is_still_served(served):
     place = urlsplit(served[1].url)
     request = f"GET /api/v1/health HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode()
     with socket.create_connection((place.hostname, place.port), 10) as flood:
@@ -203,20 +203,20 @@ def test_a_flood_of_requests_is_refused_and_the_page_goes_on(served):
     assert answers.count(b"HTTP/1.1 200") >= 50
     assert answers.count(b"HTTP/1.1 429") >= 50
     assert httpx.get(served[1].url + "/page/main.js").status_code == 200
-    time.sleep(2)  # so that other tests may ask again
+    time.sleep(2)  # the limit recovers for the other tests
 
 
-def test_what_a_reader_says_is_checked(served):
-    for said in ("no JSON", json.dumps({"seen": "all"}), json.dumps([1]), b"\x00\x01"):
+def test_messages_of_a_reader_are_checked(served):
+    for message in ("no JSON", json.dumps({"seen": "all"}), json.dumps([1]), b"\x00\x01"):
         with websocket(served[1]) as connection:
-            connection.send(said)
+            connection.send(message)
             with pytest.raises(ConnectionClosed) as closed:
                 while True:
                     connection.recv(5)
             assert closed.value.rcvd.code in (1003, 1008)
 
 
-def test_sessions_end_and_are_few():
+def test_sessions_expire_and_are_limited():
     now = [0.0]
     sessions = Sessions(lambda: now[0])
     first = sessions.begin()
@@ -229,13 +229,13 @@ def test_sessions_end_and_are_few():
     assert sessions.holds(second)
 
 
-def test_pages_may_load_nothing_from_elsewhere(served):
+def test_pages_can_load_nothing_from_other_sites(served):
     headers = httpx.get(served[1].url).headers
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_beyond_this_machine_a_pass_and_tls_are_wanted(tmp_path):
+def test_an_address_for_other_machines_requires_credentials_and_tls(tmp_path):
     open_to_all = WebSettings(host="0.0.0.0")
     with pytest.raises(
         UsageError, match=r"web\.host 0\.0\.0\.0: other machines can reach it, so credentials are required"
@@ -257,26 +257,26 @@ def test_a_port_that_is_taken_is_one_clear_line():
             listening(WebSettings(port=other.getsockname()[1]), has_credentials=False)
 
 
-def test_a_server_that_is_not_there_is_one_clear_line():
+def test_a_server_that_does_not_answer_is_one_clear_line():
     with Client("http://127.0.0.1:9") as client, pytest.raises(StreamerError, match="is `streamer serve` running"):
         client.cameras()
 
 
-def test_a_login_in_the_servers_address_is_in_no_error():
+def test_errors_do_not_show_a_login_in_the_address():
     with Client("http://ann:hunter2@127.0.0.1:9") as client:
-        for ask in (client.cameras, lambda: next(client.results("a"))):
+        for request in (client.cameras, lambda: next(client.results("a"))):
             with pytest.raises(StreamerError) as caught:
-                ask()
+                request()
             assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://host:port", "127.0.0.1:8080", "ftp://host"])
-def test_a_server_that_cannot_be_is_one_clear_line(url):
+def test_an_address_that_is_not_http_is_one_clear_line(url):
     with pytest.raises(UsageError, match=r"is no address|write http://HOST:PORT"):
         Client(url)
 
 
-def test_a_token_is_new_private_and_long(tmp_path):
+def test_a_token_is_long_and_its_file_is_private(tmp_path):
     token = credentials.new_token(tmp_path / "token")
     assert len(token) > 40
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
@@ -285,7 +285,7 @@ def test_a_token_is_new_private_and_long(tmp_path):
         credentials.new_token(tmp_path / "token")
 
 
-def test_passwords_are_kept_as_hashes(tmp_path):
+def test_passwords_are_stored_as_hashes(tmp_path):
     credentials.add_user(tmp_path / "users", "ann", "correct horse")
     credentials.add_user(tmp_path / "users", "bob", "battery staple")
     credentials.add_user(tmp_path / "users", "ann", "another horse")
@@ -327,14 +327,14 @@ def test_a_users_file_that_cannot_be_used_is_named(tmp_path):
         credentials.add_user(tmp_path / "new", "a:b", "long enough")
 
 
-def test_names_that_are_given_are_the_only_ones_beside_this_machine():
-    def refusal(gate, host):
+def test_only_configured_host_names_and_those_of_this_machine_are_accepted():
+    def refusal(policy, host):
         scope = {"type": "http", "method": "GET", "path": "/api/v1/health", "headers": [(b"host", host.encode())]}
-        return gate.refusal(scope, 1.0)
+        return policy.refusal(scope, 1.0)
 
-    with_pass = Credentials(token=TOKEN)
-    assert refusal(AccessPolicy(with_pass), "camera.example:8080") is None  # a pass is wanted for all that matters
-    named = AccessPolicy(with_pass, frozenset({"camera.example"}))
+    with_token = Credentials(token=TOKEN)
+    assert refusal(AccessPolicy(with_token), "camera.example:8080") is None  # credentials are required anyway
+    named = AccessPolicy(with_token, frozenset({"camera.example"}))
     assert refusal(named, "camera.example") is None
     assert refusal(named, "evil.example")[0] == 403
     assert refusal(named, "127.0.0.1:1") is None
@@ -342,5 +342,5 @@ def test_names_that_are_given_are_the_only_ones_beside_this_machine():
     assert refusal(AccessPolicy(Credentials()), "")[0] == 403
 
 
-def test_the_servers_address_is_that_of_a_browser(served):
+def test_the_address_of_the_server_works_in_a_browser(served):
     assert urlsplit(served[1].url).hostname == "127.0.0.1"

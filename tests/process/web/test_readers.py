@@ -1,4 +1,4 @@
-"""What each reader of results is sent, and when."""
+"""The results that each reader is sent, and when."""
 
 import asyncio
 import base64
@@ -22,11 +22,11 @@ from tests.fakes import result
 JPEG = Variant("jpeg", None)
 
 
-def whole(name):
+def key_frame(name):
     return FeedMessage(name, needs_earlier=False)
 
 
-def later(name):
+def delta_frame(name):
     return FeedMessage(name, needs_earlier=True)
 
 
@@ -39,25 +39,25 @@ def reading(test):
     asyncio.run(run())
 
 
-def test_the_newest_picture_wins():
+def test_the_newest_result_replaces_the_one_that_waits():
     async def test(reader):
         for name in (b"1", b"2", b"3"):
-            reader.put(whole(name))
+            reader.put(key_frame(name))
         assert await reader.next() == b"3"
         assert reader.missed == 2
 
     reading(test)
 
 
-def test_no_more_pictures_are_under_way_than_were_seen():
+def test_at_most_two_results_are_not_acknowledged():
     async def test(reader):
         for number in range(MAX_UNACKNOWLEDGED):
-            reader.put(whole(b"%d" % number))
+            reader.put(key_frame(b"%d" % number))
             assert await reader.next()
-        reader.put(whole(b"too early"))
+        reader.put(key_frame(b"too early"))
         waiting = asyncio.create_task(reader.next())
         await asyncio.sleep(0)
-        reader.put(whole(b"now"))
+        reader.put(key_frame(b"now"))
         await asyncio.sleep(0.01)
         assert not waiting.done()
         reader.acknowledge()
@@ -66,10 +66,10 @@ def test_no_more_pictures_are_under_way_than_were_seen():
     reading(test)
 
 
-def test_what_happens_is_told_also_to_who_has_not_seen_the_pictures():
+def test_an_event_is_sent_to_a_reader_that_has_acknowledged_nothing():
     async def test(reader):
         for number in range(MAX_UNACKNOWLEDGED):
-            reader.put(whole(b"%d" % number))
+            reader.put(key_frame(b"%d" % number))
             await reader.next()
         reader.put("lost")
         assert await reader.next() == "lost"
@@ -77,12 +77,12 @@ def test_what_happens_is_told_also_to_who_has_not_seen_the_pictures():
     reading(test)
 
 
-def test_a_reader_that_takes_nothing_is_given_up(monkeypatch):
+def test_a_reader_that_acknowledges_nothing_is_dropped(monkeypatch):
     monkeypatch.setattr("streamer.web.readers.READ_TIMEOUT_S", 0.05)
 
     async def test(reader):
         for number in range(MAX_UNACKNOWLEDGED):
-            reader.put(whole(b"%d" % number))
+            reader.put(key_frame(b"%d" % number))
             await reader.next()
         with pytest.raises(TimeoutError):
             await reader.next()
@@ -90,7 +90,7 @@ def test_a_reader_that_takes_nothing_is_given_up(monkeypatch):
     reading(test)
 
 
-def test_a_camera_that_gives_nothing_is_waited_for(monkeypatch):
+def test_a_reader_waits_for_a_camera_that_gives_no_frames(monkeypatch):
     monkeypatch.setattr("streamer.web.readers.READ_TIMEOUT_S", 0.02)
 
     async def test(reader):
@@ -103,48 +103,48 @@ def test_a_camera_that_gives_nothing_is_waited_for(monkeypatch):
     reading(test)
 
 
-def test_who_missed_a_picture_gets_none_that_needs_it_until_one_that_does_not():
+def test_a_reader_that_missed_a_frame_gets_a_key_frame_next():
     async def test(reader):
-        assert reader.put(later(b"p0"))  # at the start there is none before
-        assert not reader.put(whole(b"key"))
+        assert reader.put(delta_frame(b"p0"))  # at the start a key frame is needed
+        assert not reader.put(key_frame(b"key"))
         assert await reader.next() == b"key"
-        assert not reader.put(later(b"p1"))
-        assert reader.put(later(b"p2"))  # p1 was not sent yet: a key is wanted
+        assert not reader.put(delta_frame(b"p1"))
+        assert reader.put(delta_frame(b"p2"))  # p1 was not sent: a key frame is needed
         reader.put("text")
         assert await reader.next() == "text"
-        assert reader.put(later(b"p3"))
-        assert not reader.put(whole(b"key 2"))
+        assert reader.put(delta_frame(b"p3"))
+        assert not reader.put(key_frame(b"key 2"))
         assert await reader.next() == b"key 2"
 
     reading(test)
 
 
 def collected(*variants):
-    """A feed with these readers, and what it gives."""
-    given = []
-    feed = Feed("fake", lambda camera, variant, item: given.append((camera, variant, item)))
+    """A feed with these variants, and the list of its messages."""
+    sent = []
+    feed = Feed("fake", lambda camera, variant, item: sent.append((camera, variant, item)))
     feed.wanted = frozenset(variants)
-    return feed, given
+    return feed, sent
 
 
 def test_without_readers_nothing_is_encoded():
-    feed, given = collected()
+    feed, sent = collected()
     feed.write(result())
-    assert given == []
+    assert sent == []
     assert feed.latest is not None
 
 
-def test_a_result_is_packed_once_for_each_variant_and_says_what_was_tracked():
-    feed, given = collected(JPEG, Variant("none", None))
+def test_a_result_is_packed_once_for_each_variant_with_its_masks():
+    feed, sent = collected(JPEG, Variant("none", None))
     feed.write(result(7, ids=(1, 4)))
-    assert len(given) == 2
-    for _, variant, message in given:
+    assert len(sent) == 2
+    for _, variant, message in sent:
         read = unpack(message.data)
         assert read.index == 7
         assert set(read.masks) == {1, 4}
         assert read.masks[1].sum() == 8 * 17
         assert bool(read.jpeg) == (variant.images == "jpeg")
-    assert unpack(given[0][2].data).header["sequence"] == 1
+    assert unpack(sent[0][2].data).header["sequence"] == 1
 
 
 def test_a_score_that_is_not_a_number_is_null():
@@ -155,27 +155,27 @@ def test_a_score_that_is_not_a_number_is_null():
     assert unpack(sent[0][2].data).objects[0]["score"] is None
 
 
-def test_a_picture_for_a_small_screen_is_small_and_masks_stay_as_they_are():
-    feed, given = collected(Variant.of("jpeg", 30))
-    assert next(iter(feed.wanted)).width == 320  # of those there are
+def test_a_frame_for_a_small_screen_is_scaled_and_masks_are_not():
+    feed, sent = collected(Variant.of("jpeg", 30))
+    assert next(iter(feed.wanted)).width == 320  # the next of WIDTHS
     feed.wanted = frozenset({Variant("jpeg", 32)})
     feed.write(result())
-    read = unpack(given[0][2].data)
+    read = unpack(sent[0][2].data)
     assert read.image().shape == (24, 32, 3)
     assert read.masks[1].shape == (48, 64)
 
 
-def test_a_picture_that_needs_none_before_comes_when_it_is_wanted():
+def test_a_key_frame_is_encoded_when_it_is_requested():
     variant = Variant("h264", None)
-    feed, given = collected(variant)
+    feed, sent = collected(variant)
     for index in range(3):
         feed.write(result(index))
     feed.request_key(variant)
     feed.write(result(3))
-    assert [message.needs_earlier for _, _, message in given] == [False, True, True, False]
+    assert [message.needs_earlier for _, _, message in sent] == [False, True, True, False]
 
 
-def test_the_encoder_follows_the_pictures_size():
+def test_the_encoder_follows_the_size_of_the_frames():
     encoder = H264Encoder()
     assert encoder.encode(np.zeros((48, 64, 3), np.uint8))[1]
     assert not encoder.encode(np.zeros((48, 64, 3), np.uint8))[1]
@@ -187,19 +187,19 @@ def test_the_encoder_follows_the_pictures_size():
 @pytest.mark.parametrize(
     "broken", [b"", b"\xff\xff\xff\xff{}", struct.pack("<I", 2) + b"{}", struct.pack("<I", 2) + b"[]"]
 )
-def test_what_is_no_result_is_refused(broken):
+def test_bytes_that_are_not_a_result_are_an_error(broken):
     with pytest.raises(WireError, match="are not a result"):
         unpack(broken)
 
 
-def test_events_are_told_as_json():
+def test_events_are_sent_as_json():
     from streamer.events.object_state import ObjectStates
 
-    feed, given = collected(JPEG)
+    feed, sent = collected(JPEG)
     for event in ObjectStates().update(result()):
         feed.notify(event)
-    said = json.loads(given[0][2])
-    assert (said["kind"], said["event"], said["object_id"]) == ("event", "started", 1)
+    message = json.loads(sent[0][2])
+    assert (message["kind"], message["event"], message["object_id"]) == ("event", "started", 1)
 
 
 def test_motion_jpeg_sends_each_newest_frame_once_and_ends_with_its_camera():
@@ -246,7 +246,7 @@ def test_a_frame_with_its_masks_is_drawn_once_for_all_readers():
 
 
 def camera_with(latest):
-    """Readers of a camera that has given a result."""
+    """Readers of a camera that has sent a result."""
     readers = Readers()
     readers.feeds["fake"] = Feed("fake", lambda *_: None)
     readers.feeds["fake"].write(latest)
