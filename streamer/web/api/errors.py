@@ -31,7 +31,7 @@ DESCRIPTIONS = {
     503: "Not available at the moment",
     504: "No frame arrived in time",
 }
-METHOD_NOT_ALLOWED = 405
+NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
@@ -76,10 +76,13 @@ def _rejected(_: HTTPConnection, error: Exception) -> JSONResponse:
 
 def _http(connection: HTTPConnection, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
+    headers, why = dict(error.headers or {}), str(error.detail)
     if error.status_code == METHOD_NOT_ALLOWED:
         headers["Allow"] = ", ".join(sorted(_allowed(connection)))
-    return error_answer(error.status_code, str(error.detail), headers)
+        why = f"this path has only the methods {headers['Allow']}"
+    elif error.status_code == NOT_FOUND:
+        why = "there is no such path; /api/v1/openapi.json lists them"
+    return error_answer(error.status_code, why, headers)
 
 
 def _allowed(connection: HTTPConnection) -> set[str]:

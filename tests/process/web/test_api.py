@@ -265,3 +265,5 @@ def test_a_method_that_is_not_allowed_lists_those_that_are(served):
     answer = httpx.request("OPTIONS", served[1].url + "/api/v1/cameras/a")
     assert answer.status_code == 405
     assert answer.headers["allow"] == "DELETE, GET, PATCH, PUT"
+    assert answer.json()["error"] == "this path has only the methods DELETE, GET, PATCH, PUT"
+    assert httpx.get(served[1].url + "/api/v1/nothing").json()["error"].startswith("there is no such path")
