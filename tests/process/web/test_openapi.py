@@ -5,6 +5,7 @@ import math
 import re
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
@@ -95,7 +96,8 @@ def test_numbers_that_are_not_finite_are_null_and_a_fault_of_the_server_is_one_l
         name="door", looks={}, settings=checked(CameraSettings, {"source": {"uri": "scene:"}}, "test")
     )
     camera.status = lambda: STATUS | {"error": None, "uri": "scene:", "max_fps": math.inf, "quality": {"fps": math.nan}}
-    service = Service(SimpleNamespace(all=lambda: [camera]), Readers(), AccessPolicy(Credentials()))
+    cameras: Any = SimpleNamespace(all=lambda: [camera])
+    service = Service(cameras, Readers(), AccessPolicy(Credentials()))
     client = TestClient(build_app(service, None), base_url="http://localhost", raise_server_exceptions=False)
     answer = client.get(f"{PREFIX}/cameras")
     assert answer.status_code == 200
