@@ -60,7 +60,8 @@ def files() -> list[Path]:
     folders = [ROOT / name for name in ("streamer", "scripts", "configs", "docs", "examples", "tests")]
     below = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in SUFFIXES]
     top = [path for path in sorted(ROOT.glob("*")) if path.suffix in SUFFIXES and path.name not in RENAMES]
-    return [path for path in (*top, *below) if path != Path(__file__).resolve() and path.is_file()]
+    ours = (path for path in (*top, *below) if "node_modules" not in path.parts)
+    return [path for path in ours if path != Path(__file__).resolve() and path.is_file()]
 
 
 def hits(path: Path) -> list[str]:

@@ -40,7 +40,7 @@ async def stare(url: str, until: float) -> None:
 
 
 async def all_of_them(url: str, camera: str, count: int, seconds: float) -> list[float]:
-    url = f"{url.replace('http', 'ws', 1)}/api/v1/cameras/{camera}/results?pictures=jpeg"
+    url = f"{url.replace('http', 'ws', 1)}/api/v1/cameras/{camera}/results?images=jpeg"
     until = time.monotonic() + seconds
     *rates, _ = await asyncio.gather(*(read(url, until) for _ in range(count)), stare(url, until))
     return [rate for rate in rates if rate is not None]

@@ -19,7 +19,7 @@ from streamer.edgetam import open_engine
 from streamer.process.memory import resident_mb
 from streamer.service.camera import Shared
 from streamer.service.cameras import Cameras
-from streamer.web.live import PATIENCE_S
+from streamer.web.readers import READ_TIMEOUT_S
 from streamer.web.serve_app import serving
 
 SETTLE_S = 4.0  # before anything is counted
@@ -75,7 +75,7 @@ def readers(model: str, count: int, fps: float, seconds: float, objects: int) ->
             memory = [resident_mb()]
             for _ in range(ROUNDS):
                 alone += _rates(serve_app.cameras, ["cam"], seconds).values()
-                with _reading(server.url, count, SETTLE_S + max(seconds, PATIENCE_S)) as received:
+                with _reading(server.url, count, SETTLE_S + max(seconds, READ_TIMEOUT_S)) as received:
                     time.sleep(SETTLE_S)
                     together += _rates(serve_app.cameras, ["cam"], seconds).values()
                 read.append(received())

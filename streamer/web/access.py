@@ -21,16 +21,18 @@ from streamer.rate_limit import TokenBuckets
 from streamer.uris import is_loopback, parts_of
 from streamer.web.credentials import Credentials
 
-BODY_AT_MOST = 4 << 20  # bytes: a full-HD mask is some kilobytes
-RATE, BURST = 50.0, 100.0  # requests a second of one address on average, and at once
-LOGIN_RATE, LOGIN_BURST = 0.2, 5.0  # attempts: a person has a few, a program that guesses has hours to wait
-SESSIONS_AT_MOST = 1024
+MAX_BODY_BYTES = 4 << 20  # bytes: a full-HD mask is some kilobytes
+RATE, BURST = 50.0, 100.0  # requests per second of one address: on average, and at once
+LOGIN_RATE, LOGIN_BURST = (
+    0.2,
+    5.0,
+)  # attempts per second of one address: a few for a person, slow for a program that guesses
+MAX_SESSIONS = 1024
 SESSION_S = 12 * 3600.0
 COOKIE = "streamer_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/login", "/page/login.js", "/page/style.css", "/page/icon.svg", "/api/v1/health", "/api/v1/ready")
 SESSION_PATH = "/api/v1/session"
-FORBIDDEN_ORIGIN = 1008  # of a WebSocket that is refused
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self'; "
@@ -44,17 +46,17 @@ HEADERS = {
 
 
 class Sessions:
-    """The sessions of browsers that have logged in; bounded."""
+    """The sessions of browsers that have logged in; the oldest end when there are too many."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._until_s: OrderedDict[str, float] = OrderedDict()
         self._clock_s = clock_s
 
     def begin(self) -> str:
-        """A new session's secret."""
+        """The secret of a new session."""
         session = secrets.token_urlsafe(32)
         self._until_s[session] = self._clock_s() + SESSION_S
-        while len(self._until_s) > SESSIONS_AT_MOST:
+        while len(self._until_s) > MAX_SESSIONS:
             self._until_s.popitem(last=False)
         return session
 
@@ -70,14 +72,14 @@ class AccessPolicy:
     """Who has access, and under which host names."""
 
     credentials: Credentials
-    names: frozenset[str] = frozenset()  # beside this machine's own; empty: any, since credentials are required then
-    secure: bool = False  # TLS: cookies travel over it alone
+    names: frozenset[str] = frozenset()  # beside those of this machine; empty: any, where credentials are required
+    secure: bool = False  # with TLS: browsers send the cookie over TLS only
     sessions: Sessions = field(default_factory=Sessions)
     requests: TokenBuckets = field(default_factory=lambda: TokenBuckets(RATE, BURST))
     logins: TokenBuckets = field(default_factory=lambda: TokenBuckets(LOGIN_RATE, LOGIN_BURST))
 
     def refusal(self, scope: Scope, now_s: float) -> tuple[int, str] | None:
-        """Why a request is rejected, and the status; None: it is not."""
+        """The status and the reason if a request is rejected, else None."""
         headers, method = Headers(scope=scope), scope.get("method", "GET")
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._has_name(host):
@@ -85,9 +87,9 @@ class AccessPolicy:
         if origin is not None and _parts(origin).netloc != host and (method not in SAFE or scope["type"] != "http"):
             return 403, f"origin {origin[:80]!r} is not allowed"
         if not self._is_unlimited(scope) and not self.requests.take(address_of(scope), now_s):
-            return 429, f"more than {RATE:g} requests a second; send fewer"
-        if (length := headers.get("content-length", "0")).isdecimal() and int(length) > BODY_AT_MOST:
-            return 413, f"{length} bytes; at most {BODY_AT_MOST} are accepted"
+            return 429, f"more than {RATE:g} requests per second; send fewer"
+        if (length := headers.get("content-length", "0")).isdecimal() and int(length) > MAX_BODY_BYTES:
+            return 413, f"{length} bytes; at most {MAX_BODY_BYTES} are accepted"
         if self.credentials.required and not self._is_open(scope) and not self.knows(headers):
             return 401, "credentials are required: send Authorization: Bearer TOKEN, or log in"
         return None
@@ -129,20 +131,20 @@ class AccessMiddleware:
             if refusal is None:
                 await self._app(scope, receive, send)
             else:
-                await receive()
-                await send({"type": "websocket.close", "code": FORBIDDEN_ORIGIN, "reason": refusal[1]})
+                await receive()  # the handshake
+                await _reject(scope, receive, send, refusal)
             return
         if refusal is not None:
-            await _refuse(scope, receive, _hardened(send), refusal)
+            await _reject(scope, receive, _hardened(send), refusal)
             return
         await self._app(scope, _bounded(receive), _hardened(send))
 
 
-async def _refuse(scope: Scope, receive: Receive, send: Send, refusal: tuple[int, str]) -> None:
+async def _reject(scope: Scope, receive: Receive, send: Send, refusal: tuple[int, str]) -> None:
     status, why = refusal
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {"Retry-After": "1"} if status == 429 else {}
     if status == 401 and scope["path"] == "/":
-        headers, status = {"Location": "/login"}, 303
+        headers, status = {"Location": "login"}, 303
     await JSONResponse({"error": why}, status, headers)(scope, receive, send)
 
 
@@ -154,14 +156,14 @@ class TooLargeError(HTTPException):
 
 
 def _bounded(receive: Receive) -> Receive:
-    """For a body that did not say its length."""
-    taken = 0
+    """Enforce the limit on a body that did not declare its length."""
+    received = 0
 
     async def receive_bounded() -> Message:
-        nonlocal taken
+        nonlocal received
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > BODY_AT_MOST:
+        received += len(message.get("body", b""))
+        if received > MAX_BODY_BYTES:
             raise TooLargeError
         return message
 
@@ -169,7 +171,7 @@ def _bounded(receive: Receive) -> Receive:
 
 
 def _hardened(send: Send) -> Send:
-    """With the headers that tell a browser what not to do."""
+    """Add the security headers."""
 
     async def send_hardened(message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -183,7 +185,7 @@ def _hardened(send: Send) -> Send:
 
 
 def session_of(headers: Headers | Mapping[str, Any]) -> str:
-    """The session that a browser's cookie names; empty where there is none."""
+    """The session in a browser's cookie, or an empty string."""
     try:
         morsel = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
     except CookieError:
@@ -192,12 +194,13 @@ def session_of(headers: Headers | Mapping[str, Any]) -> str:
 
 
 def address_of(scope: Scope) -> str:
+    """The address of the client, for rate limits."""
     client: Iterable[Any] | None = scope.get("client")
     return str(next(iter(client), "")) if client else ""
 
 
 def _parts(url: str) -> SplitResult:
-    """Of a URL that anybody sent; of nothing where it is none."""
+    """The parts of a URL that a client sent; empty if it is not a URL."""
     try:
         return parts_of(url)
     except UsageError:

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
-from fastapi import FastAPI, Request, Response, WebSocket
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import FileResponse
 from fastapi.routing import APIRoute
 from fastapi.staticfiles import StaticFiles
 
 from streamer import __version__
-from streamer.web import exposition
 from streamer.web.access import COOKIE, AccessMiddleware
 from streamer.web.api import PREFIX, router
 from streamer.web.api.dependencies import Service
 from streamer.web.api.errors import add_handlers
-from streamer.web.exposition import Exposition
-from streamer.web.feed import Pictures, Variant
+from streamer.web.metrics import CONTENT_TYPE, PrometheusMetrics
 
 PAGE = Path(__file__).parent / "page"
-POLICY = 1008
 SECURITY = {
     "token": {"type": "http", "scheme": "bearer"},
     "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
 }
 
 
-def build_app(service: Service, metrics: Exposition) -> FastAPI:
+def build_app(service: Service, metrics: PrometheusMetrics) -> FastAPI:
     """Everything that is served, behind the access middleware."""
     app = FastAPI(
         title="streamer",
@@ -42,25 +39,14 @@ def build_app(service: Service, metrics: Exposition) -> FastAPI:
     app.state.service = service
     add_handlers(app)
     app.include_router(router())
-    app.add_api_websocket_route(f"{PREFIX}/cameras/{{camera}}/results", _results)
     _add_pages(app, metrics)
     app.add_middleware(AccessMiddleware, policy=service.access)
     _add_security(app)
     return app
 
 
-async def _results(websocket: WebSocket, camera: str) -> None:
-    pictures, width = websocket.query_params.get("pictures", "jpeg"), websocket.query_params.get("width", "")
-    if pictures not in get_args(Pictures) or (width and not (width.isdecimal() and len(width) < 6)):
-        await websocket.close(POLICY, f"pictures is one of {', '.join(get_args(Pictures))}, width a number")
-        return
-    variant = Variant.of(pictures, int(width) if width else None)  # type: ignore[arg-type] # one of them
-    service: Service = websocket.app.state.service
-    await service.readers.serve(websocket, camera, variant)
-
-
-def _add_pages(app: FastAPI, metrics: Exposition) -> None:
-    """What is no API: the page's files and the metrics."""
+def _add_pages(app: FastAPI, metrics: PrometheusMetrics) -> None:
+    """The routes outside the API: the page and the metrics."""
 
     async def index(_: Request) -> Response:
         return FileResponse(PAGE / "index.html")
@@ -68,12 +54,12 @@ def _add_pages(app: FastAPI, metrics: Exposition) -> None:
     async def login(_: Request) -> Response:
         return FileResponse(PAGE / "login.html")
 
-    async def exposed(_: Request) -> Response:
-        return Response(metrics.text(), headers={"Content-Type": exposition.CONTENT_TYPE})
+    async def metrics_text(_: Request) -> Response:
+        return Response(metrics.text(), headers={"Content-Type": CONTENT_TYPE})
 
     app.add_route("/", index, include_in_schema=False)
     app.add_route("/login", login, include_in_schema=False)
-    app.add_route("/metrics", exposed, include_in_schema=False)
+    app.add_route("/metrics", metrics_text, include_in_schema=False)
     app.mount("/page", StaticFiles(directory=PAGE))
 
 

@@ -1,4 +1,4 @@
-"""Who may use the page and the API: a token, or users with passwords, in files that only the server may read."""
+"""Credentials for the page and the API: a token, or users with passwords, in files that only the server can read."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 import argon2
 
 from streamer.errors import UsageError
+from streamer.process.files import write_atomically
 
 SHORTEST_TOKEN, SHORTEST_PASSWORD = 24, 8  # characters
 NAME_LENGTH = 64
@@ -27,7 +28,7 @@ def _no_users_hash() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What is known of those who may come in; without any of it everybody on this machine may."""
+    """The token and the users; without them everybody on this machine has access."""
 
     token: str | None = field(default=None, repr=False)
     users: dict[str, str] = field(default_factory=dict, repr=False)  # name to argon2 hash
@@ -36,11 +37,11 @@ class Credentials:
     def required(self) -> bool:
         return self.token is not None or bool(self.users)
 
-    def allows_token(self, given: str) -> bool:
-        return self.token is not None and hmac.compare_digest(given.encode(), self.token.encode())
+    def allows_token(self, token: str) -> bool:
+        return self.token is not None and hmac.compare_digest(token.encode(), self.token.encode())
 
     def allows_user(self, name: str, password: str) -> bool:
-        """Takes some tens of milliseconds, whoever it is."""
+        """Takes some tens of milliseconds for every user, known or not."""
         try:
             return _hasher.verify(self.users.get(name) or _no_users_hash(), password) and name in self.users
         except argon2.exceptions.VerificationError:
@@ -55,16 +56,16 @@ def read(token: Path | None, users: Path | None) -> Credentials:
 
 
 def new_token(file: Path) -> str:
-    """Write a token that cannot be guessed into a new file."""
+    """Write a random token to a new file."""
     token = secrets.token_urlsafe(32)
     _write(file, f"{token}\n", new=True)
     return token
 
 
 def add_user(file: Path, name: str, password: str) -> None:
-    """Let a user in, or change the password of one; raises UsageError."""
+    """Add a user, or change their password; raises UsageError."""
     if not name or ":" in name or not name.isprintable() or len(name) > NAME_LENGTH:
-        raise UsageError(f"user {name!r}: a name is of 1 to {NAME_LENGTH} characters, and without a colon")
+        raise UsageError(f"user {name!r}: a name has 1 to {NAME_LENGTH} printable characters and no colon")
     if len(password) < SHORTEST_PASSWORD:
         raise UsageError(f"a password has at least {SHORTEST_PASSWORD} characters")
     users = _users(file) if file.exists() else {}
@@ -75,7 +76,9 @@ def add_user(file: Path, name: str, password: str) -> None:
 def _token(file: Path) -> str:
     token = _read(file, "streamer access token FILE").strip()
     if len(token) < SHORTEST_TOKEN:
-        raise UsageError(f"{file}: a token has at least {SHORTEST_TOKEN} characters; `streamer access token FILE`")
+        raise UsageError(
+            f"{file}: a token has at least {SHORTEST_TOKEN} characters; create one with `streamer access token FILE`"
+        )
     return token
 
 
@@ -84,7 +87,7 @@ def _users(file: Path) -> dict[str, str]:
     for number, line in enumerate(_read(file, "streamer access user FILE NAME").splitlines(), 1):
         name, _, password_hash = line.partition(":")
         if not password_hash.startswith("$argon2"):
-            raise UsageError(f"{file}: line {number} is not NAME:HASH; `streamer access user FILE NAME` writes it")
+            raise UsageError(f"{file}: line {number} is not NAME:HASH; write it with `streamer access user FILE NAME`")
         users[name] = password_hash
     return users
 
@@ -93,21 +96,17 @@ def _read(file: Path, remedy: str) -> str:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = getattr(error, "strerror", None) or "is no text"
-        raise UsageError(f"{file}: cannot be read: {why}; `{remedy}` makes it") from error
+        why = getattr(error, "strerror", None) or "it is not text"
+        raise UsageError(f"{file}: cannot be read: {why}; create it with `{remedy}`") from error
     if os.name == "posix" and stat.S_IMODE(file.stat().st_mode) & 0o077:
-        raise UsageError(f"{file}: others can read it; chmod 600 {file}")
+        raise UsageError(f"{file}: other users can read it; run chmod 600 {file}")
     return text
 
 
 def _write(file: Path, text: str, *, new: bool) -> None:
     if new and file.exists():
-        raise UsageError(f"{file}: is there already; choose another name, or remove it if nobody uses it")
-    part = file.with_name(f"{file.name}.{os.getpid()}")
+        raise UsageError(f"{file}: already exists; choose another name, or remove it if it is not in use")
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.touch(0o600)
-        part.write_text(text, encoding="utf-8")
-        part.replace(file)
+        write_atomically(file, text.encode(), mode=0o600)
     except OSError as error:
         raise UsageError(f"{file}: cannot be written: {error.strerror}") from error

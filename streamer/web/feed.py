@@ -1,66 +1,76 @@
-"""A camera's results as messages for the page, made once for all readers who want the same."""
+"""A camera's results as messages for the page, made once for all readers of the same variant."""
 
 from __future__ import annotations
 
-import json
 import struct
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic_core import to_json
+
 from streamer.bus.messages import header_of, object_fields
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
+from streamer.masks import overlay
 from streamer.service.camera import Camera, Look
 from streamer.types import Frame, TrackResult
-from streamer.video.jpeg import jpeg_of, scaled
+from streamer.video.jpeg import encode_jpeg, jpeg_of, scaled
 
 if TYPE_CHECKING:
     from streamer.video.h264 import H264Encoder
 
-WIDTHS = (320, 640, 960, 1280, 1920)  # that a picture may be made smaller to; few, so that readers share them
-Pictures = Literal["none", "jpeg", "h264"]
+WIDTHS = (320, 640, 960, 1280, 1920)  # that frames are scaled down to; few, so that readers share them
+ImageFormat = Literal["none", "jpeg", "h264"]
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What a reader wants to see."""
+    """How frames are encoded for a reader."""
 
-    pictures: Pictures = "jpeg"
-    width: int | None = None  # pixels at most; None: as the camera gives it
+    images: ImageFormat = "jpeg"
+    width: int | None = None  # pixels at most; None: the width of the source
 
     @classmethod
-    def of(cls, pictures: Pictures, width: int | None) -> Variant:
-        """The nearest of those that there are, and not smaller than `width`."""
-        return cls(pictures, None if width is None else next((each for each in WIDTHS if each >= width), None))
+    def of(cls, images: ImageFormat, width: int | None) -> Variant:
+        """The variant with the next width that is not smaller than `width`."""
+        return cls(images, None if width is None else next((each for each in WIDTHS if each >= width), None))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedMessage:
-    """What is sent for one result."""
+    """The message of one result."""
 
     data: bytes
-    needs_earlier: bool  # it cannot be shown by somebody who missed the one before
+    needs_earlier: bool  # it cannot be decoded without the message before
 
 
 class Feed:
-    """A sink. `wanted` is set by whoever has readers; `deliver` is called in the sink's thread."""
+    """A sink. `Readers` sets `wanted`, the variants of all readers; `deliver` is called in the thread of the sink."""
 
     def __init__(self, camera: str, deliver: Callable[[str, Variant | None, FeedMessage | str], None]) -> None:
         self.wanted: frozenset[Variant] = frozenset()
         self.latest: TrackResult | None = None
-        self.camera: Camera | None = None  # the one whose results these are now
+        self.camera: Camera | None = None  # whose results these are; a changed camera is a new one
         self._name = camera
         self._deliver = deliver
         self._encoders: dict[Variant, H264Encoder] = {}
         self._sequence = 0
         self._dropped = 0
+        self._overlay: tuple[TrackResult, bytes] | None = None
 
-    def want_key(self, variant: Variant) -> None:
-        """Make the next picture one that can be shown without those before."""
+    def request_key(self, variant: Variant) -> None:
+        """Encode the next frame as a key frame."""
         if (encoder := self._encoders.get(variant)) is not None:
             encoder.key_next = True
+
+    def overlay_jpeg(self, result: TrackResult) -> bytes:
+        """A frame with its masks as JPEG, drawn once for all readers."""
+        if (overlaid := self._overlay) is None or overlaid[0] is not result:
+            jpeg = encode_jpeg(overlay(result.frame.image, result.tracks))
+            overlaid = self._overlay = (result, jpeg)
+        return overlaid[1]
 
     def write(self, result: TrackResult) -> None:
         self.latest = result
@@ -79,22 +89,22 @@ class Feed:
             self._deliver(self._name, variant, self._message(variant, result, header, masks))
 
     def notify(self, event: Event) -> None:
-        self._deliver(self._name, None, json.dumps({"kind": "event", **event_fields(event)}))
+        self._deliver(self._name, None, _json({"kind": "event", **event_fields(event)}).decode())
 
     def close(self) -> None:
         self._encoders.clear()
 
     def _message(self, variant: Variant, result: TrackResult, header: dict[str, Any], masks: bytes) -> FeedMessage:
-        """`u32 length of the header, little endian | header as JSON | masks | picture`."""
-        picture, fields, needs_earlier = self._picture(variant, result.frame)
-        more: dict[str, Any] = {} if fields is None else {"picture": fields | {"at": [len(masks), len(picture)]}}
-        packed = json.dumps(header | more).encode()
-        return FeedMessage(struct.pack("<I", len(packed)) + packed + masks + picture, needs_earlier)
+        """`u32 length of the header, little endian | header as JSON | masks | image`."""
+        image, fields, needs_earlier = self._image(variant, result.frame)
+        more: dict[str, Any] = {} if fields is None else {"image": fields | {"at": [len(masks), len(image)]}}
+        packed = _json(header | more)
+        return FeedMessage(struct.pack("<I", len(packed)) + packed + masks + image, needs_earlier)
 
-    def _picture(self, variant: Variant, frame: Frame) -> tuple[bytes, dict[str, Any] | None, bool]:
-        if variant.pictures == "none":
+    def _image(self, variant: Variant, frame: Frame) -> tuple[bytes, dict[str, Any] | None, bool]:
+        if variant.images == "none":
             return b"", None, False
-        if variant.pictures == "jpeg":
+        if variant.images == "jpeg":
             return jpeg_of(frame, variant.width), {"codec": "jpeg"}, False
         narrower = variant.width is not None and variant.width < frame.width
         image = scaled(frame.image, variant.width) if narrower and variant.width else frame.image
@@ -112,3 +122,8 @@ class Feed:
 
 def _look(look: Look | None) -> dict[str, str | None]:
     return {"name": None, "colour": None} if look is None else {"name": look.name, "colour": look.colour}
+
+
+def _json(fields: dict[str, Any]) -> bytes:
+    """Valid JSON, also of a number that is not finite: null."""
+    return to_json(fields, inf_nan_mode="null")

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Callable
+import logging
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from streamer.masks import overlay
 from streamer.types import TrackResult
-from streamer.video.jpeg import encode_jpeg, jpeg_of
+from streamer.video.jpeg import jpeg_of
+from streamer.web.readers import READ_TIMEOUT_S, Readers
 
+log = logging.getLogger(__name__)
 BOUNDARY = "frame"
 POLL_S = 0.02  # for a newer frame
-SEND_TIMEOUT_S = 10.0  # for a reader that takes nothing
 
 
 class MjpegResponse(Response):
-    """Sends the newest frame whenever the reader has taken the one before; a frozen reader is dropped.
+    """Sends the newest frame whenever the reader has taken the one before; a frozen reader is dropped."""
 
-    `latest` gives the newest result, or None once the camera is gone.
-    """
-
-    def __init__(self, latest: Callable[[], TrackResult | None], *, with_overlay: bool) -> None:
+    def __init__(self, readers: Readers, camera: str, *, with_overlay: bool) -> None:
         super().__init__(media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
-        self._latest = latest
+        self._readers = readers
+        self._camera = camera
         self._with_overlay = with_overlay
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
@@ -35,15 +32,20 @@ class MjpegResponse(Response):
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         sending = asyncio.create_task(self._send_frames(send))
         gone = asyncio.create_task(_disconnected(receive))
-        await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (sending, gone):
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError, TimeoutError, OSError):
-            await sending
+        try:
+            with self._readers.playing(self._camera):
+                await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done() and isinstance(sending.exception(), TimeoutError):
+                self._readers.dropped += 1
+                log.warning("camera %s: a Motion JPEG reader read nothing for %g s", self._camera, READ_TIMEOUT_S)
+                await asyncio.wait({gone}, timeout=2 * READ_TIMEOUT_S)  # until the kernel disconnects it
+        finally:
+            sending.cancel()
+            gone.cancel()
 
     async def _send_frames(self, send: Send) -> None:
         shown: TrackResult | None = None
-        while (latest := self._latest()) is not None:
+        while (latest := self._readers.latest(self._camera)) is not None:
             if latest is shown:
                 await asyncio.sleep(POLL_S)
                 continue
@@ -51,12 +53,12 @@ class MjpegResponse(Response):
             jpeg = await run_in_threadpool(self._encode, latest)
             head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
             message = {"type": "http.response.body", "body": head + jpeg + b"\r\n", "more_body": True}
-            await asyncio.wait_for(send(message), SEND_TIMEOUT_S)
+            await asyncio.wait_for(send(message), READ_TIMEOUT_S)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _encode(self, result: TrackResult) -> bytes:
-        frame = result.frame
-        return encode_jpeg(overlay(frame.image, result.tracks)) if self._with_overlay else jpeg_of(frame)
+        feed = self._readers.feeds.get(self._camera)
+        return feed.overlay_jpeg(result) if self._with_overlay and feed is not None else jpeg_of(result.frame)
 
 
 async def _disconnected(receive: Receive) -> None:

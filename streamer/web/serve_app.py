@@ -1,4 +1,4 @@
-"""All of `streamer serve`: cameras, what is kept of events, and the server."""
+"""All of `streamer serve`: the cameras, the event store, and the HTTP server."""
 
 from __future__ import annotations
 
@@ -19,33 +19,33 @@ from streamer.web import credentials
 from streamer.web.access import AccessPolicy
 from streamer.web.api.dependencies import Service
 from streamer.web.app import build_app
-from streamer.web.exposition import Exposition
-from streamer.web.live import Readers
+from streamer.web.metrics import PrometheusMetrics
+from streamer.web.readers import Readers
 from streamer.web.server import HttpServer, listening
 
 log = logging.getLogger(__name__)
 
 
 class ServeApp:
-    """What is served, with everything that it stands on; made by `serving`."""
+    """The cameras with their readers, metrics and events; made by `serving`."""
 
     def __init__(self, settings: ServeSettings) -> None:
         keys = build_keys(settings.keys)
         self.settings = settings
         self.readers = Readers()
-        self.metrics = Exposition(self._statuses, lambda: self.readers.dropped)
+        self.metrics = PrometheusMetrics(self._statuses, lambda: self.readers.dropped)
         self._events = None if settings.events is None else _Events(settings.events)
         shared = Shared(build_engine(settings.model), settings.model, keys=keys, extra_sinks=self._extra_sinks)
         self.cameras = Cameras(shared, forgotten=self._forget)
 
     def service(self, policy: AccessPolicy) -> Service:
-        """What the API works on."""
+        """The objects that the API works on."""
         events = self.settings.events
         files = (None, None) if events is None else (events.file, events.clips)
         return Service(self.cameras, self.readers, policy, *files)
 
     def request_stop(self) -> None:
-        """Have readers and cameras end soon."""
+        """Ask readers and cameras to end soon."""
         self.readers.close()
         self.cameras.request_stop()
 
@@ -57,7 +57,7 @@ class ServeApp:
 
     def _extra_sinks(self, camera: Camera) -> dict[str, AnySink]:
         """The sinks of every camera."""
-        sinks: dict[str, AnySink] = {**self.readers.watching(camera), "metrics": self.metrics}
+        sinks: dict[str, AnySink] = {**self.readers.sinks(camera), "metrics": self.metrics}
         return sinks if self._events is None else sinks | self._events.sinks()
 
     def _forget(self, camera: str) -> None:

@@ -15,14 +15,19 @@ from starlette.types import ASGIApp
 from streamer.config.settings import WebSettings
 from streamer.errors import SinkError, UsageError
 from streamer.uris import is_loopback
+from streamer.web.readers import READ_TIMEOUT_S
 
-MESSAGE_AT_MOST = 1 << 16  # bytes of what a reader says
-START_S, GRACE_S = 10.0, 1.0
+MAX_MESSAGE_BYTES = 1 << 16  # of a reader; it sends some tens
+START_TIMEOUT_S, SHUTDOWN_TIMEOUT_S = 10.0, 1.0
 BACKLOG = 128
+SOCKET_OPTIONS = {  # of every connection, where the system has them
+    "TCP_USER_TIMEOUT": round(2000 * READ_TIMEOUT_S),  # milliseconds until a peer that reads nothing is disconnected
+    "TCP_NOTSENT_LOWAT": 1 << 16,  # bytes in the kernel's queue: more would only make the frames of a slow reader older
+}
 
 
 class HttpServer:
-    """`with HttpServer(...) as server:` serves on `server.url`, the address of a listening socket, until it is left."""
+    """`with HttpServer(...) as server:` serves a listening socket at `server.url` until the block ends."""
 
     def __init__(self, app: ASGIApp, settings: WebSettings, listener: socket.socket) -> None:
         self._socket = listener
@@ -33,15 +38,15 @@ class HttpServer:
         config = uvicorn.Config(
             app,
             ws="websockets-sansio",
-            ws_max_size=MESSAGE_AT_MOST,
-            ws_per_message_deflate=False,  # pictures do not become smaller
-            ws_ping_interval=None,  # readers say what they have seen
+            ws_max_size=MAX_MESSAGE_BYTES,
+            ws_per_message_deflate=False,  # JPEG and H.264 are compressed already
+            ws_ping_interval=None,  # readers acknowledge results
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_S,  # type: ignore[arg-type] # seconds, also parts of them
+            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,  # type: ignore[arg-type] # a float works too
             ssl_certfile=settings.certificate,
             ssl_keyfile=settings.key,
         )
@@ -50,50 +55,61 @@ class HttpServer:
 
     def __enter__(self) -> Self:
         self._thread.start()
-        deadline = time.monotonic() + START_S
+        deadline = time.monotonic() + START_TIMEOUT_S
         while not self._server.started and self._thread.is_alive() and time.monotonic() < deadline:
             time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(2 * GRACE_S)
+        self._thread.join(2 * SHUTDOWN_TIMEOUT_S)
 
     def _run(self) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
+        logging.getLogger("uvicorn.error").addFilter(_is_an_error)
         self._server.run(sockets=[self._socket])
 
 
-def listening(settings: WebSettings, *, has_credentials: bool) -> socket.socket:
-    """A socket where the settings say.
+def _is_an_error(record: logging.LogRecord) -> bool:
+    """False for what uvicorn 0.54 logs after it has answered the handshake of a rejected WebSocket."""
+    return record.msg != "ASGI callable returned without completing handshake."
 
-    Raises UsageError for a place that others can reach without a pass or without TLS, and for certificates that cannot
-    be used; SinkError where the port is taken.
+
+def listening(settings: WebSettings, *, has_credentials: bool) -> socket.socket:
+    """A listening socket at the address of the settings.
+
+    Raises UsageError for an address that other machines can reach without credentials or TLS, and for certificates that
+    cannot be used; SinkError if the port is taken.
     """
     _check(settings, has_credentials=has_credentials)
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    for option, value in SOCKET_OPTIONS.items():
+        if hasattr(socket, option):
+            listener.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
     try:
         listener.bind((settings.host, settings.port))
         listener.listen(BACKLOG)
     except OSError as error:
         listener.close()
-        place = f"{settings.host}:{settings.port}"
-        raise SinkError(f"web: cannot listen on {place}: {error.strerror}; set web.port to another") from error
+        address = f"{settings.host}:{settings.port}"
+        raise SinkError(f"web: cannot listen on {address}: {error.strerror}; set web.port to another") from error
     return listener
 
 
 def _check(settings: WebSettings, *, has_credentials: bool) -> None:
-    """Raise UsageError for what would let strangers in, or could not start."""
+    """Raise UsageError for settings that are unsafe, or that cannot work."""
     if not is_loopback(settings.host):
         if not has_credentials:
             raise UsageError(
-                f"web.host {settings.host}: others can reach it, so a pass is needed: set web.token "
+                f"web.host {settings.host}: other machines can reach it, so credentials are required: set web.token "
                 "(`streamer access token FILE`) or web.users (`streamer access user FILE NAME`)"
             )
         if settings.certificate is None:
-            raise UsageError(f"web.host {settings.host}: others can reach it, so set web.certificate and web.key (PEM)")
+            raise UsageError(
+                f"web.host {settings.host}: other machines can reach it, so set web.certificate and web.key (PEM)"
+            )
     if settings.certificate is not None and settings.key is not None:
         try:
             ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.certificate, settings.key)

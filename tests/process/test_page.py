@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(240)
 SIZE, FPS = (640, 360), 15
 URI = f"scene:?objects=3&size={SIZE[0]}x{SIZE[1]}&fps={FPS}&frames=0&realtime&occluder=0&shake=0"
 SCENE = Scene(SceneSettings(objects=3, width=SIZE[0], height=SIZE[1], fps=FPS, frames=0, occluder=False, shake=False))
-CANVAS = "#picture canvas"
+CANVAS = "#live canvas"
 LEAD = 2  # frames from what is on the screen to what a click takes effect on
 SHOTS = ROOT / "out" / "page"
 
@@ -81,7 +81,7 @@ class Page:
         return int(self.canvas.get_attribute("data-index"))
 
     def place(self, x, y):
-        """On the page, of a pixel of the picture."""
+        """On the page, of a pixel of the frame."""
         box = self.canvas.bounding_box()
         return box["x"] + x * box["width"] / SIZE[0], box["y"] + y * box["height"] / SIZE[1]
 
@@ -104,7 +104,7 @@ class Page:
 
     def draw_masks_alone(self):
         self.page.get_by_text("Drawing").click()
-        for label in ("Picture", "Outlines", "Labels", "Trails", "Zones"):
+        for label in ("Image", "Outlines", "Labels", "Trails", "Zones"):
             self.page.get_by_label(label, exact=True).uncheck()
         self.page.get_by_label("Opacity").fill("100")
 
@@ -152,7 +152,7 @@ def test_a_user_points_refines_removes_and_comes_back(chromium, served):
     page.drag(2)
     page.wait_for_objects("1 2")
     wait(lambda: page.overlap(2, 2) >= 0.7)
-    page.page.get_by_label("Picture", exact=True).check()
+    page.page.get_by_label("Image", exact=True).check()
     page.page.get_by_label("Labels", exact=True).check()
     page.page.get_by_label("Opacity").fill("45")
     page.page.wait_for_timeout(500)
@@ -199,8 +199,8 @@ def test_a_camera_that_dies_is_unmistakable_and_one_is_added(chromium, served, s
     browser.locator(".tile", has_text="door").locator(".badge", has_text="live").wait_for(timeout=10_000)
     browser.screenshot(path=_shot("grid"))
     site.stop_camera()
-    browser.locator(".tile", has_text="door").locator(".badge", has_text="no picture").wait_for(timeout=15_000)
-    browser.locator(".tile .view.stale", has_text=re.compile("No picture for")).wait_for(timeout=15_000)
+    browser.locator(".tile", has_text="door").locator(".badge", has_text="no frames").wait_for(timeout=15_000)
+    browser.locator(".tile .view.stale", has_text=re.compile("No frames for")).wait_for(timeout=15_000)
     browser.screenshot(path=_shot("dead camera"))
     browser.locator(".tile", has_text="scene").locator(".badge", has_text="live").wait_for(timeout=1000)
     site.restart_server()
@@ -220,7 +220,7 @@ def test_a_camera_that_dies_is_unmistakable_and_one_is_added(chromium, served, s
 def test_h264_shows_the_same_picture(chromium, served):
     page = Page(chromium, served(scene=URI), "scene")
     page.page.get_by_text("Drawing").click()
-    page.page.get_by_label("Picture as").select_option("h264")
+    page.page.get_by_label("Image format").select_option("h264")
     page.page.locator(f"{CANVAS}[data-index]").wait_for()
     page.page.wait_for_timeout(1000)
     before = page.index()

@@ -57,7 +57,7 @@ def serve(tmp_path):
     return serve
 
 
-def test_the_api_does_what_its_document_says(serve, tmp_path):
+def test_the_api_agrees_with_its_document(serve, tmp_path):
     url, _ = serve(a=SLOW, b=SLOW)
     with Client(url) as client:
         client.prompt("a", points=[(160, 120)])
@@ -97,7 +97,7 @@ def test_objects_survive_a_restart_and_a_signal_ends_it_in_time(serve):
         assert object_id in client.wait_for("a", object_id).masks
 
 
-def test_a_signal_ends_it_in_time_whatever_it_is_at(serve, tmp_path):
+def test_a_signal_ends_the_server_in_time_whatever_it_is_doing(serve, tmp_path):
     """A camera that says nothing, clips that wait for later pictures, and a reader that takes nothing."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url, process = serve(a=SCENE, b=f"rtsp://127.0.0.1:{silent.getsockname()[1]}/cam", events=LONG_CLIPS)
@@ -117,7 +117,7 @@ def test_a_signal_ends_it_in_time_whatever_it_is_at(serve, tmp_path):
     assert all(frames_in(clip) for clip in clips)
 
 
-def test_what_it_says_is_json_where_that_is_wanted(tmp_path):
+def test_the_log_is_json_if_requested(tmp_path):
     process = streamer("serve", "--source", SCENE, "--port", "0", "--log", "json")
     line = json.loads(process.stderr.readline())
     assert line["level"] == "info"
@@ -129,12 +129,12 @@ def test_a_port_that_is_taken_is_one_line(serve):
     url, _ = serve(a=SCENE)
     port = url.rpartition(":")[2]
     process = streamer("serve", "--source", SCENE, "--port", port)
-    _, said = process.communicate(timeout=60)
+    _, log = process.communicate(timeout=60)
     assert process.returncode == 1
-    assert said.splitlines()[-1].startswith(f"streamer: web: cannot listen on 127.0.0.1:{port}: Address already in use")
+    assert log.splitlines()[-1].startswith(f"streamer: web: cannot listen on 127.0.0.1:{port}: Address already in use")
 
 
-def test_a_server_that_is_killed_is_noticed_by_who_reads(serve):
+def test_a_reader_notices_that_the_server_was_killed(serve):
     url, process = serve(a=SCENE)
     with Client(url) as client:
         reading = client.results("a")
@@ -145,7 +145,7 @@ def test_a_server_that_is_killed_is_noticed_by_who_reads(serve):
                 pass
 
 
-def test_cameras_are_served_alike_and_one_that_goes_does_not_change_the_others():
+def test_cameras_get_equal_shares_and_removing_one_does_not_change_the_others():
     words = ["bench", "cameras", "--seconds", "5", "--fps", "10", "--max-fps", "5", "--json"]
     figures = finish(streamer(*words), 120)
     assert min(figures["fps"].values()) >= 4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from streamer.web.api import cameras, events, objects, process
+from streamer.web.api import cameras, events, objects, process, results
 from streamer.web.api.errors import responses
 
 PREFIX = "/api/v1"
@@ -13,6 +13,6 @@ PREFIX = "/api/v1"
 def router() -> APIRouter:
     """All operations."""
     api = APIRouter(prefix=PREFIX, responses=responses(401, 403, 422, 429))
-    for part in (cameras.router, objects.router, events.router, process.router):
+    for part in (cameras.router, objects.router, results.router, events.router, process.router):
         api.include_router(part)
     return api

@@ -120,7 +120,7 @@ async def _change(service: Service, camera: Camera, changed: dict[str, Any], uri
 
 
 def settings_of(changed: dict[str, Any], before: dict[str, Any], uri: str | None) -> CameraSettings:
-    """A camera's settings: `changed` over `before`. The address as it is shown stands for the one it was made of.
+    """The settings `before` with the values of `changed`. The redacted address stands for the one with its password.
 
     Raises UsageError.
     """
@@ -136,7 +136,7 @@ def settings_of(changed: dict[str, Any], before: dict[str, Any], uri: str | None
 
 
 def described(service: Service, camera: Camera) -> dict[str, Any]:
-    """A camera as it is shown: its status, its objects, and the settings that may be sent back."""
+    """A camera as the API shows it: its status, its objects, and the settings, which can be sent back."""
     settings = camera.settings.model_dump(mode="json", include=PUBLIC)
     settings["source"]["uri"] = redact(settings["source"]["uri"])
     return {

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fastapi import Depends, Request
+from fastapi.requests import HTTPConnection
 
 from streamer.config.settings import CameraName
 from streamer.service.camera import Camera
@@ -15,8 +16,8 @@ from streamer.service.cameras import Cameras
 from streamer.types import Ack, Command, TrackResult
 from streamer.web.access import AccessPolicy
 from streamer.web.api.errors import ApiError
-from streamer.web.live import Readers
 from streamer.web.models import AckAnswer
+from streamer.web.readers import Readers
 
 ACK_TIMEOUT_S = 10.0  # for a frame that takes a command
 
@@ -33,9 +34,9 @@ class Service:
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)  # one change of the cameras at a time
 
 
-async def get_service(request: Request) -> Service:
-    """The service of this application."""
-    service: Service = request.app.state.service
+async def get_service(connection: HTTPConnection) -> Service:
+    """The service of this application, for requests and WebSockets."""
+    service: Service = connection.app.state.service
     return service
 
 
@@ -52,17 +53,17 @@ CameraDep = Annotated[Camera, Depends(get_camera)]
 
 async def get_latest(camera: CameraDep, service: ServiceDep) -> TrackResult:
     """The newest result of the camera of the path."""
-    feed = service.readers.feeds.get(camera.name)
-    if feed is None or feed.latest is None:
+    latest = service.readers.latest(camera.name)
+    if latest is None:
         raise ApiError(404, f"camera {camera.name} has given no frame yet")
-    return feed.latest
+    return latest
 
 
 LatestDep = Annotated[TrackResult, Depends(get_latest)]
 
 
 async def require_json(request: Request) -> None:
-    """Reject a body that is not declared as JSON: a page from elsewhere can send any other kind without asking."""
+    """Reject a body that is not declared as JSON: a page of another site can send other types without a preflight."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         raise ApiError(415, "send JSON, with Content-Type: application/json")
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError, WebSocketRequestValidationError
+from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
@@ -27,15 +28,11 @@ DESCRIPTIONS = {
     415: "Another media type is required",
     422: "A value is not allowed",
     429: "Too many requests",
-    503: "A camera gives no frames",
+    503: "Not available at the moment",
     504: "No frame arrived in time",
 }
-
-
+NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 BINARY = {"schema": {"type": "string", "format": "binary"}}
-
-
-METHOD_NOT_ALLOWED = 405
 
 
 class ApiError(Exception):
@@ -52,63 +49,67 @@ def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 
 def media(kind: str) -> dict[int | str, dict[str, Any]]:
-    """The documentation of an answer that is no JSON."""
+    """The documentation of an answer that is not JSON."""
     return {200: {"content": {kind: BINARY}, "description": "Done"}}
 
 
 def add_handlers(app: FastAPI) -> None:
-    """Turn every exception into one line of JSON."""
+    """Answer every exception with one line of JSON; the handshake of a WebSocket is rejected in the same way."""
     app.add_exception_handler(ApiError, _rejected)
-    app.add_exception_handler(UnknownCameraError, lambda _, error: _answer(404, str(error)))
-    app.add_exception_handler(StreamerError, lambda _, error: _answer(409, str(error)))
+    app.add_exception_handler(UnknownCameraError, lambda _, error: error_answer(404, str(error)))
+    app.add_exception_handler(StreamerError, lambda _, error: error_answer(409, str(error)))
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, lambda *_: _answer(500, "internal server error; see the server log"))
+    app.add_exception_handler(Exception, lambda *_: error_answer(500, "internal server error; see the server log"))
 
 
-def _answer(status: int, why: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def error_answer(status: int, why: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """An error as every part of the server answers it."""
     return JSONResponse({"error": redact(why)}, status, headers)
 
 
-def _rejected(_: Request, error: Exception) -> JSONResponse:
+def _rejected(_: HTTPConnection, error: Exception) -> JSONResponse:
     assert isinstance(error, ApiError)
-    return _answer(error.status, str(error))
+    return error_answer(error.status, str(error))
 
 
-def _http(request: Request, error: Exception) -> JSONResponse:
+def _http(connection: HTTPConnection, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    headers = dict(error.headers or {})
+    headers, why = dict(error.headers or {}), str(error.detail)
     if error.status_code == METHOD_NOT_ALLOWED:
-        headers["Allow"] = ", ".join(sorted(_allowed(request)))
-    return _answer(error.status_code, str(error.detail), headers)
+        headers["Allow"] = ", ".join(sorted(_allowed(connection)))
+        why = f"this path has only the methods {headers['Allow']}"
+    elif error.status_code == NOT_FOUND:
+        why = "there is no such path; /api/v1/openapi.json lists them"
+    return error_answer(error.status_code, why, headers)
 
 
-def _allowed(request: Request) -> set[str]:
-    """All methods of a path: FastAPI has a route for each, and names those of the first alone."""
-    paths = request.app.openapi()["paths"]
-    asked = request.url.path.split("/")
+def _allowed(connection: HTTPConnection) -> set[str]:
+    """All methods of a path: FastAPI has a route for each, and names only those of the first."""
+    requested = connection.url.path.split("/")
     return {
         method.upper()
-        for path, methods in paths.items()
-        if len(parts := path.split("/")) == len(asked)
-        and all(part == given or part.startswith("{") for part, given in zip(parts, asked, strict=True))
+        for path, methods in connection.app.openapi()["paths"].items()
+        if len(parts := path.split("/")) == len(requested)
+        and all(part == value or part.startswith("{") for part, value in zip(parts, requested, strict=True))
         for method in methods
     }
 
 
-def _invalid(request: Request, error: Exception) -> JSONResponse:
-    """A value that is not allowed: 400 for what is no JSON, 409 for what is valid and yet makes no sense."""
-    assert isinstance(error, RequestValidationError)
+def _invalid(connection: HTTPConnection, error: Exception) -> JSONResponse:
+    """A value that is not allowed: 400 for a body that is not JSON, 409 for values that contradict each other."""
+    assert isinstance(error, RequestValidationError | WebSocketRequestValidationError)
     problem = error.errors()[0]
     where, *path = problem["loc"] or ("body",)
     if problem["type"] == "json_invalid":
-        return _answer(400, "the body is not JSON")
+        return error_answer(400, "the body is not JSON")
     status = 409 if problem["type"] == "value_error" else 422
-    return _answer(status, f"{where}: {problem_in(_model_of(request), {**problem, 'loc': tuple(path)})}")
+    return error_answer(status, f"{where}: {problem_in(_model_of(connection), {**problem, 'loc': tuple(path)})}")
 
 
-def _model_of(request: Request) -> type[Section]:
+def _model_of(connection: HTTPConnection) -> type[Section]:
     """The model of the operation's body, for the keys that it knows."""
-    field = getattr(request.scope.get("route"), "body_field", None)
+    field = getattr(connection.scope.get("route"), "body_field", None)
     annotation = getattr(getattr(field, "field_info", None), "annotation", None)
     return annotation if isinstance(annotation, type) and issubclass(annotation, Section) else Section

@@ -37,7 +37,7 @@ async def list_events(service: ServiceDep, query: Annotated[EventsQuery, Query()
 async def get_event_file(id: EventId, file: EventFile, service: ServiceDep) -> FileResponse:
     fields = None if service.events is None else await run_in_threadpool(_row, service.events, id)
     if fields is None or file not in _files(service, fields):
-        raise ApiError(404, "there is no such file of this event, or not any more")
+        raise ApiError(404, f"event {id} has no file {file}, or it was deleted")
     return FileResponse(_path(service, fields, file))
 
 

@@ -11,11 +11,10 @@ from fastapi.concurrency import run_in_threadpool
 
 from streamer.masks import overlay, png_size
 from streamer.service.camera import Camera, Look
-from streamer.types import Prompt, Remove, Reset, TrackResult, Undo
+from streamer.types import Prompt, Remove, Reset, Undo
 from streamer.video.jpeg import encode_jpeg, jpeg_of
-from streamer.web.api.dependencies import CameraDep, LatestDep, ServiceDep, acknowledged, require_json, send
+from streamer.web.api.dependencies import CameraDep, LatestDep, acknowledged, require_json, send
 from streamer.web.api.errors import BINARY, ApiError, media, responses
-from streamer.web.mjpeg import MjpegResponse
 from streamer.web.models import (
     AckAnswer,
     LookBody,
@@ -126,7 +125,7 @@ async def prompt_mask(object_id: ObjectId, request: Request, camera: CameraDep, 
         raise ApiError(409, f"the mask is {size[0]} x {size[1]}, the frame {frame.width} x {frame.height}")
     mask = None if size is None else await run_in_threadpool(_decode_mask, png)
     if mask is None:
-        raise ApiError(422, "the body is no PNG of the frame's size; what is not black is the object")
+        raise ApiError(422, "the body is not a PNG of the frame's size; pixels that are not black are the object")
     return await acknowledged(camera, Prompt(object_id, mask=mask, mode="replace"))
 
 
@@ -144,24 +143,6 @@ async def get_snapshot(latest: LatestDep, query: Annotated[SnapshotQuery, Query(
         jpeg = await run_in_threadpool(jpeg_of, frame)
     headers = {"X-Frame-Index": str(frame.index), "X-Captured-Ns": str(frame.wall_ns)}
     return Response(jpeg, media_type="image/jpeg", headers=headers)
-
-
-@router.get(
-    "/cameras/{camera}/stream.mjpeg",
-    response_class=Response,
-    summary="Motion JPEG of the newest frames",
-    responses=media("multipart/x-mixed-replace") | responses(404),
-)
-async def get_stream(camera: CameraDep, service: ServiceDep, query: Annotated[SnapshotQuery, Query()]) -> Response:
-    name = camera.name
-
-    def latest() -> TrackResult | None:
-        feed = service.readers.feeds.get(name)
-        return None if feed is None else feed.latest
-
-    if latest() is None:
-        raise ApiError(404, f"camera {name} has given no frame yet")
-    return MjpegResponse(latest, with_overlay=query.overlay)
 
 
 def objects_of(camera: Camera) -> list[dict[str, Any]]:

@@ -62,7 +62,7 @@ async def get_session(service: ServiceDep, request: Request) -> Any:
 async def log_in(body: LoginBody, service: ServiceDep, request: Request, response: Response) -> Any:
     access = service.access
     if not access.logins.take(address_of(request.scope), asyncio.get_running_loop().time()):
-        raise ApiError(429, "too many attempts; wait some seconds")
+        raise ApiError(429, "too many attempts to log in; wait five seconds")
     known = body.token is not None and access.credentials.allows_token(body.token)
     if not known and body.user is not None and body.password is not None:
         known = await run_in_threadpool(access.credentials.allows_user, body.user, body.password)

@@ -1,7 +1,7 @@
-// The HTTP API; a refusal is an Error with the server's own line.
+// The HTTP API. A rejected request throws an Error with the server's own line.
 const ROOT = new URL("api/v1/", document.baseURI);
 
-export async function ask(method, path, body) {
+export async function request(method, path, body) {
   const options = { method };
   if (body !== undefined) {
     options.headers = { "Content-Type": "application/json" };
@@ -20,13 +20,13 @@ export async function ask(method, path, body) {
   return fields;
 }
 
-export const get = (path) => ask("GET", path);
-export const camera = (name, rest = "") => `cameras/${encodeURIComponent(name)}${rest}`;
+export const get = (path) => request("GET", path);
+export const cameraPath = (name, rest = "") => `cameras/${encodeURIComponent(name)}${rest}`;
 
-export function resultsUrl(name, pictures, width) {
-  const url = new URL(camera(name, "/results"), ROOT);
+export function resultsUrl(name, images, width) {
+  const url = new URL(cameraPath(name, "/results"), ROOT);
   url.protocol = url.protocol.replace("http", "ws");
-  url.searchParams.set("pictures", pictures);
+  url.searchParams.set("images", images);
   if (width) url.searchParams.set("width", width);
   return url;
 }

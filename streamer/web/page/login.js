@@ -1,4 +1,4 @@
-// Shows a pass once; the session is a cookie after that, which no script can read.
+// Sends the credentials once. After that the session is a cookie, which no script can read.
 const form = document.getElementById("login");
 form.addEventListener("submit", async (event) => {
   event.preventDefault();

@@ -1,31 +1,31 @@
-// The page: a grid of cameras, one of them large, and the numbers behind them.
-import { ask, get } from "./api.js";
-import { Single, badge } from "./single.js";
+// The page: a grid of cameras, the view of one camera, and statistics.
+import { get, request } from "./api.js";
+import { Single, showBadge } from "./single.js";
+import { counted, summary } from "./state.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const EVERY_MS = 1000, TILE_WIDTH = 640;
-const TILE_DRAWING = { opacity: 0.45, picture: true, outline: true, labels: true, trails: false, zones: true };
+const REFRESH_MS = 1000, TILE_WIDTH = 640;
+const TILE_DRAWING = { opacity: 0.45, image: true, outline: true, labels: true, trails: false, zones: true };
 
 const single = new Single();
 const tiles = new Map();
 let cameras = [];
-let went = false;  // anywhere by hand
+let navigated = false;  // by the user
 
-const wanted = () => new URLSearchParams(location.hash.slice(1)).get("camera");
+const requested = () => new URLSearchParams(location.hash.slice(1)).get("camera");
 
 async function refresh() {
   if (document.hidden) return;
   try {
     ({ cameras } = await get("cameras"));
-    $("trouble").hidden = true;
+    $("error").hidden = true;
   } catch (error) {
-    $("trouble").textContent = `${error.message} What you see may be old.`;
-    $("trouble").hidden = false;
+    $("error").textContent = `${error.message} What the page shows may be out of date.`;
+    $("error").hidden = false;
     return;
   }
-  const live = cameras.filter((camera) => camera.live).length;
-  $("summary").textContent = `${live} of ${cameras.length} cameras live`;
+  $("summary").textContent = summary(cameras);
   route();
   showTiles();
   const shown = cameras.find((camera) => camera.name === single.name);
@@ -34,8 +34,8 @@ async function refresh() {
 }
 
 function route() {
-  let name = wanted();
-  if (name === null && !went && cameras.length === 1) name = cameras[0].name;  // nothing to choose from
+  let name = requested();
+  if (name === null && !navigated && cameras.length === 1) name = cameras[0].name;  // there is nothing to choose
   const known = cameras.some((camera) => camera.name === name);
   if (known && (single.view === null || single.name !== name)) single.open(name);
   if (!known && single.view !== null) single.close();
@@ -55,14 +55,14 @@ function showTiles() {
     tile.view.status = camera;
     tile.view.zones = camera.settings.zones;
     tile.view.check();
-    badge(tile.badge, camera);
-    tile.count.textContent = `${camera.objects.length} object${camera.objects.length === 1 ? "" : "s"}`;
+    showBadge(tile.badge, camera);
+    tile.count.textContent = counted(camera.objects.length, "object");
   }
   $("grid").querySelector(".empty")?.remove();
   if (cameras.length === 0) {
     const empty = document.createElement("p");
     empty.className = "empty";
-    empty.textContent = "There is no camera yet. “Add camera” wants its address, such as rtsp://192.168.1.20/stream1, or camera:0 for one on the server.";
+    empty.textContent = "There is no camera yet. Choose “Add camera” and enter an address, for example rtsp://192.168.1.20/stream1, or camera:0 for a camera of the server.";
     $("grid").append(empty);
   }
 }
@@ -116,7 +116,7 @@ $("add-ok").addEventListener("click", async (event) => {
   event.preventDefault();
   const name = $("add-name").value.trim();
   try {
-    await ask("POST", "cameras", { name, source: { uri: $("add-uri").value.trim() } });
+    await request("POST", "cameras", { name, source: { uri: $("add-uri").value.trim() } });
   } catch (error) {
     $("add").querySelector(".error").textContent = error.message;
     return;
@@ -127,12 +127,12 @@ $("add-ok").addEventListener("click", async (event) => {
 });
 
 $("log-out").addEventListener("click", async () => {
-  await ask("DELETE", "session");
+  await request("DELETE", "session");
   location.href = "login";
 });
 
-window.addEventListener("hashchange", () => { went = true; refresh(); });
+window.addEventListener("hashchange", () => { navigated = true; refresh(); });
 document.addEventListener("visibilitychange", refresh);
 get("session").then(({ required }) => { $("log-out").hidden = !required; }).catch(() => {});
 refresh();
-setInterval(refresh, EVERY_MS);
+setInterval(refresh, REFRESH_MS);

@@ -1,6 +1,6 @@
-// Masks as they come over the wire, and the colours that they are drawn in.
+// Masks as they are sent, and the colours of objects. No DOM.
 
-// COCO's compressed run lengths, down the columns, to one byte a pixel, row by row.
+// COCO's compressed run lengths (column by column) to one byte per pixel (row by row).
 export function decodeRle(bytes, width, height) {
   const mask = new Uint8Array(width * height), runs = [];
   for (let at = 0; at < bytes.length; ) {
@@ -28,7 +28,7 @@ export function decodeRle(bytes, width, height) {
   return mask;
 }
 
-// RGB of an id: the server's rule, so that a recording has the same colours.
+// RGB of an id, by the rule of the server, so that recordings have the same colours.
 export function colourOf(id) {
   const hue = (id * 0.618033988749895) % 1, sector = Math.floor(hue * 6), part = hue * 6 - sector;
   const low = 0.25, down = 1 - 0.75 * part, up = 1 - 0.75 * (1 - part);
@@ -40,9 +40,9 @@ export function rgbOf(object) {
   return object.colour ? [1, 3, 5].map((at) => parseInt(object.colour.slice(at, at + 2), 16)) : colourOf(object.id);
 }
 
-export const hex = (rgb) => "#" + rgb.map((value) => value.toString(16).padStart(2, "0")).join("");
+export const hex = (rgb) => `#${rgb.map((value) => value.toString(16).padStart(2, "0")).join("")}`;
 
-// A picture of the mask's box: the inside as translucent as asked, the rim solid.
+// The pixels of the mask's box as an ImageData: the inside with this opacity, the outline solid.
 export function paint(object, opacity, outline) {
   const [x0, y0, x1, y1] = object.box, width = x1 - x0, height = y1 - y0, mask = object.mask;
   const image = new ImageData(width, height), [r, g, b] = rgbOf(object), inside = Math.round(opacity * 255);

@@ -1,7 +1,8 @@
-// The list of a camera's objects: crop, state and score, and what can be done with each.
+// The list of a camera's objects: a crop, the state, the score, and buttons for each.
+import { squareAround } from "./geometry.js";
 import { hex, rgbOf } from "./masks.js";
 
-const CROP = 144, MARGIN = 0.2, EVERY_MS = 200;
+const CROP = 144, MARGIN = 0.2, UPDATE_MS = 200;
 
 export class Objects {
   // `on` has select(id), rename(object, name), colour(object, hex), remove(id), hide(id, hidden).
@@ -11,9 +12,9 @@ export class Objects {
 
   show(view, selected) {
     const now = performance.now(), objects = view.result?.objects ?? [];
-    const there = new Set(objects.map((object) => object.id));
-    for (const [id, item] of this.items) if (!there.has(id)) { item.element.remove(); this.items.delete(id); }
-    const crops = now - this.drawn > EVERY_MS;
+    const present = new Set(objects.map((object) => object.id));
+    for (const [id, item] of this.items) if (!present.has(id)) { item.element.remove(); this.items.delete(id); }
+    const crops = now - this.drawn > UPDATE_MS;
     if (crops) this.drawn = now;
     for (const object of objects) {
       const item = this.items.get(object.id) ?? this.add(object);
@@ -26,7 +27,7 @@ export class Objects {
       if (!crops) continue;
       item.state.textContent = `${object.state}, score ${object.score.toFixed(2)}`;
       item.state.className = `state-${object.state}`;
-      if (object.box) crop(item.canvas, view.picture, object.box);
+      if (object.box) crop(item.canvas, view.image, object.box);
     }
     this.list.classList.toggle("none", objects.length === 0);
   }
@@ -55,7 +56,7 @@ export class Objects {
     return item;
   }
 
-  // The name becomes a field until Enter, Escape, or a click elsewhere.
+  // The name becomes a text field until Enter, Escape, or a click elsewhere.
   rename(item) {
     const input = document.createElement("input");
     input.value = item.object.name ?? "";
@@ -80,9 +81,9 @@ export class Objects {
   }
 }
 
-function crop(canvas, picture, [x0, y0, x1, y1]) {
-  const side = Math.max(x1 - x0, y1 - y0) * (1 + 2 * MARGIN), context = canvas.getContext("2d");
+function crop(canvas, image, box) {
+  const { x, y, side } = squareAround(box, MARGIN), context = canvas.getContext("2d");
   context.fillStyle = "#000";
   context.fillRect(0, 0, CROP, CROP);
-  context.drawImage(picture, (x0 + x1 - side) / 2, (y0 + y1 - side) / 2, side, side, 0, 0, CROP, CROP);
+  context.drawImage(image, x, y, side, side, 0, 0, CROP, CROP);
 }

@@ -1,18 +1,21 @@
-// One camera, where objects are pointed at.
-import { ask, camera as path } from "./api.js";
+// The view of one camera, where the user prompts objects.
+import { cameraPath, request } from "./api.js";
+import { centre } from "./geometry.js";
 import { Objects } from "./objects.js";
 import { Pointing } from "./pointing.js";
+import { age, badge } from "./state.js";
 import { Timeline } from "./timeline.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const BOXED = ["opacity", "show-picture", "show-outline", "show-labels", "show-trails", "show-zones"];
-const START = "Click on something to track it, or drag a box around it.";
+const DRAWING = ["opacity", "show-image", "show-outline", "show-labels", "show-trails", "show-zones"];
+const START = "Click on an object to track it, or drag a box around it.";
+const AGE_MS = 250;
 
 export class Single {
   constructor() {
     this.view = null;
-    this.hidden = new Set();
+    this.hidden = new Set();  // ids of this camera's objects that are not drawn
     this.timeline = new Timeline($("events"), $("media"));
     this.objects = new Objects($("objects"), {
       select: (id) => this.select(id === this.selected ? null : id),
@@ -21,36 +24,43 @@ export class Single {
       remove: (id) => this.remove(id),
       hide: (id, hide) => { this.hidden[hide ? "add" : "delete"](id); this.view.draw(); },
     });
-    for (const id of BOXED) $(id).addEventListener("input", () => this.view?.draw());
-    $("pictures").value = "VideoDecoder" in window ? localStorage.pictures ?? "jpeg" : "jpeg";
-    $("pictures").querySelector("[value=h264]").disabled = !("VideoDecoder" in window);  // wants https, or this machine
-    $("pictures").addEventListener("change", () => { localStorage.pictures = $("pictures").value; this.open(this.name); });
+    for (const id of DRAWING) $(id).addEventListener("input", () => this.view?.draw());
+    $("images").value = "VideoDecoder" in window ? localStorage.images ?? "jpeg" : "jpeg";
+    $("images").querySelector("[value=h264]").disabled = !("VideoDecoder" in window);  // only with https or on localhost
+    $("images").addEventListener("change", () => { localStorage.images = $("images").value; this.open(this.name); });
     $("new").addEventListener("click", () => this.select(null));
     $("undo").addEventListener("click", () => this.undo());
     $("pause").addEventListener("click", () => this.pause());
-    $("reset").addEventListener("click", () => this.act(() => ask("DELETE", path(this.name, "/objects")), "All objects are removed."));
+    $("reset").addEventListener("click", () => this.act(() => request("DELETE", this.path("/objects")), "All objects were removed."));
     $("remove-camera").addEventListener("click", () => this.removeCamera());
     document.addEventListener("keydown", (event) => this.key(event));
+    setInterval(() => this.showAge(), AGE_MS);
+  }
+
+  path(rest = "") {
+    return cameraPath(this.name, rest);
   }
 
   open(name) {
     this.close();
+    if (name !== this.name) this.hidden.clear();
     this.name = name;
     this.lastPrompted = null;
+    document.querySelector("[name=mode][value=add]").checked = true;
     $("single").hidden = false;
     $("camera-name").textContent = name;
     this.view = new View(name, {
-      pictures: $("pictures").value,
-      label: `Live picture of ${name}: arrow keys move a cross, Enter points, Shift and Enter takes away`,
+      images: $("images").value,
+      label: `Live image of ${name}: arrow keys move a cross, Enter prompts, Shift and Enter removes from the object`,
       drawing: () => this.drawing(),
       onResult: (result) => this.shown(result),
       onEvent: () => this.timeline.soon(),
     });
-    $("picture").replaceChildren(this.view.element);
+    $("live").replaceChildren(this.view.element);
     new Pointing(this.view, {
       onClick: (x, y, label, object) => this.click(x, y, label, object),
-      onBox: (box) => this.prompt({ box: box.map(Math.round) }, "a box", { x: (box[0] + box[2]) / 2, y: (box[1] + box[3]) / 2, kind: "add" }),
-      takes: () => document.querySelector("[name=mode]:checked").value === "take",
+      onBox: (box) => this.box(box),
+      removes: () => document.querySelector("[name=mode]:checked").value === "remove",
     });
     this.timeline.watch(name);
     this.select(null);
@@ -64,31 +74,36 @@ export class Single {
     $("single").hidden = true;
   }
 
-  // What the server says of the camera.
+  // The server's status of the camera.
   update(status) {
     if (!this.view) return;
     this.view.status = status;
     this.view.zones = status.settings.zones;
     this.view.check();
-    badge($("badge"), status);
-    $("pause").textContent = status.paused ? "Go on tracking" : "Pause tracking";
+    showBadge($("badge"), status);
+    $("pause").textContent = status.paused ? "Resume tracking" : "Pause tracking";
   }
 
   drawing() {
     const on = (id) => $(id).checked;
     return {
-      opacity: $("opacity").value / 100, picture: on("show-picture"), outline: on("show-outline"), labels: on("show-labels"),
+      opacity: $("opacity").value / 100, image: on("show-image"), outline: on("show-outline"), labels: on("show-labels"),
       trails: on("show-trails"), zones: on("show-zones"), hidden: this.hidden,
     };
   }
 
   shown(result) {
     if (this.selected !== null && !result.objects.some((object) => object.id === this.selected) && !this.waiting) this.select(null);
-    $("age").textContent = `${Math.max(0, Math.round(result.ageMs()))} ms old`;
+    this.showAge();
     $("undo").disabled = (this.selected ?? this.lastPrompted) === null;
     $("reset").disabled = result.objects.length === 0;
     this.objects.show(this.view, this.selected);
     if (result.objects.length === 0 && !this.waiting && $("hint").textContent === "") this.hint(START);
+  }
+
+  // The age grows while no frame follows.
+  showAge() {
+    if (this.view) $("age").textContent = age(this.view);
   }
 
   select(id) {
@@ -99,7 +114,7 @@ export class Single {
       this.objects.show(this.view, id);
     }
     this.hint(id === null ? START
-      : `${this.nameOf(id)}: click to add to it, Shift-click or right-click to take away from it. “New object” (N) points at another.`);
+      : `${this.nameOf(id)}: click to add to it, Shift-click or right-click to remove from it. “New object” (N) starts another.`);
   }
 
   nameOf(id) {
@@ -108,19 +123,24 @@ export class Single {
 
   click(x, y, label, object) {
     if (object && object.id !== this.selected && label === 1) return this.select(object.id);
-    if (this.selected === null && label === 0) return this.hint("Choose the object first that something is to be taken away from.", true);
+    if (this.selected === null && label === 0) return this.hint("Select an object before you remove a part of it.", true);
     const prompt = { points: [[x, y]], labels: [label] };
     if (this.selected !== null) prompt.object_id = this.selected;
-    this.prompt(prompt, label ? "a click" : "a click that takes away", { x, y, kind: label ? "add" : "take" });
+    this.prompt(prompt, { x, y, kind: label ? "add" : "remove" });
   }
 
-  async prompt(prompt, what, mark) {
+  box(box) {
+    const [x, y] = centre(box);
+    this.prompt({ box: box.map(Math.round) }, { x, y, kind: "add" });
+  }
+
+  async prompt(prompt, mark) {
     const view = this.view;
     view.marks.push(mark);
     view.draw();
     this.waiting = true;
     await this.act(async () => {
-      const { object_id: id } = await ask("POST", path(this.name, "/prompts"), prompt);
+      const { object_id: id } = await request("POST", this.path("/prompts"), prompt);
       this.lastPrompted = id;
       if (this.view === view) this.select(id);
     });
@@ -132,31 +152,31 @@ export class Single {
   undo() {
     const id = this.selected ?? this.lastPrompted;
     if (id === null) return;
-    this.act(() => ask("POST", path(this.name, `/objects/${id}/undo`)), `The last thing that was shown of ${this.nameOf(id)} is taken back.`);
+    this.act(() => request("POST", this.path(`/objects/${id}/undo`)), `The last prompt of ${this.nameOf(id)} was undone.`);
   }
 
   remove(id) {
     const name = this.nameOf(id);
     if (id === this.selected) this.select(null);
     if (id === this.lastPrompted) this.lastPrompted = null;
-    this.act(() => ask("DELETE", path(this.name, `/objects/${id}`)), `${name} is removed.`);
+    this.act(() => request("DELETE", this.path(`/objects/${id}`)), `${name} was removed.`);
   }
 
   look(object, look) {
-    this.act(() => ask("PATCH", path(this.name, `/objects/${object.id}`), look));
+    this.act(() => request("PATCH", this.path(`/objects/${object.id}`), look));
   }
 
   pause() {
-    this.act(() => ask("POST", path(this.name, this.view.status?.paused ? "/resume" : "/pause")));
+    this.act(() => request("POST", this.path(this.view.status?.paused ? "/resume" : "/pause")));
   }
 
   async removeCamera() {
     if (!confirm(`Remove the camera ${this.name}?`)) return;
-    await this.act(() => ask("DELETE", path(this.name)));
+    await this.act(() => request("DELETE", this.path()));
     location.hash = "";
   }
 
-  // Do it, and say in words what came of it.
+  // Runs an action, and shows its result or its error.
   async act(action, done) {
     try {
       await action();
@@ -187,12 +207,8 @@ export class Single {
   }
 }
 
-// How a camera does, in a word.
-export function badge(element, status) {
-  const [text, kind] = status.state !== "running" ? [status.state, "bad"]
-    : status.paused ? ["paused", "warn"] : !status.live ? ["no picture", "bad"] : [`live, ${status.quality.fps} fps`, ""];
+export function showBadge(element, status) {
+  const { text, kind } = badge(status);
   element.textContent = text;
   element.className = `badge ${kind}`;
 }
-
-

@@ -1,7 +1,7 @@
-// What happened, the newest first, with pictures where there are any.
+// Events, the newest first, with their snapshots and clips.
 import { get } from "./api.js";
 
-const SOON_MS = 400, LATER_MS = 5000, SHOWN = 40;
+const DELAY_MS = 400, RELOAD_MS = 5000, MAX_EVENTS = 40;
 
 export class Timeline {
   constructor(list, dialog) {
@@ -15,18 +15,18 @@ export class Timeline {
     clearInterval(this.timer);
     if (camera === null) return;
     this.load();
-    this.timer = setInterval(() => this.load(), LATER_MS);  // clips come some seconds after their events
+    this.timer = setInterval(() => this.load(), RELOAD_MS);  // clips are written some seconds after their events
   }
 
   soon() {
     clearTimeout(this.next);
-    this.next = setTimeout(() => this.load(), SOON_MS);
+    this.next = setTimeout(() => this.load(), DELAY_MS);
   }
 
   async load() {
     const camera = this.camera;
     if (camera === null || document.hidden) return;
-    const { events } = await get(`events?limit=${SHOWN}&camera=${encodeURIComponent(camera)}`).catch(() => ({ events: null }));
+    const { events } = await get(`events?limit=${MAX_EVENTS}&camera=${encodeURIComponent(camera)}`).catch(() => ({ events: null }));
     if (events === null || camera !== this.camera) return;
     const known = new Map([...this.list.children].map((item) => [item.dataset.key, item]));
     this.list.replaceChildren(...events.map((event) => {
@@ -43,7 +43,7 @@ export class Timeline {
     time.dateTime = at.toISOString();
     time.textContent = at.toLocaleTimeString();
     item.append(time, event.message);
-    for (const [file, text] of [["snapshot.jpg", "Picture"], ["clip.mp4", "Clip"]]) {
+    for (const [file, text] of [["snapshot.jpg", "Snapshot"], ["clip.mp4", "Clip"]]) {
       if (!event.files.includes(file)) continue;
       const button = document.createElement("button");
       button.textContent = text;

@@ -1,13 +1,15 @@
-// One camera's picture with its masks on a canvas, which says when it is not live.
+// The frames of one camera with their masks on a canvas, and a notice while they are not live.
+import { centre } from "./geometry.js";
 import { hex, paint, rgbOf } from "./masks.js";
+import { notice } from "./state.js";
 import { Stream } from "./stream.js";
 
-const STALE_MS = 2500;  // without a new picture
-const TRAIL = 90;  // places of an object that are remembered
+const TRAIL = 90;  // positions of an object that are drawn
+const CHECK_MS = 500;
 
 export class View {
-  // `drawing()` gives what is drawn: { opacity, picture, outline, labels, trails, zones }.
-  constructor(camera, { width = null, pictures = "jpeg", drawing, onResult = () => {}, onEvent = () => {}, label }) {
+  // `drawing()` gives what is drawn: { opacity, image, outline, labels, trails, zones, hidden }.
+  constructor(camera, { width = null, images = "jpeg", drawing, onResult = () => {}, onEvent = () => {}, label }) {
     this.camera = camera;
     this.drawing = drawing;
     this.onResult = onResult;
@@ -18,6 +20,7 @@ export class View {
     this.marks = [];
     this.status = null;
     this.shownAt = performance.now();
+    this.ageMs = null;  // of the frame when it was shown
     this.element = document.createElement("div");
     this.element.className = "view";
     this.canvas = document.createElement("canvas");
@@ -30,15 +33,15 @@ export class View {
     this.notice.setAttribute("role", "status");
     this.element.append(this.canvas, this.notice);
     this.context = this.canvas.getContext("2d");
-    this.picture = document.createElement("canvas");  // the newest one, to draw again and to cut from
+    this.image = document.createElement("canvas");  // the newest frame, to draw again and to crop
     this.layer = document.createElement("canvas");
     this.connected = false;
     this.stream = new Stream(camera, {
-      pictures, width, onEvent,
-      onResult: (result, picture) => this.show(result, picture),
+      images, width, onEvent,
+      onResult: (result, image) => this.show(result, image),
       onState: (open) => { this.connected = open; this.check(); },
     });
-    this.timer = setInterval(() => this.check(), 500);
+    this.timer = setInterval(() => this.check(), CHECK_MS);
   }
 
   close() {
@@ -47,14 +50,15 @@ export class View {
     this.element.remove();
   }
 
-  show(result, picture) {
+  show(result, image) {
     this.result = result;
     this.shownAt = performance.now();
+    this.ageMs = result.ageMs();
     const [width, height] = result.size;
-    for (const each of [this.canvas, this.picture]) {
+    for (const each of [this.canvas, this.image]) {
       if (each.width !== width || each.height !== height) Object.assign(each, { width, height });
     }
-    if (picture) this.picture.getContext("2d").drawImage(picture, 0, 0, width, height);
+    if (image) this.image.getContext("2d").drawImage(image, 0, 0, width, height);
     this.remember(result);
     this.draw();
     this.check();
@@ -62,11 +66,11 @@ export class View {
   }
 
   remember(result) {
-    const there = new Set(result.objects.map((object) => object.id));
-    for (const id of this.trails.keys()) if (!there.has(id)) this.trails.delete(id);
+    const present = new Set(result.objects.map((object) => object.id));
+    for (const id of this.trails.keys()) if (!present.has(id)) this.trails.delete(id);
     for (const { id, box, state } of result.objects) {
       const trail = this.trails.get(id) ?? [];
-      if (box && state === "tracked") trail.push([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2]);
+      if (box && state === "tracked") trail.push(centre(box));
       this.trails.set(id, trail.slice(-TRAIL));
     }
   }
@@ -76,12 +80,13 @@ export class View {
     context.globalAlpha = 1;
     context.fillStyle = "#000";
     context.fillRect(0, 0, canvas.width, canvas.height);
-    if (drawing.picture) context.drawImage(this.picture, 0, 0);
+    if (drawing.image) context.drawImage(this.image, 0, 0);
     if (!result) return;
     if (drawing.zones) this.drawZones();
-    for (const object of result.objects) if (object.mask && !drawing.hidden?.has(object.id)) this.drawMask(object, drawing);
-    if (drawing.trails) for (const object of result.objects) if (!drawing.hidden?.has(object.id)) this.drawTrail(object);
-    if (drawing.labels) for (const object of result.objects) if (object.box && !drawing.hidden?.has(object.id)) this.drawLabel(object);
+    const visible = result.objects.filter((object) => !drawing.hidden?.has(object.id));
+    for (const object of visible.filter((each) => each.mask)) this.drawMask(object, drawing);
+    if (drawing.trails) for (const object of visible) this.drawTrail(object);
+    if (drawing.labels) for (const object of visible.filter((each) => each.box)) this.drawLabel(object);
     this.drawMarks();
     Object.assign(canvas.dataset, { index: result.index, epoch: result.epoch, objects: result.objects.map((each) => each.id).join(" ") });
   }
@@ -134,12 +139,12 @@ export class View {
     }
   }
 
-  // What is being pointed at: a box that is drawn, a click that waits for its mask, the keyboard's cross.
+  // The box being dragged, clicks that wait for their masks, and the cross of the keyboard.
   drawMarks() {
     const { context } = this, radius = 9 * this.scale();
     context.lineWidth = 2.5 * this.scale();
     for (const mark of this.marks) {
-      context.strokeStyle = mark.kind === "take" ? "#ff7a70" : "#fff";
+      context.strokeStyle = mark.kind === "remove" ? "#ff7a70" : "#fff";
       context.beginPath();
       if (mark.box) context.rect(mark.box[0], mark.box[1], mark.box[2] - mark.box[0], mark.box[3] - mark.box[1]);
       else if (mark.kind === "cross") {
@@ -150,22 +155,21 @@ export class View {
     }
   }
 
-  // Pixels of the picture that are one pixel of the page.
+  // Pixels of the frame in one pixel of the page.
   scale() {
     return Math.max(1, this.canvas.width / (this.canvas.clientWidth || this.canvas.width));
   }
 
-  // Nobody may take an old picture for a live one.
+  // An old frame must never look live.
   check() {
-    const quietMs = performance.now() - this.shownAt, status = this.status;
-    let text = "";
-    if (!this.connected) text = "No connection to the server; trying again";
-    else if (status && status.state !== "running") text = `This camera has ${status.state === "failed" ? "failed" : "ended"}${status.error ? `: ${status.error}` : ""}`;
-    else if (status?.paused) text = "Tracking is paused";
-    else if (quietMs > STALE_MS) text = `No picture for ${Math.round(quietMs / 1000)} s${status?.last_event && !status.live ? `: ${status.last_event}` : ""}`;
+    const text = notice({ connected: this.connected, status: this.status, quietMs: this.quietMs });
     this.element.classList.toggle("stale", text !== "");
-    this.element.classList.toggle("paused", Boolean(status?.paused));
+    this.element.classList.toggle("paused", Boolean(this.status?.paused));
     if (this.notice.textContent !== text) this.notice.textContent = text;
-    return text;
+  }
+
+  // Milliseconds since the last frame was shown.
+  get quietMs() {
+    return performance.now() - this.shownAt;
   }
 }

@@ -12,7 +12,7 @@ TOKEN = "a-token-that-is-long-enough-for-a-test"
 
 
 def serve_settings(folder, cameras=("a", "b"), **web):
-    """Cameras of a scene, a port that is free, and events in a folder."""
+    """Settings with cameras of a scene, a free port, and events in a folder."""
     return checked(
         ServeSettings,
         {
@@ -45,7 +45,7 @@ def client(served):
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory):
-    """One that wants a token or a user."""
+    """A server that requires a token or a user."""
     from streamer.web import credentials
 
     folder = tmp_path_factory.mktemp("locked")

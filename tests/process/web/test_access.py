@@ -1,9 +1,13 @@
-"""Who is let in, and who is not."""
+"""Access control, credentials, and errors of the client."""
 
 import json
+import re
 import socket
 import stat
+import subprocess
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from urllib.parse import urlsplit
 
 import httpx
@@ -16,36 +20,103 @@ from streamer.config.settings import WebSettings
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
 from streamer.rate_limit import TokenBuckets
 from streamer.web import credentials
-from streamer.web.access import BODY_AT_MOST, COOKIE, AccessPolicy, Sessions
+from streamer.web.access import COOKIE, MAX_BODY_BYTES, AccessPolicy, Sessions
 from streamer.web.credentials import Credentials
+from streamer.web.serve_app import serving
 from streamer.web.server import listening
-from tests.process.web.conftest import TOKEN
+from tests.process.web.conftest import TOKEN, serve_settings
+from tests.requirements import program, require
+from tests.waiting import wait
 
 TAKEN = r"cannot listen on 127\.0\.0\.1:\d+: Address already in use; set web\.port"
 EVIL = "https://evil.example"
 
 
 def websocket(server, camera="a", **options):
-    return connect(f"{server.url.replace('http', 'ws')}/api/v1/cameras/{camera}/results?pictures=none", **options)
+    return connect(f"{server.url.replace('http', 'ws')}/api/v1/cameras/{camera}/results?images=none", **options)
 
 
-def test_without_a_pass_only_the_log_in_answers(locked):
+def test_without_credentials_only_the_log_in_answers(locked):
     _, server = locked
     for path in ("/api/v1/cameras", "/api/v1/openapi.json", "/metrics", "/api/v1/events", "/page/main.js"):
         answer = httpx.get(server.url + path)
         assert answer.status_code == 401, path
         assert answer.headers["www-authenticate"] == "Bearer"
-    assert httpx.get(server.url + "/").headers["location"] == "/login"
+    assert httpx.get(server.url + "/").headers["location"] == "login"
     assert httpx.get(server.url + "/login").status_code == 200
     assert httpx.get(server.url + "/api/v1/health").json() == {"status": "ok"}
 
 
-def test_without_a_pass_no_result_is_sent(locked):
-    with pytest.raises((InvalidStatus, ConnectionClosed)), websocket(locked[1]) as connection:
-        connection.recv(5)
+def test_without_credentials_no_result_is_sent_and_the_answer_says_why(locked):
+    with pytest.raises(InvalidStatus) as caught, websocket(locked[1]):
+        pass
+    assert caught.value.response.status_code == 401
+    with Client(locked[1].url) as client, pytest.raises(CommandError, match="credentials are required"):
+        next(client.results("a"))
 
 
-def test_a_token_lets_in_and_a_wrong_one_does_not(locked):
+@pytest.mark.parametrize(
+    ("camera", "query", "status", "message"),
+    [
+        ("nobody", "", 404, "there is no camera 'nobody'; there are: a, b"),
+        ("a", "?images=gif", 422, "query: images: .*'none', 'jpeg' or 'h264', not 'gif'"),
+        ("a", "?width=0", 422, "query: width: input should be greater than or equal to 1, not '0'"),
+    ],
+)
+def test_a_stream_of_results_that_cannot_be_is_rejected_in_one_line(served, camera, query, status, message, caplog):
+    url = f"{served[1].url.replace('http', 'ws')}/api/v1/cameras/{camera}/results{query}"
+    with pytest.raises(InvalidStatus) as caught, connect(url):
+        pass
+    assert caught.value.response.status_code == status
+    assert re.fullmatch(message, json.loads(caught.value.response.body)["error"])
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_a_certificate_is_checked_unless_verify_is_false(tmp_path):
+    require("openssl", program("openssl"), "apt-get install openssl")
+    words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    files = ["-keyout", tmp_path / "key.pem", "-out", tmp_path / "cert.pem"]
+    subprocess.run(["openssl", *words, *files], check=True, capture_output=True)
+    settings = serve_settings(tmp_path, ["a"], certificate=tmp_path / "cert.pem", key=tmp_path / "key.pem")
+    with serving(settings) as (_, server):
+        with Client(server.url, verify=False) as client:
+            wait(lambda: client.camera("a")["live"])
+            assert next(client.results("a")).index >= 0
+        with Client(server.url) as client:
+            for request in (client.cameras, lambda: next(client.results("a"))):
+                with pytest.raises(StreamerError, match="self-signed certificate"):
+                    request()
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "message"),
+    [
+        (302, {"Location": "http://other.example/"}, "redirects to http://other.example/; use the address of"),
+        (200, {}, "the answer is not JSON; is this `streamer serve`"),
+    ],
+)
+def test_another_server_at_the_address_is_one_clear_line(status, headers, message):
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(b"<html>")
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Other) as other:
+        thread = threading.Thread(target=other.serve_forever)
+        thread.start()
+        with Client(f"http://127.0.0.1:{other.server_port}") as client, pytest.raises(StreamerError, match=message):
+            client.cameras()
+        other.shutdown()
+        thread.join()
+
+
+def test_a_token_gives_access_and_a_wrong_one_does_not(locked):
     with Client(locked[1].url, token=TOKEN) as client:
         assert [camera["name"] for camera in client.cameras()] == ["a"]
         assert next(iter(client.results("a"))).index >= 0
@@ -66,7 +137,7 @@ def test_a_user_logs_in_and_out_with_a_cookie_that_scripts_and_other_sites_do_no
         assert browser.get("/api/v1/cameras").status_code == 200
         assert browser.delete("/api/v1/session").status_code == 204
         browser.cookies.clear()
-        browser.cookies.set(COOKIE, answer.cookies[COOKIE])  # as somebody would who has kept it
+        browser.cookies.set(COOKIE, answer.cookies[COOKIE])  # a copy of the cookie
         assert browser.get("/api/v1/cameras").status_code == 401
 
 
@@ -80,7 +151,7 @@ def test_guessing_passwords_is_slowed_down(locked):
     assert answers[-1] == 429
 
 
-def test_another_origin_may_neither_command_nor_listen(served):
+def test_another_origin_can_neither_send_commands_nor_read_results(served):
     _, server = served
     refused = httpx.post(server.url + "/api/v1/cameras/a/pause", headers={"Origin": EVIL})
     assert refused.status_code == 403
@@ -91,21 +162,21 @@ def test_another_origin_may_neither_command_nor_listen(served):
         assert connection.recv(5)
 
 
-def test_another_name_of_this_machine_may_be_a_page_from_elsewhere(served):
+def test_another_host_name_is_rejected(served):
     answer = httpx.get(served[1].url + "/api/v1/cameras", headers={"Host": "evil.example"})
     assert answer.status_code == 403
     assert "web.names" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("headers", [{"Host": "["}, {"Host": "a]b"}, {"Origin": "http://["}])
-def test_what_is_no_address_is_refused_and_not_an_error(served, headers):
+def test_headers_that_are_not_addresses_are_rejected(served, headers):
     assert httpx.post(served[1].url + "/api/v1/cameras", headers=headers, json={}).status_code in (400, 403)
 
 
-@pytest.mark.parametrize("says_its_length", [True, False])
-def test_an_oversized_body_is_refused(served, says_its_length):
-    body = b" " * (BODY_AT_MOST + 1)
-    content = body if says_its_length else iter([body[: 1 << 20]] * 5)
+@pytest.mark.parametrize("declares_its_length", [True, False])
+def test_an_oversized_body_is_rejected(served, declares_its_length):
+    body = b" " * (MAX_BODY_BYTES + 1)
+    content = body if declares_its_length else iter([body[: 1 << 20]] * 5)
     headers = {"Content-Type": "application/json"}
     try:
         answer = httpx.post(served[1].url + "/api/v1/cameras", content=content, headers=headers)
@@ -114,14 +185,14 @@ def test_an_oversized_body_is_refused(served, says_its_length):
     assert answer.status_code == 413
 
 
-def test_too_many_requests_are_refused():
+def test_too_many_requests_are_rejected():
     limits = TokenBuckets(rate=10.0, burst=20.0)
     assert [limits.take("a", 1.0) for _ in range(30)].count(True) == 20
     assert limits.take("b", 1.0)
     assert limits.take("a", 1.2)
 
 
-def test_a_flood_of_requests_is_refused_and_the_page_goes_on(served):
+def test_a_flood_of_requests_is_rejected_and_the_page_is_still_served(served):
     place = urlsplit(served[1].url)
     request = f"GET /api/v1/health HTTP/1.1\r\nHost: {place.netloc}\r\n\r\n".encode()
     with socket.create_connection((place.hostname, place.port), 10) as flood:
@@ -132,20 +203,20 @@ def test_a_flood_of_requests_is_refused_and_the_page_goes_on(served):
     assert answers.count(b"HTTP/1.1 200") >= 50
     assert answers.count(b"HTTP/1.1 429") >= 50
     assert httpx.get(served[1].url + "/page/main.js").status_code == 200
-    time.sleep(2)  # so that other tests may ask again
+    time.sleep(2)  # the limit recovers for the other tests
 
 
-def test_what_a_reader_says_is_checked(served):
-    for said in ("no JSON", json.dumps({"seen": "all"}), json.dumps([1]), b"\x00\x01"):
+def test_messages_of_a_reader_are_checked(served):
+    for message in ("no JSON", json.dumps({"seen": "all"}), json.dumps([1]), b"\x00\x01"):
         with websocket(served[1]) as connection:
-            connection.send(said)
+            connection.send(message)
             with pytest.raises(ConnectionClosed) as closed:
                 while True:
                     connection.recv(5)
             assert closed.value.rcvd.code in (1003, 1008)
 
 
-def test_sessions_end_and_are_few():
+def test_sessions_expire_and_are_limited():
     now = [0.0]
     sessions = Sessions(lambda: now[0])
     first = sessions.begin()
@@ -158,15 +229,17 @@ def test_sessions_end_and_are_few():
     assert sessions.holds(second)
 
 
-def test_pages_may_load_nothing_from_elsewhere(served):
+def test_pages_can_load_nothing_from_other_sites(served):
     headers = httpx.get(served[1].url).headers
     assert "default-src 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff"
 
 
-def test_beyond_this_machine_a_pass_and_tls_are_wanted(tmp_path):
+def test_an_address_for_other_machines_requires_credentials_and_tls(tmp_path):
     open_to_all = WebSettings(host="0.0.0.0")
-    with pytest.raises(UsageError, match=r"web\.host 0\.0\.0\.0: others can reach it, so a pass is needed"):
+    with pytest.raises(
+        UsageError, match=r"web\.host 0\.0\.0\.0: other machines can reach it, so credentials are required"
+    ):
         listening(open_to_all, has_credentials=False)
     with pytest.raises(UsageError, match=r"set web\.certificate and web\.key"):
         listening(open_to_all, has_credentials=True)
@@ -184,35 +257,35 @@ def test_a_port_that_is_taken_is_one_clear_line():
             listening(WebSettings(port=other.getsockname()[1]), has_credentials=False)
 
 
-def test_a_server_that_is_not_there_is_one_clear_line():
+def test_a_server_that_does_not_answer_is_one_clear_line():
     with Client("http://127.0.0.1:9") as client, pytest.raises(StreamerError, match="is `streamer serve` running"):
         client.cameras()
 
 
-def test_a_login_in_the_servers_address_is_in_no_error():
+def test_errors_do_not_show_a_login_in_the_address():
     with Client("http://ann:hunter2@127.0.0.1:9") as client:
-        for ask in (client.cameras, lambda: next(client.results("a"))):
+        for request in (client.cameras, lambda: next(client.results("a"))):
             with pytest.raises(StreamerError) as caught:
-                ask()
+                request()
             assert "hunter2" not in str(caught.value)
 
 
 @pytest.mark.parametrize("url", ["http://[", "http://host:port", "127.0.0.1:8080", "ftp://host"])
-def test_a_server_that_cannot_be_is_one_clear_line(url):
+def test_an_address_that_is_not_http_is_one_clear_line(url):
     with pytest.raises(UsageError, match=r"is no address|write http://HOST:PORT"):
         Client(url)
 
 
-def test_a_token_is_new_private_and_long(tmp_path):
+def test_a_token_is_long_and_its_file_is_private(tmp_path):
     token = credentials.new_token(tmp_path / "token")
     assert len(token) > 40
     assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
     assert credentials.read(tmp_path / "token", None).allows_token(token)
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         credentials.new_token(tmp_path / "token")
 
 
-def test_passwords_are_kept_as_hashes(tmp_path):
+def test_passwords_are_stored_as_hashes(tmp_path):
     credentials.add_user(tmp_path / "users", "ann", "correct horse")
     credentials.add_user(tmp_path / "users", "bob", "battery staple")
     credentials.add_user(tmp_path / "users", "ann", "another horse")
@@ -228,9 +301,9 @@ def test_passwords_are_kept_as_hashes(tmp_path):
 @pytest.mark.parametrize(
     ("mode", "text", "message"),
     [
-        (0o644, TOKEN, "others can read it; chmod 600"),
+        (0o644, TOKEN, "other users can read it; run chmod 600"),
         (0o600, "short", "at least 24 characters"),
-        (0o600, b"\xff\xfe", "is no text"),
+        (0o600, b"\xff\xfe", "it is not text"),
     ],
 )
 def test_a_token_file_that_cannot_be_used_is_named(tmp_path, mode, text, message):
@@ -250,18 +323,18 @@ def test_a_users_file_that_cannot_be_used_is_named(tmp_path):
         credentials.read(None, tmp_path / "users")
     with pytest.raises(UsageError, match="at least 8 characters"):
         credentials.add_user(tmp_path / "new", "ann", "short")
-    with pytest.raises(UsageError, match="without a colon"):
+    with pytest.raises(UsageError, match="no colon"):
         credentials.add_user(tmp_path / "new", "a:b", "long enough")
 
 
-def test_names_that_are_given_are_the_only_ones_beside_this_machine():
-    def refusal(gate, host):
+def test_only_configured_host_names_and_those_of_this_machine_are_accepted():
+    def refusal(policy, host):
         scope = {"type": "http", "method": "GET", "path": "/api/v1/health", "headers": [(b"host", host.encode())]}
-        return gate.refusal(scope, 1.0)
+        return policy.refusal(scope, 1.0)
 
-    with_pass = Credentials(token=TOKEN)
-    assert refusal(AccessPolicy(with_pass), "camera.example:8080") is None  # a pass is wanted for all that matters
-    named = AccessPolicy(with_pass, frozenset({"camera.example"}))
+    with_token = Credentials(token=TOKEN)
+    assert refusal(AccessPolicy(with_token), "camera.example:8080") is None  # credentials are required anyway
+    named = AccessPolicy(with_token, frozenset({"camera.example"}))
     assert refusal(named, "camera.example") is None
     assert refusal(named, "evil.example")[0] == 403
     assert refusal(named, "127.0.0.1:1") is None
@@ -269,5 +342,5 @@ def test_names_that_are_given_are_the_only_ones_beside_this_machine():
     assert refusal(AccessPolicy(Credentials()), "")[0] == 403
 
 
-def test_the_servers_address_is_that_of_a_browser(served):
+def test_the_address_of_the_server_works_in_a_browser(served):
     assert urlsplit(served[1].url).hostname == "127.0.0.1"

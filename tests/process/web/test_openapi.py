@@ -1,18 +1,25 @@
-"""The document, the metrics, and the dashboard say what there is."""
+"""The OpenAPI document, the metrics and the dashboard agree with the server."""
 
 import json
+import math
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
 
+from streamer.config.load import checked
+from streamer.config.settings import CameraSettings
 from streamer.web.access import AccessPolicy
 from streamer.web.api import PREFIX
 from streamer.web.api.dependencies import Service
 from streamer.web.app import build_app
 from streamer.web.credentials import Credentials
-from streamer.web.exposition import Exposition
+from streamer.web.metrics import PrometheusMetrics
+from streamer.web.readers import Readers
 from tests.fakes import result
 
 CONFIGS = Path(__file__).parents[3] / "configs"
@@ -37,15 +44,15 @@ STATUS = {
 
 
 def exposed(*statuses):
-    exposition = Exposition(lambda: list(statuses), lambda: 3)
-    exposition.write(result())
-    return {family.name: family for family in text_string_to_metric_families(exposition.text().decode())}
+    metrics = PrometheusMetrics(lambda: list(statuses), lambda: 3)
+    metrics.write(result())
+    return {family.name: family for family in text_string_to_metric_families(metrics.text().decode())}
 
 
 @pytest.fixture(scope="module")
 def document():
     service = Service(None, None, AccessPolicy(Credentials()))
-    return build_app(service, Exposition(lambda: [], lambda: 0)).openapi()
+    return build_app(service, PrometheusMetrics(lambda: [], lambda: 0)).openapi()
 
 
 def operations(document):
@@ -80,9 +87,26 @@ def test_every_error_is_one_line_of_json(document):
                 assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}, (method, path, status)
 
 
-def test_every_reference_leads_somewhere(document):
+def test_every_reference_has_a_schema(document):
     text = json.dumps(document)
     assert set(re.findall(r"#/components/schemas/(\w+)", text)) <= set(document["components"]["schemas"])
+
+
+def test_numbers_that_are_not_finite_are_null_and_a_fault_of_the_server_is_one_line():
+    camera = SimpleNamespace(
+        name="door", looks={}, settings=checked(CameraSettings, {"source": {"uri": "scene:"}}, "test")
+    )
+    camera.status = lambda: STATUS | {"error": None, "uri": "scene:", "max_fps": math.inf, "quality": {"fps": math.nan}}
+    cameras: Any = SimpleNamespace(all=lambda: [camera])
+    service = Service(cameras, Readers(), AccessPolicy(Credentials()))
+    client = TestClient(build_app(service, None), base_url="http://localhost", raise_server_exceptions=False)
+    answer = client.get(f"{PREFIX}/cameras")
+    assert answer.status_code == 200
+    assert (answer.json()["cameras"][0]["max_fps"], answer.json()["cameras"][0]["quality"]) == (None, {"fps": None})
+    camera.status = lambda: 1 / 0
+    answer = client.get(f"{PREFIX}/cameras")
+    assert answer.status_code == 500
+    assert answer.json() == {"error": "internal server error; see the server log"}
 
 
 def test_metrics_have_their_values_and_official_names():
@@ -108,12 +132,12 @@ def test_a_camera_without_a_pipeline_has_metrics_too():
     assert exposed({"name": "door", "state": "failed", "live": False, "readers": 0, "paused": False})
 
 
-def test_the_dashboard_asks_for_metrics_that_exist():
+def test_the_dashboard_uses_metrics_that_exist():
     text = DASHBOARD.read_text()
     queries = re.findall(r'"expr": "((?:[^"\\]|\\.)*)"', text)
     assert len(queries) >= 8
-    there = {sample.name for family in exposed(STATUS).values() for sample in family.samples}
-    asked = {name for query in queries for name in re.findall(r"\b(?:streamer|process)_\w+", query)}
-    assert asked
-    assert asked <= there
+    present = {sample.name for family in exposed(STATUS).values() for sample in family.samples}
+    used = {name for query in queries for name in re.findall(r"\b(?:streamer|process)_\w+", query)}
+    assert used
+    assert used <= present
     json.loads(text)

@@ -6,84 +6,85 @@ import asyncio
 import contextlib
 import json
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from streamer.ports import Sink
 from streamer.service.camera import Camera
+from streamer.types import TrackResult
 from streamer.web.feed import Feed, FeedMessage, Variant
 
-UNSEEN_AT_MOST = 2  # pictures on their way to a reader that it has not said to have seen
-PATIENCE_S = 10.0  # with a reader that takes nothing
-TEXTS_AT_MOST = 256
-READERS_AT_MOST = 256
-GOING_AWAY, POLICY, TRY_LATER = 1001, 1008, 1013  # RFC 6455, section 7.4.1
+MAX_UNACKNOWLEDGED = 2  # results on their way to a reader that it has not acknowledged
+READ_TIMEOUT_S = 10.0  # for a reader that reads nothing
+MAX_TEXTS = 256
+MAX_READERS = 256
+GOING_AWAY, POLICY_VIOLATION = 1001, 1008  # RFC 6455, section 7.4.1
 
 
 class Reader:
-    """One connection's outgoing side; lives on the event loop."""
+    """The outgoing side of one connection; lives on the event loop."""
 
     def __init__(self, camera: str, variant: Variant) -> None:
         self.camera = camera
         self.variant = variant
         self.missed = 0
-        self._picture: bytes | None = None
-        self._texts: deque[str] = deque(maxlen=TEXTS_AT_MOST)
-        self._credit = UNSEEN_AT_MOST
-        self._news = asyncio.Event()
-        self._is_behind = True  # and cannot show a picture that needs those before
+        self._result: bytes | None = None
+        self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
+        self._credit = MAX_UNACKNOWLEDGED
+        self._changed = asyncio.Event()
+        self._needs_key = True  # the decoder of the reader cannot continue from an earlier image
         self._ended = False
 
     def put(self, item: FeedMessage | str) -> bool:
-        """Something newer to send. Returns whether a picture that needs none before is wanted."""
-        self._news.set()
+        """Queue something newer. Returns whether the reader needs a key frame."""
+        self._changed.set()
         if isinstance(item, str):
             self._texts.append(item)
             return False
-        if self._picture is not None:
+        if self._result is not None:
             self.missed += 1
-            self._is_behind = True
-        if item.needs_earlier and self._is_behind:
-            self._picture = None
+            self._needs_key = True
+        if item.needs_earlier and self._needs_key:
+            self._result = None
             return True
-        self._picture = item.data
-        self._is_behind = False
+        self._result = item.data
+        self._needs_key = False
         return False
 
-    def seen(self) -> None:
-        """The reader has shown a picture."""
-        self._credit = min(UNSEEN_AT_MOST, self._credit + 1)
-        self._news.set()
+    def acknowledge(self) -> None:
+        """The reader has shown a result."""
+        self._credit = min(MAX_UNACKNOWLEDGED, self._credit + 1)
+        self._changed.set()
 
     def end(self) -> None:
-        """There will be nothing more."""
+        """Nothing more will be sent."""
         self._ended = True
-        self._news.set()
+        self._changed.set()
 
     async def next(self) -> bytes | str | None:
-        """What to send now; None at the end. Raises TimeoutError where the reader takes nothing for too long."""
+        """The next message; None at the end. Raises TimeoutError if the reader acknowledges nothing for too long."""
         while not self._ended:
             if self._texts:
                 return self._texts.popleft()
-            if self._picture is not None and self._credit:
+            if self._result is not None and self._credit:
                 self._credit -= 1
-                picture, self._picture = self._picture, None
-                return picture
-            self._news.clear()
-            await asyncio.wait_for(self._news_for(), PATIENCE_S if self._credit == 0 else None)
+                result, self._result = self._result, None
+                return result
+            self._changed.clear()
+            await asyncio.wait_for(self._wait_until_sendable(), READ_TIMEOUT_S if self._credit == 0 else None)
         return None
 
-    async def _news_for(self) -> None:
-        """Wait for what can be sent: pictures do not count for one who has not seen those before."""
+    async def _wait_until_sendable(self) -> None:
+        """Without credit a new result is no reason to wake up."""
         before = self._credit
         while True:
-            await self._news.wait()
+            await self._changed.wait()
             if self._texts or self._ended or before or self._credit:
                 return
-            self._news.clear()
+            self._changed.clear()
 
 
 class Readers:
@@ -91,68 +92,90 @@ class Readers:
 
     def __init__(self) -> None:
         self.feeds: dict[str, Feed] = {}
-        self.dropped = 0  # readers that were frozen
+        self.dropped = 0  # frozen readers that were disconnected
         self._readers: set[Reader] = set()
+        self._players: Counter[str] = Counter()  # readers of Motion JPEG by camera
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
 
-    def watching(self, camera: Camera) -> dict[str, Sink]:
-        """The sink beside a camera's own."""
+    def sinks(self, camera: Camera) -> dict[str, Sink]:
+        """The sink that the readers add to a camera's own."""
         feed = self.feeds.setdefault(camera.name, Feed(camera.name, self._deliver))
         feed.camera = camera
         return {"page": feed}
 
     def forget(self, camera: str) -> None:
-        """A camera is gone, and with it its readers' pictures."""
+        """End the readers of a camera that was removed."""
         self.feeds.pop(camera, None)
         self._call(self._end, camera)
 
     def count(self, camera: str) -> int:
-        return sum(reader.camera == camera for reader in list(self._readers))
+        return self._players[camera] + sum(reader.camera == camera for reader in list(self._readers))
+
+    @property
+    def are_full(self) -> bool:
+        """Whether no further reader is accepted."""
+        return len(self._readers) + self._players.total() >= MAX_READERS
+
+    def latest(self, camera: str) -> TrackResult | None:
+        """The newest result of a camera; None if there is none, or no longer."""
+        feed = None if self._closed else self.feeds.get(camera)
+        return None if feed is None else feed.latest
+
+    @contextlib.contextmanager
+    def playing(self, camera: str) -> Iterator[None]:
+        """Count a reader of Motion JPEG while the block runs."""
+        self._players[camera] += 1
+        try:
+            yield
+        finally:
+            self._players[camera] -= 1
 
     def close(self) -> None:
         """End all readers, from any thread."""
+        self._closed = True
         self._call(self._end, None)
 
     async def serve(self, websocket: WebSocket, camera: str, variant: Variant) -> None:
         """One connection, until either side ends it."""
         self._loop = asyncio.get_running_loop()
-        if camera not in self.feeds or len(self._readers) >= READERS_AT_MOST:
-            await websocket.close(POLICY if camera not in self.feeds else TRY_LATER)
-            return
         await websocket.accept()
         reader = Reader(camera, variant)
         self._readers.add(reader)
-        self._count_wanted(camera)
+        self._update_wanted(camera)
+        if camera not in self.feeds:  # it was removed in the meantime
+            reader.end()
         try:
             async with asyncio.TaskGroup() as tasks:
                 listening = tasks.create_task(_listen(websocket, reader))
                 await self._send(websocket, reader)
                 listening.cancel()
         except* (WebSocketDisconnect, RuntimeError, OSError):
-            pass  # it is gone
+            pass  # the reader has left
         finally:
             self._readers.discard(reader)
-            self._count_wanted(camera)
+            self._update_wanted(camera)
 
     async def _send(self, websocket: WebSocket, reader: Reader) -> None:
         try:
             while (item := await reader.next()) is not None:
                 send = websocket.send_text(item) if isinstance(item, str) else websocket.send_bytes(item)
-                await asyncio.wait_for(send, PATIENCE_S)
-            await websocket.close(GOING_AWAY, "the camera is gone, or the server ends")
+                await asyncio.wait_for(send, READ_TIMEOUT_S)
+            await websocket.close(GOING_AWAY, "the camera was removed, or the server shuts down")
         except TimeoutError:
             self.dropped += 1
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(websocket.close(POLICY, f"nothing was taken for {PATIENCE_S:g} s"), 1.0)
-            raise WebSocketDisconnect(POLICY) from None
+                why = f"the reader acknowledged nothing for {READ_TIMEOUT_S:g} s"
+                await asyncio.wait_for(websocket.close(POLICY_VIOLATION, why), 1.0)
+            raise WebSocketDisconnect(POLICY_VIOLATION) from None
 
     def _deliver(self, camera: str, variant: Variant | None, item: FeedMessage | str) -> None:
-        """Called in sinks' threads."""
+        """Called in the threads of the sinks."""
         if self._readers:
             self._call(self._distribute, camera, variant, item)
 
     def _call(self, function: Callable[..., None], *arguments: Any) -> None:
-        """On the event loop, where readers live."""
+        """Call a function on the event loop, where the readers live."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._loop.call_soon_threadsafe(function, *arguments)
@@ -166,25 +189,25 @@ class Readers:
         for reader in self._readers:
             is_wanted = reader.camera == camera and variant in (None, reader.variant)
             if is_wanted and reader.put(item) and variant is not None and camera in self.feeds:
-                self.feeds[camera].want_key(variant)
+                self.feeds[camera].request_key(variant)
 
-    def _count_wanted(self, camera: str) -> None:
+    def _update_wanted(self, camera: str) -> None:
         if (feed := self.feeds.get(camera)) is not None:
             feed.wanted = frozenset(reader.variant for reader in self._readers if reader.camera == camera)
 
 
 async def _listen(websocket: WebSocket, reader: Reader) -> None:
-    """What a reader says: that it has seen a picture, or asks for the time."""
+    """Handle the messages of a reader: it acknowledges a result, or asks for the server's time."""
     while True:
         try:
-            said: Any = json.loads(await websocket.receive_text())
+            message: Any = json.loads(await websocket.receive_text())
         except (ValueError, KeyError):
-            said = None
-        match said:
+            message = None
+        match message:
             case {"seen": int()}:
-                reader.seen()
+                reader.acknowledge()
             case {"ping": int() | float() as number}:
                 reader.put(json.dumps({"kind": "pong", "ping": number, "wall_ns": time.time_ns()}))
             case _:
-                await websocket.close(POLICY, 'a reader says {"seen": NUMBER} or {"ping": NUMBER}')
+                await websocket.close(POLICY_VIOLATION, 'send {"seen": NUMBER} or {"ping": NUMBER}')
                 return

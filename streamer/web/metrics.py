@@ -1,4 +1,4 @@
-"""What cameras do, for Prometheus: names and units as it wants them."""
+"""Metrics of all cameras for Prometheus, with its naming rules and units."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from streamer.types import TrackResult
 SECONDS = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 STATES = ("tracked", "occluded", "lost")
 CAMERA_STATES = ("running", "failed", "ended", "stopped")
-CAUSES = {"newer": "dropped", "rate": "skipped", "late": "late"}  # and what a status calls it
+CAUSES = {"newer": "dropped", "rate": "skipped", "late": "late"}  # the key in the status of a camera
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
-class Exposition:
-    """`statuses` gives what each camera says of itself, with its `readers`; `write` is told of every result."""
+class PrometheusMetrics:
+    """`statuses` gives the status of each camera with its `readers`; `write` gets every result."""
 
     def __init__(self, statuses: Callable[[], list[dict[str, Any]]], frozen_readers: Callable[[], int]) -> None:
         self._statuses = statuses
@@ -31,7 +31,7 @@ class Exposition:
         PlatformCollector(registry=self._registry)
         self._stages = Histogram(
             "streamer_stage_seconds",
-            "Seconds of a picture in a stage: queue (from its capture until it is tracked), track, and total.",
+            "Seconds of a frame in a stage: queue (from its capture until it is tracked), track, and total.",
             ("camera", "stage"),
             buckets=SECONDS,
             registry=self._registry,
@@ -46,63 +46,74 @@ class Exposition:
             self._stages.labels(camera, stage).observe(milliseconds / 1e3)
 
     def close(self) -> None:
-        """It is not the end of other cameras."""
+        """Does nothing: other cameras continue to write."""
 
     def forget(self, camera: str) -> None:
+        """Remove the histograms of a camera."""
         for stage in ("queue", "track", "total"):
-            with suppress(KeyError):  # of a camera that gave no picture
+            with suppress(KeyError):  # a camera that gave no frame has none
                 self._stages.remove(camera, stage)
 
     def text(self) -> bytes:
         return generate_latest(self._registry)
 
     def describe(self) -> list[Metric]:
-        return []  # so that nothing is asked for before there is a camera
+        return []  # so that registering does not call `collect`
 
     def collect(self) -> Iterator[Metric]:
         statuses = self._statuses()
-        yield _gauge("camera_up", "1 while pictures come that are fresh.", ["camera"], _each(statuses, "live"))
-        yield _gauge("camera_state", "1 for the state that a camera is in.", ["camera", "state"], _states(statuses))
+        yield _gauge("camera_up", "1 while fresh frames arrive.", ["camera"], _each(statuses, "live"))
+        yield _gauge("camera_state", "1 for the current state of a camera.", ["camera", "state"], _states(statuses))
         yield _gauge("camera_paused", "1 while tracking is paused.", ["camera"], _each(statuses, "paused"))
         for key, name, what in (
-            ("frames_captured", "frames_captured", "Pictures that came from the source."),
-            ("frames_tracked", "frames_tracked", "Pictures that were tracked."),
+            ("frames_captured", "frames_captured", "Frames that arrived from the source."),
+            ("frames_tracked", "frames_tracked", "Frames that were tracked."),
         ):
             yield _counter(name, what, ["camera"], _each(statuses, key))
         yield _counter(
-            "frames_dropped", "Pictures not tracked or not written, and why.", ["camera", "cause"], _drops(statuses)
+            "frames_dropped",
+            "Frames that were not tracked or not written, by cause.",
+            ["camera", "cause"],
+            _drops(statuses),
         )
         yield _counter(
             "sink_lost", "Events, clips and results that a sink could not write.", ["camera", "sink"], _lost(statuses)
         )
-        yield _counter("source_events", "What happened to sources.", ["camera", "kind", "cause"], _events(statuses))
+        yield _counter("source_events", "Events of sources.", ["camera", "kind", "cause"], _events(statuses))
         for key, what in (
-            ("fps", "Pictures a second that come from the source, over five seconds."),
-            ("age_s", "Seconds since the last picture came."),
-            ("stalls_last_hour", "Times in the last hour when a source fell silent or froze."),
-            ("reconnects_last_hour", "Times in the last hour when a source came back."),
+            ("fps", "Frames per second from the source, over five seconds."),
+            ("age_s", "Seconds since the last frame arrived."),
+            ("stalls_last_hour", "Times in the last hour that a source stalled or froze."),
+            ("reconnects_last_hour", "Times in the last hour that a source reconnected."),
         ):
             name = f"source_{key.replace('age_s', 'age_seconds').replace('fps', 'frames_per_second')}"
             yield _gauge(name, what, ["camera"], [([c], v) for [c], v in _quality(statuses, key)])
         yield _gauge("objects", "Objects by state.", ["camera", "state"], _objects(statuses))
-        yield _gauge("readers", "Readers of results over WebSockets.", ["camera"], _each(statuses, "readers"))
-        yield _counter("readers_dropped", "Readers that took nothing.", [], [([], float(self._frozen_readers()))])
+        yield _gauge(
+            "readers", "Readers of results over WebSockets, and of Motion JPEG.", ["camera"], _each(statuses, "readers")
+        )
+        yield _counter(
+            "readers_dropped",
+            "Readers that were disconnected because they read nothing.",
+            [],
+            [([], float(self._frozen_readers()))],
+        )
 
 
 Values = list[tuple[list[str], float]]
 
 
-def _gauge(name: str, what: str, labels: list[str], values: Values) -> Metric:
-    family = GaugeMetricFamily(f"streamer_{name}", what, labels=labels)
-    for at, value in values:
-        family.add_metric(at, value)
+def _gauge(name: str, description: str, labels: list[str], values: Values) -> Metric:
+    family = GaugeMetricFamily(f"streamer_{name}", description, labels=labels)
+    for label_values, value in values:
+        family.add_metric(label_values, value)
     return family
 
 
-def _counter(name: str, what: str, labels: list[str], values: Values) -> Metric:
-    family = CounterMetricFamily(f"streamer_{name}", what, labels=labels)
-    for at, value in values:
-        family.add_metric(at, value)
+def _counter(name: str, description: str, labels: list[str], values: Values) -> Metric:
+    family = CounterMetricFamily(f"streamer_{name}", description, labels=labels)
+    for label_values, value in values:
+        family.add_metric(label_values, value)
     return family
 
 
@@ -111,8 +122,8 @@ def _each(statuses: list[dict[str, Any]], key: str) -> Values:
 
 
 def _quality(statuses: list[dict[str, Any]], key: str) -> Values:
-    found = [(status["name"], status.get("quality", {}).get(key)) for status in statuses]
-    return [([name], float(value)) for name, value in found if value is not None]
+    values = [(status["name"], status.get("quality", {}).get(key)) for status in statuses]
+    return [([name], float(value)) for name, value in values if value is not None]
 
 
 def _states(statuses: list[dict[str, Any]]) -> Values:
