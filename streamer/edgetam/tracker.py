@@ -19,7 +19,8 @@ from streamer.edgetam.click_scale import ClickAnswer, box_in_frame, choose_answe
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, NO_OBJECT_LOGIT, Features, MaskDecoder, Masks
 from streamer.edgetam.memory import Capacity, ObjectMemory, bank
 from streamer.edgetam.preprocessor import EncodedCrop, EncodedCrops, Preprocessor, paste_mask
-from streamer.edgetam.runtimes.choose import Runtime, TorchRuntime, describe
+from streamer.edgetam.runtimes.choose import Runtime, describe
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.search_window import Box, Crop, SearchWindow, around, extent, size_after
 from streamer.edgetam.seek import SEEK_AFTER, SURE, seek_crops, shows_another, without
 from streamer.edgetam.tracking_policy import effective

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.runtimes.choose import TorchRuntime
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.snapshot import FORMAT
 from streamer.edgetam.video import PassTracker
 from streamer.edgetam.weights import load
