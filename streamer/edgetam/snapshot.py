@@ -15,7 +15,7 @@ from torch import Tensor
 
 import streamer
 from streamer.edgetam.memory import Entry, ObjectMemory
-from streamer.edgetam.runtimes import cache as kept
+from streamer.edgetam.runtimes.cache import fingerprint
 from streamer.edgetam.search_window import SearchWindow
 from streamer.edgetam.tracker import StreamingTracker, TrackedObject
 from streamer.errors import ModelError, SinkError
@@ -84,7 +84,7 @@ class Snapshot:
 def about(tracker: StreamingTracker) -> dict[str, Any]:
     """What a snapshot must have in common with the tracker that reads it."""
     checkpoint = tracker.checkpoint
-    return {"format": FORMAT, "model": checkpoint.name, "weights": kept.fingerprint("", checkpoint.model)}
+    return {"format": FORMAT, "model": checkpoint.name, "weights": fingerprint("", checkpoint.model)}
 
 
 def packed(objects: Mapping[int, TrackedObject], about: Mapping[str, Any]) -> bytes:
