@@ -25,11 +25,11 @@ class PassTracker(StreamingTracker):
         """How much is remembered of each object."""
         return self._capacity
 
-    def keep(self, object_id: int) -> bytes:
+    def pack(self, object_id: int) -> bytes:
         """What is known of an object before the next frame."""
         return snapshot.pack(self._objects[object_id])
 
-    def give_back(self, object_id: int, data: bytes) -> None:
+    def restore(self, object_id: int, data: bytes) -> None:
         """Go on with an object where it was kept; raises ModelError for what was kept by something else."""
         self._objects[object_id] = snapshot.unpack(data, self.empty_memory(), self.checkpoint.device)
 

@@ -105,6 +105,18 @@ def test_a_cache_that_cannot_be_written_costs_only_time(nano, tmp_path, monkeypa
     assert "the next start converts again" in caplog.text
 
 
+def test_a_graph_that_does_not_fit_on_the_disk_leaves_nothing_behind(nano, tmp_path, monkeypatch, caplog):
+    def fill(part):
+        part.with_suffix(".bin").write_bytes(b"half of the weights")
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    graphs = cache.GraphCache("openvino", "1", nano.model)
+    graphs.put("image_encoder.xml", fill, sidecar=".bin")
+    assert "cannot be cached" in caplog.text
+    assert list(graphs.folder.iterdir()) == []
+
+
 def test_models_that_were_not_used_for_longest_are_forgotten(nano, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     below = cache.GraphCache("openvino", "1", nano.model).folder.parent

@@ -53,9 +53,13 @@ class GraphCache:
         file = self.folder / name
 
         def both(part: Path) -> None:
-            write(part)
-            if sidecar is not None:
-                write_atomically(file.with_suffix(sidecar), part.with_suffix(sidecar).replace)
+            try:
+                write(part)
+                if sidecar is not None:
+                    write_atomically(file.with_suffix(sidecar), part.with_suffix(sidecar).replace)
+            finally:
+                if sidecar is not None:
+                    part.with_suffix(sidecar).unlink(missing_ok=True)  # half of it would fill a full disk
 
         try:
             write_atomically(file, both)
