@@ -1,5 +1,9 @@
 #!/usr/bin/env python
-"""Fail where a name that was given up is left in code, documents, help or the page: one word for one thing."""
+"""Fail where an old name is left in code, documents, help or the page, or where a document is hard to read.
+
+One word for one thing: the old names of modules, classes and settings, and in documents and configs "picture" for a
+frame and phrases that a reader has to read twice.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +28,23 @@ GIVEN_UP = {
     r"\bseen_above\b": "score_threshold",
     r"\bstay_s\b": "dwell_s",
     r"\bremember_(above|hidden)\b": "removed",
+    r"\b(robust=|tracking\.robust\b)": "tracking.extensions",
+    r"\bfind\.(most|covered|by)\b": "find.max_objects, find.overlap_threshold, find.method",
+    r"\bevents\.(of|mb|clips_mb)\b|[?&]mb=": "clip_kinds, max_size_mb, clips_max_size_mb",
     r"\b(source_of|engine_of|tracker_of|snapshot_of|zones_of)\(": "build_source, build_engine, ...",
     r"\bstreamer\.(allocator|allowance|annotations|benchmarks|cameras|commands|control|keys)\b": MOVED,
     r"\bstreamer\.(lifecycle|metrics|motion|parts|propagation|prompts|settings|sockets)\b": MOVED,
     r"\bstreamer\.(store|turns|verbs|wire|zones)\b": MOVED,
 }
+UNCLEAR = {
+    r"(?i)(?<![`|?-])\bpictures?\b(?![`=])": "frame (of a source) or image (a file)",
+    r"(?i)\b(is|are|be) said\b": "logged, or reported",
+    r"(?i)\bthose (who|that)\b": "a noun",
+    r"(?i)\b(?<!people )who (is|are|has|have)\b": "a noun",
+    r"(?i)\bso (many|long|much)\b": "the quantity",
+    r"(?i)\b(what becomes of|of that kind|as it is\b|is none\b|at home at|asked for wrongly)": "a plain sentence",
+}
+DOCUMENTS = (".md", ".yaml", ".yml")
 RENAMES = ("CHANGELOG.md",)  # which says what was renamed
 SUFFIXES = (".py", ".md", ".yaml", ".yml", ".js", ".html", ".toml")
 
@@ -41,18 +57,19 @@ def main() -> int:
 
 
 def files() -> list[Path]:
-    folders = [ROOT / name for name in ("streamer", "scripts", "configs", "docs", "tests")]
+    folders = [ROOT / name for name in ("streamer", "scripts", "configs", "docs", "examples", "tests")]
     below = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in SUFFIXES]
     top = [path for path in sorted(ROOT.glob("*")) if path.suffix in SUFFIXES and path.name not in RENAMES]
     return [path for path in (*top, *below) if path != Path(__file__).resolve() and path.is_file()]
 
 
 def hits(path: Path) -> list[str]:
-    """A line for each name that was given up, with what it is called now."""
+    """A line for each old name and unclear phrase, with what to write."""
+    patterns = GIVEN_UP | UNCLEAR if path.suffix in DOCUMENTS else GIVEN_UP
     return [
-        f"{path.relative_to(ROOT)}:{number}: {match[0]!r} is called {name} now"
+        f"{path.relative_to(ROOT)}:{number}: {match[0]!r}: write {name}"
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
-        for pattern, name in GIVEN_UP.items()
+        for pattern, name in patterns.items()
         if (match := re.search(pattern, line))
     ]
 

@@ -121,7 +121,7 @@ def _serve(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
 def _tracking_options(below: argparse.ArgumentParser) -> None:
     below.add_argument("--exact", action="store_true", help="track as transformers' documented loop does")
     below.add_argument(
-        "--tracking", action="append", default=[], metavar="KEY=VALUE", help="a setting, such as zoom=3 or robust=true"
+        "--tracking", action="append", default=[], metavar="KEY=VALUE", help="a setting, like zoom=3 or extensions=true"
     )
 
 

@@ -87,7 +87,7 @@ def test_a_picture_that_stays_the_same_is_a_failure(site, tracker, nothing_leaks
             break
     took_s = time.monotonic() - began
     source.close()
-    ledger.note("picture frozen, limit 2 s: until it is said", took_s)
+    ledger.note("frame frozen, limit 2 s: until it is reported", took_s)
     assert events[0].cause == "frozen"
     assert took_s < 2.0 + SLACK_S
 
@@ -98,7 +98,7 @@ def test_a_server_that_accepts_and_says_nothing_is_a_timeout(tracker, nothing_le
         with Watched(url, tracker, backoff=STEADY()) as watched:
             took_s = watched.wait(lambda: bool(watched.probe.causes()), 30, "a failure")
             began = time.monotonic()
-        ledger.note("server accepts and says nothing: until it is said", took_s)
+        ledger.note("server accepts and sends nothing: until it is reported", took_s)
     assert time.monotonic() - began < 3.0
     assert watched.probe.causes()[0] == "timeout"
 
@@ -119,7 +119,7 @@ def test_a_server_that_speaks_http_is_not_taken_for_a_camera(tracker, nothing_le
     server.shutdown()
     thread.join()
     server.server_close()
-    ledger.note("server speaks HTTP: until it is said", took_s)
+    ledger.note("server speaks HTTP: until it is reported", took_s)
     assert watched.probe.causes()[0] in ("corrupt", "timeout", "failed")
     assert watched.probe.results == 0
 

@@ -223,7 +223,7 @@ def test_a_webcam_that_fails_comes_back_with_its_object(fault, start, fake_webca
     run.wait_for_frames()
     gap = next(line["gap_s"] for line in run.lines() if line.get("event") == "restored")
     summary = run.stop()
-    ledger.note(f"webcam {fault}: until pictures are back", gap, kept=len(summary["objects"]), objects=1)
+    ledger.note(f"webcam {fault}: until frames are back", gap, kept=len(summary["objects"]), objects=1)
     assert [entry["id"] for entry in summary["objects"]] == [1]
 
 

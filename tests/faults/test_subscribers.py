@@ -127,7 +127,7 @@ def test_a_flood_of_commands_and_garbage_waits_at_its_sender_and_honest_ones_get
     assert flood.poll() is None
     sent = int(flood.communicate(timeout=30)[0])
     ledger.note(
-        f"flood of commands, {sent // 8 // 100 * 100} a second get through: until an honest one is answered meanwhile",
+        f"flood of commands, {sent // 8 // 100 * 100} a second get through: until another client's command is answered",
         took_s,
         stale=watched.probe.stale,
         kept=watched.kept(),
