@@ -9,7 +9,7 @@ from typing import Any
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam.runtimes.choose import Runtime
-from streamer.edgetam.video import Conditioned, PassTracker, PropagatingTracker
+from streamer.edgetam.video import Conditioned, PassTracker, PropagatingTracker, RecordedTracker
 from streamer.edgetam.weights import Checkpoint
 from streamer.masks import encode
 from streamer.offline.recording import Recording
@@ -103,7 +103,7 @@ class Propagation:
             self._save_when_due(tracker, there, direction, frame.index, start)
             asked = self._begin(tracker, frame, begins, prompts, start, direction)
             there += [number for number, (first, _) in begins.items() if first == frame.index]
-            tracks = tracker.track(frame, () if self.exact else asked)
+            tracks = tracker.track(frame, asked) if isinstance(tracker, PassTracker) else tracker.track(frame)
             first_again = [n for n in there if direction == "backwards" and not self.exact and frame.index == start[n]]
             found = [track for track in tracks if track.object_id not in first_again]
             self.store.put(frame.index, found, again=direction == "backwards")
@@ -114,7 +114,7 @@ class Propagation:
 
     def _begin(
         self,
-        tracker: PassTracker,
+        tracker: RecordedTracker,
         frame: Frame,
         begins: Mapping[int, tuple[int, bytes | None]],
         prompts: Prompts,
@@ -137,7 +137,7 @@ class Propagation:
         there = {number for number, (first, _) in begins.items() if (first - frame.index) * _sign(direction) <= 0}
         return [prompts[number][frame.index] for number in sorted(here & there)]
 
-    def _tracker(self, direction: Direction) -> PassTracker:
+    def _tracker(self, direction: Direction) -> RecordedTracker:
         if not self.exact:
             return PassTracker(self.checkpoint, self.tracking, self.runtime)
         return PropagatingTracker(
@@ -159,24 +159,29 @@ class Propagation:
                         conditioned = tracker.condition(frame, asked[index], since[number][index])
                         self._conditioned.setdefault(number, {})[index] = conditioned
 
-    def _marks(self, tracker: PassTracker, first: int) -> tuple[int, int]:
+    def _marks(self, tracker: RecordedTracker, first: int) -> tuple[int, int]:
         """Where the way forwards leaves what the way backwards begins with."""
         capacity, end = tracker.capacity, self.recording.count
         return min(first + capacity.recent + 1, end), min(first + capacity.pointers + 1, end)
 
-    def _seeds(self, tracker: PassTracker, number: int, first: int) -> Sequence[bytes]:
+    def _seeds(self, tracker: RecordedTracker, number: int, first: int) -> Sequence[bytes]:
         found = [self.store.checkpoint(number, "forwards", mark) for mark in self._marks(tracker, first)]
         return [data for data in found if data is not None]
 
     def _save_when_due(
-        self, tracker: PassTracker, there: Sequence[int], direction: Direction, frame: int, start: Mapping[int, int]
+        self,
+        tracker: RecordedTracker,
+        there: Sequence[int],
+        direction: Direction,
+        frame: int,
+        start: Mapping[int, int],
     ) -> None:
         due = frame % CHECKPOINT_EVERY == 0
         marked = self.exact and any(frame in self._marks(tracker, first) for first in set(start.values()))
         if due or marked:
             self._save(tracker, there, direction, frame)
 
-    def _save(self, tracker: PassTracker, there: Sequence[int], direction: Direction, frame: int) -> None:
+    def _save(self, tracker: RecordedTracker, there: Sequence[int], direction: Direction, frame: int) -> None:
         for number in there:
             self.store.save_checkpoint(number, direction, frame, tracker.pack(number))
         self.store.commit()
