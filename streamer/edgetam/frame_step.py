@@ -37,13 +37,13 @@ class FrameStep:
             if self._lost is not None:
                 self._lost.run(frame, present, answers)
             for view, group in answers.by_view(list(present)):
-                self._model.remember(view, group, present, answers, corrupt=frame.corrupt)
+                self._model.write_memories(view, group, present, answers, corrupt=frame.corrupt)
         return tuple(self._track(frame, object_id, tracked, answers) for object_id, tracked in present.items())
 
     def _find(self, frame: Frame, objects: Objects, changes: Changes) -> Answers:
         views, answers, prompts = self._model.crops(frame), Answers(), changes.prompts
         for window, ids in self._windows(frame, objects, prompts).items():
-            self._model.follow(views[window], ids, objects, prompts, answers)
+            self._model.track_masks(views[window], ids, objects, prompts, answers)
         for object_id, tracked in changes.new.items():
             self._begin(views, tracked, prompts[object_id], answers)
         return answers
@@ -66,7 +66,7 @@ class FrameStep:
         if self._tracking.zoom is not None:
             tracked.focus = self._first_focus(views, prompt, self._tracking.zoom)
             window = tracked.focus.window(views.frame.height, views.frame.width)
-        self._model.begin(views[window], prompt, answers)
+        self._model.decode_alone(views[window], prompt, answers)
 
     def _first_focus(self, views: EncodedCrops, prompt: Prompt, zoom: float) -> SearchWindow:
         """Around what the prompt shows; clicks alone do not say how large it is, so crops of every size are tried."""
@@ -83,7 +83,7 @@ class FrameStep:
         decoded = []
         for crop in click_crops(_clicks(prompt), height, width):
             view, found = views[crop], Answers()
-            self._model.begin(view, prompt, found)
+            self._model.decode_alone(view, prompt, found)
             iou, _, _ = found.rows[prompt.known_id]
             decoded.append(ClickAnswer(crop, plane(found.logits[prompt.known_id]), float(iou)))
         answer = choose_answer(decoded, height, width)

@@ -22,8 +22,8 @@ Objects = Mapping[int, TrackedObject]
 
 
 class ModelStep:
-    """Calls a runtime for objects by id; keeps no state between calls, and changes nothing but `Answers`, but for
-    `remember`, which writes the objects' memories.
+    """Calls a runtime for objects by id; keeps no state between calls, and changes nothing but `Answers`, except in
+    `write_memories`, which writes the objects' memories.
     """
 
     def __init__(self, checkpoint: Checkpoint, runtime: Runtime, tracking: TrackingSettings) -> None:
@@ -39,9 +39,9 @@ class ModelStep:
 
     def find(self, view: EncodedCrop, memories: Sequence[ObjectMemory]) -> tuple[Masks, Tensor]:
         """A mask for each memory, and the features that it was found in."""
-        return self._runtime.follow(view.features, bank(memories, self._config.num_maskmem - 1))
+        return self._runtime.track_masks(view.features, bank(memories, self._config.num_maskmem - 1))
 
-    def follow(
+    def track_masks(
         self, view: EncodedCrop, ids: Sequence[int], objects: Objects, prompts: Mapping[int, Prompt], answers: Answers
     ) -> None:
         """All objects of a window in one pass; prompted ones are decoded again with the mask just found."""
@@ -50,13 +50,13 @@ class ModelStep:
         answers.add(view, ids, masks)
         for row, object_id in enumerate(ids):
             if object_id in prompts and self._tracking.exact:
-                self.begin(view, prompts[object_id], answers)
+                self.decode_alone(view, prompts[object_id], answers)
             elif object_id in prompts:
                 one = Features(features.s0_gchw, features.s1_gchw, top[row : row + 1])
                 previous = answers.logits[object_id] if self._tracking.previous_logits else None
                 self._prompt(view, one, prompts[object_id], answers, previous=previous)
 
-    def begin(self, view: EncodedCrop, prompt: Prompt, answers: Answers) -> None:
+    def decode_alone(self, view: EncodedCrop, prompt: Prompt, answers: Answers) -> None:
         """A prompt by itself, conditioned on no memory."""
         features = view.features
         top = features.top_gchw + self._no_memory_c11
@@ -79,7 +79,7 @@ class ModelStep:
         points, labels = pointed
         logits = None if previous is None else previous[None, None].clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT)
         multimask = self._multimask(labels.shape[1])
-        masks = self._runtime.point(conditioned, points, labels, logits, multimask=multimask)
+        masks = self._runtime.decode_prompt(conditioned, points, labels, logits, multimask=multimask)
         answers.add(view, [prompt.known_id], masks)
 
     def _multimask(self, points: int) -> bool:
@@ -87,7 +87,7 @@ class ModelStep:
         within = config.multimask_min_pt_num <= points <= config.multimask_max_pt_num
         return bool(config.multimask_output_in_sam and within)
 
-    def remember(
+    def write_memories(
         self, view: EncodedCrop, ids: Sequence[int], objects: Objects, answers: Answers, *, corrupt: bool
     ) -> None:
         """Write each object's memory of this frame; of a damaged frame only that of prompted objects."""
@@ -98,7 +98,7 @@ class ModelStep:
             if object_id in answers.given:
                 wide[row, 0] = answers.given[object_id]
         prompted = torch.tensor([object_id in answers.prompted for object_id in ids], device=wide.device)
-        memories = self._runtime.remember(view.features.top_gchw, wide, masks.object_logit_b, prompted).float()
+        memories = self._runtime.encode_memory(view.features.top_gchw, wide, masks.object_logit_b, prompted).float()
         for row, object_id in enumerate(ids):
             memory = objects[object_id].memory
             if (corrupt or object_id in answers.denied) and object_id not in answers.prompted:

@@ -82,7 +82,7 @@ def test_the_second_start_reads_what_the_first_kept(nano, kept, monkeypatch, cap
     pixels = torch.rand(1, 3, nano.size, nano.size)
     monkeypatch.setattr(openvino, "convert", lambda *_: pytest.fail("converted again"))
     again = openvino.OpenVinoRuntime(nano)
-    torch.testing.assert_close(again.encode(pixels).top_gchw, first.encode(pixels).top_gchw)
+    torch.testing.assert_close(again.encode_image(pixels).top_gchw, first.encode_image(pixels).top_gchw)
 
 
 def test_a_broken_file_in_the_cache_is_converted_again(nano, kept, caplog):

@@ -28,7 +28,7 @@ def box(scene, number, index=0):
 
 
 def test_a_frame_without_objects_costs_nothing_and_yields_no_tracks(tracker, scene, monkeypatch):
-    monkeypatch.setattr(tracker.runtime, "encode", lambda _: pytest.fail("the image was encoded"))
+    monkeypatch.setattr(tracker.runtime, "encode_image", lambda _: pytest.fail("the image was encoded"))
     assert tracker.track(frame_of(scene, 0)) == ()
 
 
@@ -63,17 +63,17 @@ def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
 
 def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene):
     tracker, followed, prompted = StreamingTracker(nano, TrackingSettings()), [], []
-    follow, point = tracker.runtime.follow, tracker.runtime.point
+    track_masks, decode_prompt = tracker.runtime.track_masks, tracker.runtime.decode_prompt
 
-    def spy_follow(features, bank):
-        followed.append(follow(features, bank))
+    def spy_track_masks(features, bank):
+        followed.append(track_masks(features, bank))
         return followed[-1]
 
-    def spy_point(features, points, labels, previous, *, multimask):
+    def spy_decode_prompt(features, points, labels, previous, *, multimask):
         prompted.append((features.top_gchw, previous))
-        return point(features, points, labels, previous, multimask=multimask)
+        return decode_prompt(features, points, labels, previous, multimask=multimask)
 
-    tracker.runtime.follow, tracker.runtime.point = spy_follow, spy_point
+    tracker.runtime.track_masks, tracker.runtime.decode_prompt = spy_track_masks, spy_decode_prompt
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     followed.clear()

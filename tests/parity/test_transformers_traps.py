@@ -113,9 +113,9 @@ def test_transformers_keeps_conditioning_frames_without_bound_and_we_keep_four(p
 
 def test_transformers_cannot_batch_objects_and_we_do(plain, nano, scene, monkeypatch):
     ours, calls = StreamingTracker(nano, TrackingSettings(extensions=False)), []
-    follow = ours.runtime.follow
+    track_masks = ours.runtime.track_masks
     monkeypatch.setattr(
-        ours.runtime, "follow", lambda f, bank: calls.append(len(bank.memories_bmtc)) or follow(f, bank)
+        ours.runtime, "track_masks", lambda f, bank: calls.append(len(bank.memories_bmtc)) or track_masks(f, bank)
     )
     ours.track(frame_of(scene, 0), [Prompt(i, box=box(scene, i)) for i in (1, 2, 3)])
     ours.track(frame_of(scene, 1))

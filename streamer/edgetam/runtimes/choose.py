@@ -28,12 +28,12 @@ class Runtime(Protocol):
 
     name: str
 
-    def encode(self, pixels_13hw: Tensor) -> Features: ...
+    def encode_image(self, pixels_13hw: Tensor) -> Features: ...
 
-    def follow(self, features: Features, bank: Bank) -> tuple[Masks, Tensor]:
+    def track_masks(self, features: Features, bank: Bank) -> tuple[Masks, Tensor]:
         """A mask for each object of the bank, and the stride-16 features it was found in (b x c x h x w)."""
 
-    def point(
+    def decode_prompt(
         self,
         features: Features,
         points_1n2: Tensor,
@@ -44,7 +44,9 @@ class Runtime(Protocol):
     ) -> Masks:
         """One object's mask from clicks and box corners on features of batch 1, refining `previous` where given."""
 
-    def remember(self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor) -> Tensor:
+    def encode_memory(
+        self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor
+    ) -> Tensor:
         """A memory for each object (b x t x c)."""
 
 

@@ -22,12 +22,12 @@ class TorchRuntime:
         if self._on_cpu:
             self._encode.to(memory_format=torch.channels_last)
 
-    def encode(self, pixels_13hw: Tensor) -> Features:
+    def encode_image(self, pixels_13hw: Tensor) -> Features:
         if self._on_cpu:
             pixels_13hw = pixels_13hw.contiguous(memory_format=torch.channels_last)
         return Features(*self._encode(pixels_13hw))
 
-    def follow(self, features: Features, bank: Bank) -> tuple[Masks, Tensor]:
+    def track_masks(self, features: Features, bank: Bank) -> tuple[Masks, Tensor]:
         *masks, top = self._follow(
             features.s0_gchw,
             features.s1_gchw,
@@ -41,7 +41,7 @@ class TorchRuntime:
         )
         return Masks(*masks), top
 
-    def point(
+    def decode_prompt(
         self,
         features: Features,
         points_1n2: Tensor,
@@ -53,6 +53,8 @@ class TorchRuntime:
         masks: Masks = self._decoder(features, points_1n2, labels_1n, previous_11hw, multimask=multimask)
         return masks
 
-    def remember(self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor) -> Tensor:
+    def encode_memory(
+        self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor
+    ) -> Tensor:
         memories: Tensor = self._remember(top_1chw, logits_b1hw, object_logit_b, prompted_b)
         return memories
