@@ -54,7 +54,7 @@ def _in_openvino(checkpoint: Checkpoint, count: int) -> Callable[[Tensor], objec
 
 
 def _in_torch(checkpoint: Checkpoint, _: int) -> Callable[[Tensor], object]:
-    encode = runtimes.start("torch", checkpoint).encode
+    encode = runtimes.start("torch", checkpoint).encode_image
     torch.set_num_threads(torch_threads.count())
 
     def encoded(pixels: Tensor) -> None:

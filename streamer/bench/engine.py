@@ -18,6 +18,7 @@ from streamer.config.settings import TrackingSettings
 from streamer.edgetam import torch_threads
 from streamer.edgetam.reference import ReferenceTrack, ReferenceTracker
 from streamer.edgetam.runtimes import choose as runtimes
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint, choose_device, load
 from streamer.errors import StreamerError, UsageError
@@ -133,7 +134,7 @@ def matrix_gflops() -> float:
 
 def gflop_per_frame(checkpoint: Checkpoint, count: int) -> float:
     """What a frame needs once the memories are full, in 1e9; a multiplication and an addition count as two."""
-    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), runtimes.TorchRuntime(checkpoint))
+    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), TorchRuntime(checkpoint))
     scene = _scene(count)
     frame = Frame.from_image(scene.draw(0)[0], index=0)
     for index in range(WARM_UP):

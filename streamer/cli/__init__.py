@@ -10,12 +10,13 @@ from importlib import import_module
 
 import streamer
 from streamer.cli import logs
+from streamer.config import runtimes
 from streamer.errors import StreamerError
 from streamer.process import memory
 from streamer.uris import redact
 
 INTERRUPTED = 130
-RUNTIMES = "auto, torch, compile, openvino, openvino-int8, onnx, tensorrt"
+RUNTIMES = ", ".join(runtimes.RUNTIMES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

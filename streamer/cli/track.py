@@ -101,7 +101,7 @@ def _propagation(
     tracker = open_tracker(args.model, args.size, args.device, args.runtime, tracking)
     model = tracker.describe()
     size = [recording.width, recording.height, recording.count]
-    store.claim(
+    store.bind(
         {
             "recording": recording.name,
             "size": size,

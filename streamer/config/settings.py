@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from streamer.config.runtimes import RuntimeName
 from streamer.types import MAX_OBJECT_ID
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -63,7 +64,7 @@ class ModelSettings(Section):
         None, ge=64, le=2048, description="side of the square input; the checkpoint's own if unset"
     )
     device: str = Field("auto", description="auto, cpu, cuda or mps")
-    runtime: Literal["auto", "torch", "compile", "openvino", "openvino-int8", "onnx", "tensorrt"] = "auto"
+    runtime: RuntimeName = "auto"
 
 
 class TrackingSettings(Section):

@@ -51,7 +51,9 @@ class BoxTracker:
         self.settings = json.loads((here / "settings.json").read_text())
         self.size: int = self.settings["size"]
         names = ("image_encoder", "mask_tracker", "prompt_decoder_single", "memory_encoder")
-        self.encode, self.follow, self.point, self.remember = (graph(name, here) for name in names)
+        self.encode_image, self.track_mask, self.decode_prompt, self.encode_memory = (
+            graph(name, here) for name in names
+        )
         self.first: tuple[Any, Any] | None = None  # the prompted frame's memory and pointer
         self.memories: deque[Any] = deque(maxlen=self.settings["memories"] - 1)
         self.pointers: deque[Any] = deque(maxlen=self.settings["pointers"] - 1)
@@ -60,7 +62,7 @@ class BoxTracker:
     def track(self, image_hwc_bgr: Any, box: tuple[float, float, float, float] | None = None) -> Any:
         """The object's mask on the next frame, bool, H x W; the first frame needs a box, x0 y0 x1 y1 in pixels."""
         height, width = image_hwc_bgr.shape[:2]
-        features = self.encode({"pixels": self.pixels(image_hwc_bgr)})
+        features = self.encode_image({"pixels": self.pixels(image_hwc_bgr)})
         if box is not None:
             no_memory = np.asarray(self.settings["no_memory"], np.float32)[None, :, None, None]
             corners = np.array(box, np.float32).reshape(1, 2, 2) * self.size / np.array([width, height])
@@ -70,11 +72,11 @@ class BoxTracker:
                 "previous": np.zeros((1, 1, self.size // 4, self.size // 4), np.float32),
                 "has_previous": np.array([False]),
             }
-            found = self.point(features | {"stride_16": features["stride_16"] + no_memory} | prompt)
+            found = self.decode_prompt(features | {"stride_16": features["stride_16"] + no_memory} | prompt)
         else:
-            found = self.follow(features | self.bank())
+            found = self.track_mask(features | self.bank())
         square = cv2.resize(found["mask_logits"][0], (self.size, self.size), interpolation=cv2.INTER_LINEAR)
-        memory = self.remember(
+        memory = self.encode_memory(
             {
                 "stride_16": features["stride_16"],
                 "mask_logits": square[None, None],

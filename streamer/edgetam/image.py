@@ -13,7 +13,7 @@ from torch import Tensor
 
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, ImageEncoder, MaskDecoder
 from streamer.edgetam.preprocessor import Preprocessor, paste_mask
-from streamer.edgetam.runtimes.choose import TorchRuntime
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.search_window import Crop
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,11 @@ class Capacity:
     conditioning: int = 4  # prompted frames: the first, and the latest others
     recent: int = 6
     pointers: int = 15
+
+
+def capacity_of(config: Any, conditioning: int) -> Capacity:
+    """What a model's config reads of an object, with so many conditioning frames."""
+    return Capacity(conditioning, config.num_maskmem - 1, config.max_object_pointers_in_encoder - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

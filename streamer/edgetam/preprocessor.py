@@ -53,7 +53,7 @@ class Preprocessor:
 
     def view(self, frame: Frame, window: Crop) -> EncodedCrop:
         """What the model sees of a window."""
-        features = self._runtime.encode(self.pixels(frame.image, window)[None])
+        features = self._runtime.encode_image(self.pixels(frame.image, window)[None])
         floats = Features(features.s0_gchw.float(), features.s1_gchw.float(), features.top_gchw.float())
         return EncodedCrop(window, floats)
 

@@ -15,9 +15,10 @@ from torch import Tensor
 
 import streamer
 from streamer.edgetam.memory import Entry, ObjectMemory
-from streamer.edgetam.runtimes import cache as kept
+from streamer.edgetam.object_table import TrackedObject
+from streamer.edgetam.runtimes.cache import fingerprint
 from streamer.edgetam.search_window import SearchWindow
-from streamer.edgetam.tracker import StreamingTracker, TrackedObject
+from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import ModelError, SinkError
 from streamer.process.files import write_atomically
 from streamer.types import Command, Frame, Track
@@ -74,7 +75,7 @@ class Snapshot:
     def save(self) -> None:
         """Write the file, whole or not at all; raises SinkError."""
         known = sorted(self._known)[:MAX_KNOWN]
-        about = {**self._about, "known": known, "highest_id": self._tracker.highest_id}
+        about = {**self._about, "known": known, "highest_id": self._tracker.table.highest_id}
         try:
             write_atomically(self._file, packed(self._tracker.objects, about))
         except OSError as error:
@@ -84,7 +85,7 @@ class Snapshot:
 def about(tracker: StreamingTracker) -> dict[str, Any]:
     """What a snapshot must have in common with the tracker that reads it."""
     checkpoint = tracker.checkpoint
-    return {"format": FORMAT, "model": checkpoint.name, "weights": kept.fingerprint("", checkpoint.model)}
+    return {"format": FORMAT, "model": checkpoint.name, "weights": fingerprint("", checkpoint.model)}
 
 
 def packed(objects: Mapping[int, TrackedObject], about: Mapping[str, Any]) -> bytes:
@@ -114,8 +115,9 @@ def restore(tracker: StreamingTracker, file: Path, about: Mapping[str, Any]) -> 
     for text, state in described["objects"].items():
         prefix = f"{text}/"
         mine = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        tracker.adopt(int(text), _whole(mine, state, tracker.empty_memory(), tracker.checkpoint.device))
-    tracker.highest_id = max(tracker.highest_id, before["highest_id"])
+        tracker.table.resume(int(text), _whole(mine, state, tracker.empty_memory(), tracker.checkpoint.device))
+    tracker.table.highest_id = max(tracker.table.highest_id, before["highest_id"])
+    tracker.interrupt()
     return {*before["known"], *tracker.object_ids}
 
 

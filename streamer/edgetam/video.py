@@ -1,4 +1,4 @@
-"""A recording's objects, pass by pass: forwards and backwards from what was pointed at."""
+"""A recording's objects, pass by pass: forwards and backwards from their prompts."""
 
 from __future__ import annotations
 
@@ -9,29 +9,34 @@ import torch
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam import snapshot
-from streamer.edgetam.memory import Capacity, Entry, ObjectMemory
+from streamer.edgetam.frame_step import FrameStep
+from streamer.edgetam.memory import Entry, ObjectMemory, capacity_of
+from streamer.edgetam.object_table import Changes, TrackedObject
 from streamer.edgetam.runtimes.choose import Runtime
-from streamer.edgetam.tracker import StreamingTracker, TrackedObject
+from streamer.edgetam.tracker import StreamingTracker
+from streamer.edgetam.tracking_policy import effective
 from streamer.edgetam.weights import Checkpoint
-from streamer.errors import CommandError
-from streamer.types import Frame, Prompt, Track
+from streamer.types import Command, Frame, Prompt, Track
 
 
-class PassTracker(StreamingTracker):
-    """The live tracker on a recording: as good as live, and what it knows can be kept and given back."""
+class PassTracker:
+    """The live tracker on a recording: its objects can be packed and restored one by one."""
 
-    @property
-    def capacity(self) -> Capacity:
-        """How much is remembered of each object."""
-        return self._capacity
+    def __init__(self, checkpoint: Checkpoint, tracking: TrackingSettings, runtime: Runtime) -> None:
+        self._live = StreamingTracker(checkpoint, tracking, runtime)
+        self.capacity = self._live.capacity
 
-    def keep(self, object_id: int) -> bytes:
+    def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
+        return self._live.track(frame, commands)
+
+    def pack(self, object_id: int) -> bytes:
         """What is known of an object before the next frame."""
-        return snapshot.pack(self._objects[object_id])
+        return snapshot.pack(self._live.objects[object_id])
 
-    def give_back(self, object_id: int, data: bytes) -> None:
-        """Go on with an object where it was kept; raises ModelError for what was kept by something else."""
-        self._objects[object_id] = snapshot.unpack(data, self.empty_memory(), self.checkpoint.device)
+    def restore(self, object_id: int, data: bytes) -> None:
+        """Go on with a packed object; raises ModelError for bytes of another kind."""
+        live = self._live
+        live.table.resume(object_id, snapshot.unpack(data, live.empty_memory(), live.checkpoint.device))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,70 +85,71 @@ class PropagatedMemory(ObjectMemory):
         return chosen + rest[: self.most - len(chosen)]
 
 
-class PropagatingTracker(PassTracker):
+class PropagatingTracker:
     """transformers' `propagate_in_video_iterator` on one pass: each prompt alone makes a conditioning frame, and all
     frames read those before and after them.
     """
 
     def __init__(
-        self,
-        checkpoint: Checkpoint,
-        tracking: TrackingSettings,
-        runtime: Runtime | None,
-        *,
-        count: int,
-        backwards: bool,
+        self, checkpoint: Checkpoint, tracking: TrackingSettings, runtime: Runtime, *, count: int, backwards: bool
     ) -> None:
-        super().__init__(checkpoint, tracking, runtime)
-        self._last = count - 1
-        self._backwards = backwards
+        self._checkpoint, self._runtime = checkpoint, runtime
+        self._tracking = effective(tracking, checkpoint.size)
+        self._step = FrameStep(checkpoint, runtime, self._tracking)
+        self._config = checkpoint.model.config
+        self.capacity = capacity_of(self._config, self._tracking.conditioning)
+        self._last, self._backwards = count - 1, backwards
         most = self._config.max_object_pointers_in_encoder
         self._pointer_scale = (most - 1) / max(1, min(count, most) - 1)
+        self._objects: dict[int, TrackedObject] = {}
         self._conditioned: dict[int, Mapping[int, Conditioned]] = {}
 
     def condition(self, frame: Frame, prompt: Prompt, since: int = -1) -> Conditioned:
         """A prompt by itself, without any memory."""
-        alone = StreamingTracker(self.checkpoint, self.tracking, self.runtime)
+        alone = StreamingTracker(self._checkpoint, self._tracking, self._runtime)
         (track,) = alone.track(frame, [prompt])
-        entry = alone._objects[prompt.known_id].memory.conditioning[0]
+        entry = alone.objects[prompt.known_id].memory.conditioning[0]
         return Conditioned(track, Entry(frame.index, entry.memory_tc, entry.pointer_c), since)
 
     def begin(self, object_id: int, conditioned: Mapping[int, Conditioned], seeds: Sequence[bytes] = ()) -> None:
         """Track an object that is conditioned on these frames.
 
-        Backwards it also reads what the way forwards saw after its first frame: `seeds` were kept there, the first
+        Backwards it also reads what the way forwards saw after its first frame: `seeds` were packed there, the first
         when `recent` frames had passed, the last when `pointers` had.
         """
-        self._objects.setdefault(object_id, TrackedObject(self.empty_memory(), None))
+        self._objects.setdefault(object_id, TrackedObject(self._empty_memory(), None))
         self._conditioned[object_id] = conditioned
         memory = self._objects[object_id].memory
         if not seeds:
             return
         near, far = (
-            snapshot.unpack(seeds[at], ObjectMemory(self._capacity), self.checkpoint.device).memory for at in (0, -1)
+            snapshot.unpack(seeds[at], ObjectMemory(self.capacity), self._checkpoint.device).memory for at in (0, -1)
         )
         memory.recent.extend(Entry(self._last - e.step, e.memory_tc, e.pointer_c) for e in reversed(near.recent))
         memory.pointers.extend((self._last - step, pointer) for step, pointer in reversed(far.pointers))
 
-    def track(self, frame: Frame, commands: Sequence[object] = ()) -> tuple[Track, ...]:
-        """Every object on this frame, in the order in which they began; what is asked for was asked for before."""
-        if commands:
-            raise CommandError("propagated objects are conditioned before their pass")
-        everybody = self._objects
+    def pack(self, object_id: int) -> bytes:
+        """What is known of an object before the next frame."""
+        return snapshot.pack(self._objects[object_id])
+
+    def restore(self, object_id: int, data: bytes) -> None:
+        """Go on with a packed object; raises ModelError for bytes of another kind."""
+        self._objects[object_id] = snapshot.unpack(data, self._empty_memory(), self._checkpoint.device)
+
+    def track(self, frame: Frame) -> tuple[Track, ...]:
+        """Every object on this frame, in the order in which they began."""
         settled = {
             number: self._conditioned[number][frame.index].track
-            for number in everybody
+            for number in self._objects
             if frame.index in self._conditioned[number]
         }
-        for number, tracked in everybody.items():
+        for number, tracked in self._objects.items():
             tracked.memory.step = self._step_of(frame.index)
             tracked.memory.conditioning[:] = self._known(number, frame.index)
-        self._objects = {number: tracked for number, tracked in everybody.items() if number not in settled}
-        try:
-            found = {track.object_id: track for track in super().track(frame)}
-        finally:
-            self._objects = everybody
-        return tuple((settled | found)[number] for number in everybody)
+        others = {number: tracked for number, tracked in self._objects.items() if number not in settled}
+        tracks = self._step.run(frame, others, Changes()) if others else ()
+        found = settled | {track.object_id: track for track in tracks}
+        return tuple(found[number] for number in self._objects)
 
     def _known(self, number: int, index: int) -> list[Entry]:
         """The conditioning frames that a frame may know of."""
@@ -155,6 +161,9 @@ class PropagatingTracker(PassTracker):
     def _step_of(self, index: int) -> int:
         return self._last - index if self._backwards else index
 
-    def empty_memory(self) -> ObjectMemory:
+    def _empty_memory(self) -> ObjectMemory:
         """One that is read as transformers reads a session."""
-        return PropagatedMemory(self._capacity, most=self._config.max_cond_frame_num, pointer_scale=self._pointer_scale)
+        return PropagatedMemory(self.capacity, most=self._config.max_cond_frame_num, pointer_scale=self._pointer_scale)
+
+
+RecordedTracker = PassTracker | PropagatingTracker

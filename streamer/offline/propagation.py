@@ -9,14 +9,14 @@ from typing import Any
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam.runtimes.choose import Runtime
-from streamer.edgetam.video import Conditioned, PassTracker, PropagatingTracker
+from streamer.edgetam.video import Conditioned, PassTracker, PropagatingTracker, RecordedTracker
 from streamer.edgetam.weights import Checkpoint
 from streamer.masks import encode
 from streamer.offline.recording import Recording
 from streamer.offline.store import Direction, Store
 from streamer.types import Frame, Prompt
 
-KEEP_EVERY = 50  # frames after which what the tracker knows is kept: so much is done again after an interruption
+CHECKPOINT_EVERY = 50  # frames: at most as many are tracked again after an interruption
 
 Prompts = Mapping[int, Mapping[int, Prompt]]  # by object, then by frame
 
@@ -45,10 +45,10 @@ class Propagation:
         before = self.store.prompts()
         for number in before.keys() - prompts.keys():
             self.store.forget(number)
-            self.store.ask(number, {}, {})
+            self.store.set_prompts(number, {}, {})
         for number, asked in prompts.items():
             now = {frame: described(prompt) for frame, prompt in sorted(asked.items())}
-            self.store.ask(number, now, self._reconsidered(number, before.get(number, {}), now))
+            self.store.set_prompts(number, now, self._reconsidered(number, before.get(number, {}), now))
         self.store.commit()
 
     def _reconsidered(self, number: int, before: Mapping[int, str], now: Mapping[int, str]) -> dict[int, int]:
@@ -98,23 +98,23 @@ class Propagation:
         at = (min if step > 0 else max)(frame for frame, _ in begins.values())
         for frame in self.recording.frames(at, last):
             if self.stop():
-                self._keep(tracker, there, direction, frame.index)
+                self._save(tracker, there, direction, frame.index)
                 return False
-            self._keep_now_and_then(tracker, there, direction, frame.index, start)
+            self._save_when_due(tracker, there, direction, frame.index, start)
             asked = self._begin(tracker, frame, begins, prompts, start, direction)
             there += [number for number, (first, _) in begins.items() if first == frame.index]
-            tracks = tracker.track(frame, () if self.exact else asked)
+            tracks = tracker.track(frame, asked) if isinstance(tracker, PassTracker) else tracker.track(frame)
             first_again = [n for n in there if direction == "backwards" and not self.exact and frame.index == start[n]]
             found = [track for track in tracks if track.object_id not in first_again]
             self.store.put(frame.index, found, again=direction == "backwards")
             at = frame.index + step
             self.progress()
-        self._keep(tracker, there, direction, at)
+        self._save(tracker, there, direction, at)
         return True
 
     def _begin(
         self,
-        tracker: PassTracker,
+        tracker: RecordedTracker,
         frame: Frame,
         begins: Mapping[int, tuple[int, bytes | None]],
         prompts: Prompts,
@@ -125,7 +125,7 @@ class Propagation:
         for number, (first, data) in begins.items():
             if first == frame.index:
                 if data is not None:
-                    tracker.give_back(number, data)
+                    tracker.restore(number, data)
                 if isinstance(tracker, PropagatingTracker):
                     seeds = (
                         self._seeds(tracker, number, start[number]) if direction == "backwards" and data is None else ()
@@ -137,7 +137,7 @@ class Propagation:
         there = {number for number, (first, _) in begins.items() if (first - frame.index) * _sign(direction) <= 0}
         return [prompts[number][frame.index] for number in sorted(here & there)]
 
-    def _tracker(self, direction: Direction) -> PassTracker:
+    def _tracker(self, direction: Direction) -> RecordedTracker:
         if not self.exact:
             return PassTracker(self.checkpoint, self.tracking, self.runtime)
         return PropagatingTracker(
@@ -159,26 +159,31 @@ class Propagation:
                         conditioned = tracker.condition(frame, asked[index], since[number][index])
                         self._conditioned.setdefault(number, {})[index] = conditioned
 
-    def _marks(self, tracker: PassTracker, first: int) -> tuple[int, int]:
+    def _marks(self, tracker: RecordedTracker, first: int) -> tuple[int, int]:
         """Where the way forwards leaves what the way backwards begins with."""
         capacity, end = tracker.capacity, self.recording.count
         return min(first + capacity.recent + 1, end), min(first + capacity.pointers + 1, end)
 
-    def _seeds(self, tracker: PassTracker, number: int, first: int) -> Sequence[bytes]:
-        found = [self.store.kept(number, "forwards", mark) for mark in self._marks(tracker, first)]
+    def _seeds(self, tracker: RecordedTracker, number: int, first: int) -> Sequence[bytes]:
+        found = [self.store.checkpoint(number, "forwards", mark) for mark in self._marks(tracker, first)]
         return [data for data in found if data is not None]
 
-    def _keep_now_and_then(
-        self, tracker: PassTracker, there: Sequence[int], direction: Direction, frame: int, start: Mapping[int, int]
+    def _save_when_due(
+        self,
+        tracker: RecordedTracker,
+        there: Sequence[int],
+        direction: Direction,
+        frame: int,
+        start: Mapping[int, int],
     ) -> None:
-        due = frame % KEEP_EVERY == 0
+        due = frame % CHECKPOINT_EVERY == 0
         marked = self.exact and any(frame in self._marks(tracker, first) for first in set(start.values()))
         if due or marked:
-            self._keep(tracker, there, direction, frame)
+            self._save(tracker, there, direction, frame)
 
-    def _keep(self, tracker: PassTracker, there: Sequence[int], direction: Direction, frame: int) -> None:
+    def _save(self, tracker: RecordedTracker, there: Sequence[int], direction: Direction, frame: int) -> None:
         for number in there:
-            self.store.keep(number, direction, frame, tracker.keep(number))
+            self.store.save_checkpoint(number, direction, frame, tracker.pack(number))
         self.store.commit()
 
 

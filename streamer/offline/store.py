@@ -1,4 +1,4 @@
-"""What was found in a recording so far, on disk: whatever ends the program, what was committed is there."""
+"""The tracks of a recording so far, on disk: whatever ends the program, what was committed is there."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ create table if not exists kept (
 
 
 class Store:
-    """One SQLite file. Nothing is kept before `commit`."""
+    """One SQLite file. Nothing is stored before `commit`."""
 
     def __init__(self, path: Path) -> None:
         """Raises SinkError where it cannot be opened, or is something else."""
@@ -49,10 +49,10 @@ class Store:
         try:
             self._db.commit()
         except sqlite3.Error as error:
-            raise SinkError(f"{self.path}: cannot be written: {error}; what was written before is kept") from error
+            raise SinkError(f"{self.path}: cannot be written: {error}; what was written before is safe") from error
 
-    def claim(self, about: Mapping[str, Any]) -> None:
-        """Remember what this is of; raises SinkError where it is of something else already, naming the difference."""
+    def bind(self, about: Mapping[str, Any]) -> None:
+        """Bind the store to one recording and model; raises SinkError naming what differs where it is of another."""
         now = {name: json.dumps(value) for name, value in {**about, "format": FORMAT}.items()}
         before = dict(self._db.execute("select name, value from about").fetchall())
         for name, value in now.items():
@@ -63,7 +63,7 @@ class Store:
         self._db.executemany("insert or replace into about values (?, ?)", now.items())
 
     def prompts(self) -> dict[int, dict[int, str]]:
-        """What was asked for: the prompt's text by object and frame."""
+        """Each prompt's text, by object and frame."""
         found: dict[int, dict[int, str]] = {}
         for number, frame, text in self._db.execute("select object, frame, prompt from prompts order by frame"):
             found.setdefault(number, {})[frame] = text
@@ -73,8 +73,8 @@ class Store:
         """The first frame that knows of each prompt of an object; -1 for those that were there from the beginning."""
         return dict(self._db.execute("select frame, since from prompts where object = ?", (number,)).fetchall())
 
-    def ask(self, number: int, prompts: Mapping[int, str], since: Mapping[int, int]) -> None:
-        """These are an object's prompts now."""
+    def set_prompts(self, number: int, prompts: Mapping[int, str], since: Mapping[int, int]) -> None:
+        """Replace an object's prompts; `since` is the first frame that knows of each."""
         self._db.execute("delete from prompts where object = ?", (number,))
         rows = [(number, frame, text, since[frame]) for frame, text in prompts.items()]
         self._db.executemany("insert into prompts values (?, ?, ?, ?)", rows)
@@ -98,12 +98,12 @@ class Store:
         box = None if (found := json.loads(box_text)) is None else tuple(found)
         return Track(number, decode(rle, box, "rle", size_wh), box, score, predicted_iou, state)
 
-    def keep(self, number: int, direction: Direction, frame: int, data: bytes) -> None:
+    def save_checkpoint(self, number: int, direction: Direction, frame: int, data: bytes) -> None:
         """What the tracker knew of an object before it saw this frame."""
         self._db.execute("insert or replace into kept values (?, ?, ?, ?)", (number, direction, frame, data))
 
     def latest(self, number: int, direction: Direction) -> tuple[int, bytes] | None:
-        """The farthest point from which an object can go on: the frame, and what was known before it."""
+        """An object's farthest checkpoint: the frame, and what was known of the object before it."""
         order = "desc" if direction == "forwards" else "asc"
         row: tuple[int, bytes] | None = self._db.execute(
             f"select frame, data from kept where object = ? and direction = ? order by frame {order} limit 1",
@@ -111,14 +111,14 @@ class Store:
         ).fetchone()
         return row
 
-    def kept(self, number: int, direction: Direction, frame: int) -> bytes | None:
+    def checkpoint(self, number: int, direction: Direction, frame: int) -> bytes | None:
         row = self._db.execute(
             "select data from kept where object = ? and direction = ? and frame = ?", (number, direction, frame)
         ).fetchone()
         return None if row is None else bytes(row[0])
 
     def forget(self, number: int, after: int | None = None) -> None:
-        """Forget an object; or only what was found from frame `after` on, and what was kept behind it."""
+        """Forget an object; or only what was found from frame `after` on, and the checkpoints behind it."""
         if after is None:
             self._db.execute("delete from tracks where object = ?", (number,))
             self._db.execute("delete from kept where object = ?", (number,))

@@ -10,9 +10,8 @@ import pytest
 import torch
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.runtimes import cache as disk
+from streamer.edgetam.runtimes import cache, onnx, openvino
 from streamer.edgetam.runtimes import choose as runtimes
-from streamer.edgetam.runtimes import onnx, openvino
 from streamer.edgetam.steps import GRAPHS
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import UsageError
@@ -33,7 +32,7 @@ def kept(tmp_path_factory):
 
 
 def kept_by_openvino(checkpoint):
-    return disk.folder("openvino", openvino.openvino.__version__, checkpoint.model)
+    return cache.GraphCache("openvino", openvino.openvino.__version__, checkpoint.model).folder
 
 
 def test_auto_takes_openvino_on_the_cpu_and_torch_elsewhere():
@@ -83,7 +82,7 @@ def test_the_second_start_reads_what_the_first_kept(nano, kept, monkeypatch, cap
     pixels = torch.rand(1, 3, nano.size, nano.size)
     monkeypatch.setattr(openvino, "convert", lambda *_: pytest.fail("converted again"))
     again = openvino.OpenVinoRuntime(nano)
-    torch.testing.assert_close(again.encode(pixels).top_gchw, first.encode(pixels).top_gchw)
+    torch.testing.assert_close(again.encode_image(pixels).top_gchw, first.encode_image(pixels).top_gchw)
 
 
 def test_a_broken_file_in_the_cache_is_converted_again(nano, kept, caplog):
@@ -96,26 +95,40 @@ def test_a_broken_file_in_the_cache_is_converted_again(nano, kept, caplog):
     assert file.read_text().startswith("<?xml")
 
 
-def test_a_cache_that_cannot_be_written_costs_only_time(tmp_path, monkeypatch, caplog):
+def test_a_cache_that_cannot_be_written_costs_only_time(nano, tmp_path, monkeypatch, caplog):
     blocked = tmp_path / "file"
     blocked.write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
-    disk.keep(blocked / "x" / "image_encoder.xml", lambda part: part.write_bytes(b"graph"))
+    graphs = cache.GraphCache("openvino", "1", nano.model)
+    graphs.put("image_encoder.xml", lambda part: part.write_bytes(b"graph"))
+    assert graphs.get("image_encoder.xml") is None
     assert "the next start converts again" in caplog.text
+
+
+def test_a_graph_that_does_not_fit_on_the_disk_leaves_nothing_behind(nano, tmp_path, monkeypatch, caplog):
+    def fill(part):
+        part.with_suffix(".bin").write_bytes(b"half of the weights")
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    graphs = cache.GraphCache("openvino", "1", nano.model)
+    graphs.put("image_encoder.xml", fill, sidecar=".bin")
+    assert "cannot be cached" in caplog.text
+    assert list(graphs.folder.iterdir()) == []
 
 
 def test_models_that_were_not_used_for_longest_are_forgotten(nano, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    below = disk.folder("openvino", "1", nano.model).parent
-    for age in range(disk.MOST_MODELS + 2):
+    below = cache.GraphCache("openvino", "1", nano.model).folder.parent
+    for age in range(cache.MAX_MODELS + 2):
         (below / f"old{age}").mkdir()
         os.utime(below / f"old{age}", (0, 1_000_000 - age))
-    mine = disk.folder("openvino", "2", nano.model)
+    mine = cache.GraphCache("openvino", "2", nano.model).folder
     left = {folder.name for folder in below.iterdir()}
-    assert len(left) == disk.MOST_MODELS
+    assert len(left) == cache.MAX_MODELS
     assert mine.name in left
     assert "old0" in left
-    assert f"old{disk.MOST_MODELS + 1}" not in left
+    assert f"old{cache.MAX_MODELS + 1}" not in left
 
 
 SIGNAL_AFTER_TWO = """
@@ -188,12 +201,12 @@ def test_nothing_is_reported_to_anybody():
 
 
 def test_a_memory_of_one_weight_more_is_another_fingerprint(nano):
-    before = disk.fingerprint("", nano.model)
+    before = cache.fingerprint("", nano.model)
     weight = nano.model.no_memory_embedding
     kept_value = weight.clone()
     try:
         weight += 1e-3
-        assert disk.fingerprint("", nano.model) != before
+        assert cache.fingerprint("", nano.model) != before
     finally:
         weight.copy_(kept_value)
-    assert disk.fingerprint("", nano.model) == before
+    assert cache.fingerprint("", nano.model) == before

@@ -28,7 +28,7 @@ def box(scene, number, index=0):
 
 
 def test_a_frame_without_objects_costs_nothing_and_yields_no_tracks(tracker, scene, monkeypatch):
-    monkeypatch.setattr(tracker.runtime, "encode", lambda _: pytest.fail("the image was encoded"))
+    monkeypatch.setattr(tracker.runtime, "encode_image", lambda _: pytest.fail("the image was encoded"))
     assert tracker.track(frame_of(scene, 0)) == ()
 
 
@@ -63,18 +63,18 @@ def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
 
 def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene, monkeypatch):
     tracker, followed, prompted = StreamingTracker(nano, TrackingSettings()), [], []
-    follow, point = tracker.runtime.follow, tracker.runtime.point
+    track_masks, decode_prompt = tracker.runtime.track_masks, tracker.runtime.decode_prompt
 
-    def spy_follow(features, bank):
-        followed.append(follow(features, bank))
+    def spy_track_masks(features, bank):
+        followed.append(track_masks(features, bank))
         return followed[-1]
 
-    def spy_point(features, points, labels, previous, *, multimask):
+    def spy_decode_prompt(features, points, labels, previous, *, multimask):
         prompted.append((features.top_gchw, previous))
-        return point(features, points, labels, previous, multimask=multimask)
+        return decode_prompt(features, points, labels, previous, multimask=multimask)
 
-    monkeypatch.setattr(tracker.runtime, "follow", spy_follow)
-    monkeypatch.setattr(tracker.runtime, "point", spy_point)
+    monkeypatch.setattr(tracker.runtime, "track_masks", spy_track_masks)
+    monkeypatch.setattr(tracker.runtime, "decode_prompt", spy_decode_prompt)
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     followed.clear()
@@ -84,14 +84,14 @@ def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene,
     ((masks, tracked_top),), ((refined_top, given_mask),) = followed, prompted
     assert torch.equal(tracked_top, refined_top)
     assert torch.equal(given_mask[0, 0], masks.logits_bhw[0].clamp(-32, 32))
-    assert len(tracker._objects[1].memory.conditioning) == 2
+    assert len(tracker.objects[1].memory.conditioning) == 2
 
 
 def test_replace_starts_an_object_anew(tracker, scene):
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     tracker.track(frame_of(scene, 3), [Prompt(1, box=box(scene, 2, 3), mode="replace")])
-    memory = tracker._objects[1].memory
+    memory = tracker.objects[1].memory
     assert (memory.step, len(memory.conditioning), len(memory.recent)) == (1, 1, 0)
 
 
@@ -126,7 +126,7 @@ def test_state_is_bounded_however_long_and_however_often_prompted(nano, scene):
     frame = frame_of(scene, 0)
     for index in range(60):
         tracker.track(frame, [Prompt(1, box=box(scene, 1))] if index % 7 == 0 else [])
-    memory = tracker._objects[1].memory
+    memory = tracker.objects[1].memory
     assert (len(memory.conditioning), len(memory.recent), len(memory.pointers)) == (4, 6, 15)
     assert memory.conditioning[0].step == 0
 
@@ -153,7 +153,7 @@ def test_a_gap_keeps_what_the_policy_says(nano, scene, policy, recent):
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     tracker.track(replace(frame_of(scene, 3), epoch=1))
-    memory = tracker._objects[1].memory
+    memory = tracker.objects[1].memory
     assert (len(memory.conditioning), len(memory.recent), len(memory.pointers)) == (1, recent, recent)
 
 
@@ -175,7 +175,7 @@ def test_a_damaged_picture_is_tracked_and_not_remembered(nano, scene):
     tracker = StreamingTracker(nano, TrackingSettings())
     tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
     tracks = tracker.track(replace(frame_of(scene, 1), corrupt=True))
-    memory = tracker._objects[1].memory
+    memory = tracker.objects[1].memory
     assert len(tracks) == 1
     assert (memory.step, len(memory.conditioning), len(memory.recent)) == (2, 1, 0)
     tracker.track(replace(frame_of(scene, 2), corrupt=True), [Prompt(1, box=box(scene, 1, 2))])
@@ -184,7 +184,7 @@ def test_a_damaged_picture_is_tracked_and_not_remembered(nano, scene):
 
 def test_a_bad_command_changes_nothing(tracker, scene):
     tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
-    step = tracker._objects[1].memory.step
+    step = tracker.objects[1].memory.step
     for bad in (
         [Remove(5)],
         [Prompt(2, box=(0, 0, 5, 5)), Prompt(2, box=(0, 0, 5, 5))],
@@ -196,7 +196,7 @@ def test_a_bad_command_changes_nothing(tracker, scene):
         with pytest.raises(CommandError):
             tracker.track(frame_of(scene, 1), bad)
     assert tracker.object_ids == (1,)
-    assert tracker._objects[1].memory.step == step
+    assert tracker.objects[1].memory.step == step
 
 
 def test_too_many_objects_are_refused(nano, scene):
@@ -265,5 +265,7 @@ def test_an_unknown_runtime_or_device_is_a_usage_error():
 def test_trackers_of_one_engine_share_its_weights_and_runtime():
     engine = open_engine(runtime="torch")
     one, other = engine.tracker(), engine.tracker()
+    assert isinstance(one, StreamingTracker)
+    assert isinstance(other, StreamingTracker)
     assert one.runtime is other.runtime
     assert one.checkpoint is other.checkpoint

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.runtimes.choose import TorchRuntime
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.snapshot import FORMAT
 from streamer.edgetam.video import PassTracker
 from streamer.edgetam.weights import load
@@ -148,10 +148,10 @@ def test_another_recording_or_model_is_refused(tmp_path):
     from streamer.errors import SinkError
 
     store = Store(tmp_path / "work.sqlite")
-    store.claim({"recording": "a.mp4", "model": {"id": "nano"}})
+    store.bind({"recording": "a.mp4", "model": {"id": "nano"}})
     store.commit()
     with pytest.raises(SinkError, match=r'is of recording "a.mp4", not "b.mp4"; give another --out'):
-        store.claim({"recording": "b.mp4", "model": {"id": "nano"}})
+        store.bind({"recording": "b.mp4", "model": {"id": "nano"}})
 
 
 def test_what_was_kept_of_an_object_goes_on_as_if_nothing_had_happened(nano, recording):
@@ -159,7 +159,7 @@ def test_what_was_kept_of_an_object_goes_on_as_if_nothing_had_happened(nano, rec
     frames = list(recording.frames(0, 7))
     for index in range(4):
         first.track(frames[index], [Prompt(5, box=recording.box(1, 0))] if index == 0 else [])
-    second.give_back(5, first.keep(5))
+    second.restore(5, first.pack(5))
     for index in range(4, 8):
         (a,), (b,) = first.track(frames[index]), second.track(frames[index])
         np.testing.assert_array_equal(a.logits, b.logits)
@@ -168,9 +168,9 @@ def test_what_was_kept_of_an_object_goes_on_as_if_nothing_had_happened(nano, rec
 def test_bytes_of_another_format_are_refused(nano, recording):
     tracker = PassTracker(nano, TrackingSettings(), TorchRuntime(nano))
     tracker.track(next(recording.frames(0, 0)), [Prompt(5, box=recording.box(1, 0))])
-    data = tracker.keep(5)
+    data = tracker.pack(5)
     text = json.dumps({"format": FORMAT})[1:-1].replace('"', '\\"').encode()
     with pytest.raises(ModelError, match="format 9"):
-        tracker.give_back(5, data.replace(text, text.replace(str(FORMAT).encode(), b"9")))
+        tracker.restore(5, data.replace(text, text.replace(str(FORMAT).encode(), b"9")))
     with pytest.raises(ModelError, match="cannot be read"):
-        tracker.give_back(5, b"nothing of the kind")
+        tracker.restore(5, b"nothing of the kind")

@@ -33,7 +33,7 @@ def test_transformers_keeps_every_frames_pixels_and_we_keep_none(plain, nano, sc
         theirs.track(frame_of(scene, index), prompt)
         ours.track(frame_of(scene, index), [prompt] if prompt else [])
     assert len(theirs._session.processed_frames) == 5
-    kept = [entry.memory_tc.numel() for entry in ours._objects[1].memory.recent]
+    kept = [entry.memory_tc.numel() for entry in ours.objects[1].memory.recent]
     assert max(kept) == 128 * 64
 
 
@@ -108,14 +108,14 @@ def test_transformers_keeps_conditioning_frames_without_bound_and_we_keep_four(p
         theirs.track(frame_of(scene, index), prompt)
         ours.track(frame_of(scene, index), [prompt])
     assert len(theirs._session.output_dict_per_obj[0]["cond_frame_outputs"]) == 6
-    assert [entry.step for entry in ours._objects[1].memory.conditioning] == [0, 3, 4, 5]
+    assert [entry.step for entry in ours.objects[1].memory.conditioning] == [0, 3, 4, 5]
 
 
 def test_transformers_cannot_batch_objects_and_we_do(plain, nano, scene, monkeypatch):
     ours, calls = StreamingTracker(nano, TrackingSettings(extensions=False)), []
-    follow = ours.runtime.follow
+    track_masks = ours.runtime.track_masks
     monkeypatch.setattr(
-        ours.runtime, "follow", lambda f, bank: calls.append(len(bank.memories_bmtc)) or follow(f, bank)
+        ours.runtime, "track_masks", lambda f, bank: calls.append(len(bank.memories_bmtc)) or track_masks(f, bank)
     )
     ours.track(frame_of(scene, 0), [Prompt(i, box=box(scene, i)) for i in (1, 2, 3)])
     ours.track(frame_of(scene, 1))

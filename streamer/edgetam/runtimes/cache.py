@@ -1,4 +1,4 @@
-"""Converted graphs kept on disk, so that only the first start with a model waits for its conversion."""
+"""Converted graphs on disk, so that only the first start with a model waits for its conversion."""
 
 from __future__ import annotations
 
@@ -12,29 +12,63 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import platformdirs
 import torch
+
+from streamer.process.files import write_atomically
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2  # of what is kept: raise it when the graphs change
-MOST_MODELS = 8  # kept for each runtime; who was not used for longest goes
+FORMAT = 2  # of the cached graphs: raise it when the graphs change
+MAX_MODELS = 8  # cached for each runtime; the least recently used one is removed
 
 
-def folder(runtime: str, version: str, model: Any) -> Path:
-    """Where the graphs of a model lie: below `$XDG_CACHE_HOME/streamer`, or `~/.cache/streamer`; the rest is pruned."""
-    below = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "streamer" / runtime
-    mine = below / fingerprint(version, model)
-    with contextlib.suppress(OSError):
-        mine.mkdir(parents=True, exist_ok=True)
-        os.utime(mine)  # in use
-        others = sorted((f for f in below.iterdir() if f != mine), key=lambda f: f.stat().st_mtime, reverse=True)
-        for old in others[MOST_MODELS - 1 :]:
-            shutil.rmtree(old, ignore_errors=True)
-    return mine
+class GraphCache:
+    """One model's graphs for one runtime, in the user's cache folder (`~/.cache/streamer` on Linux).
+
+    `version` is of the library that converts them. A folder that cannot be created or written costs only time.
+    """
+
+    def __init__(self, runtime: str, version: str, model: Any) -> None:
+        below = platformdirs.user_cache_path("streamer", appauthor=False) / runtime
+        self.folder = below / fingerprint(version, model)
+        with contextlib.suppress(OSError):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            os.utime(self.folder)  # the time of its last use
+            others = [other for other in below.iterdir() if other != self.folder]
+            others.sort(key=lambda other: other.stat().st_mtime, reverse=True)
+            for old in others[MAX_MODELS - 1 :]:
+                shutil.rmtree(old, ignore_errors=True)
+
+    def get(self, name: str) -> Path | None:
+        """The file of that name; None unless an earlier start wrote it."""
+        file = self.folder / name
+        return file if file.exists() else None
+
+    def put(self, name: str, write: Callable[[Path], object], *, sidecar: str | None = None) -> None:
+        """Store the file that `write` writes to the path it gets, whole or not at all.
+
+        `sidecar` is the suffix of a second file that it writes beside the first, such as OpenVINO's weights.
+        """
+        file = self.folder / name
+
+        def both(part: Path) -> None:
+            try:
+                write(part)
+                if sidecar is not None:
+                    write_atomically(file.with_suffix(sidecar), part.with_suffix(sidecar).replace)
+            finally:
+                if sidecar is not None:
+                    part.with_suffix(sidecar).unlink(missing_ok=True)  # half of it would fill a full disk
+
+        try:
+            write_atomically(file, both)
+        except (OSError, RuntimeError) as error:
+            log.warning("%s: cannot be cached, so the next start converts again (%s)", file, error)
 
 
 def fingerprint(version: str, model: Any) -> str:
-    """What the graphs depend on: weights, config, and the versions that convert them."""
+    """What the graphs depend on: weights, config, and the versions of the libraries that convert them."""
     digest = hashlib.sha256(
         json.dumps([FORMAT, torch.__version__, version, model.config.to_dict()], default=str).encode()
     )
@@ -42,19 +76,3 @@ def fingerprint(version: str, model: Any) -> str:
         digest.update(name.encode())
         digest.update(tensor.contiguous().cpu().numpy().tobytes())
     return digest.hexdigest()[:24]
-
-
-def keep(file: Path, write: Callable[[Path], object], beside: str | None = None) -> None:
-    """Put what `write` writes where the next start finds it, whole or not at all.
-
-    `beside` is the suffix of a second file that it writes with the first.
-    """
-    part = file.with_name(f"{os.getpid()}-{file.name}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write(part)
-        if beside is not None:
-            part.with_suffix(beside).replace(file.with_suffix(beside))
-        part.replace(file)
-    except (OSError, RuntimeError) as error:
-        log.warning("%s: cannot be kept, so the next start converts again (%s)", file, error)

@@ -25,10 +25,10 @@ class GraphRuntime(ABC):
     def run(self, graph: str, tensors: Sequence[Tensor]) -> list[Tensor]:
         """The graph's outputs, which later calls leave alone."""
 
-    def encode(self, pixels_13hw: Tensor) -> Features:
+    def encode_image(self, pixels_13hw: Tensor) -> Features:
         return Features(*self.run("image_encoder", [pixels_13hw]))
 
-    def follow(self, features: Features, bank: Bank) -> tuple[Masks, Tensor]:
+    def track_masks(self, features: Features, bank: Bank) -> tuple[Masks, Tensor]:
         config, images = self.checkpoint.model.config, (features.s0_gchw, features.s1_gchw, features.top_gchw)
         memory_valid, pointer_valid = bank.memory_valid_bm, bank.pointer_valid_bp
         if memory_valid is None or pointer_valid is None:
@@ -41,7 +41,7 @@ class GraphRuntime(ABC):
         *masks, top = self.run("mask_tracker", [*images, *memories, *pointers])
         return Masks(*masks), top
 
-    def point(
+    def decode_prompt(
         self,
         features: Features,
         points_1n2: Tensor,
@@ -56,7 +56,9 @@ class GraphRuntime(ABC):
         graph = "prompt_decoder_best" if multimask else "prompt_decoder_single"
         return Masks(*self.run(graph, [*images, points_1n2, labels_1n, previous, has_previous]))
 
-    def remember(self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor) -> Tensor:
+    def encode_memory(
+        self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor
+    ) -> Tensor:
         (memories,) = self.run("memory_encoder", [top_1chw, logits_b1hw, object_logit_b, prompted_b])
         return memories
 

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from streamer.edgetam import torch_threads
-from streamer.edgetam.runtimes import cache as kept
+from streamer.edgetam.runtimes.cache import GraphCache
 from streamer.edgetam.runtimes.graph import GraphRuntime
 from streamer.edgetam.steps import GRAPHS, Step, examples
 from streamer.edgetam.weights import Checkpoint
@@ -34,21 +34,21 @@ class OnnxRuntime(GraphRuntime):
     def __init__(self, checkpoint: Checkpoint, name: str = "onnx") -> None:
         super().__init__(checkpoint)
         self.name = name
-        folder = kept.folder("onnx", onnxruntime.__version__, checkpoint.model)
-        chosen = providers(name, checkpoint.device.type, onnxruntime.get_available_providers(), folder)
+        self._cache = GraphCache("onnx", onnxruntime.__version__, checkpoint.model)
+        chosen = providers(name, checkpoint.device.type, onnxruntime.get_available_providers(), self._cache.folder)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch_threads.count()
         options.log_severity_level = 3  # errors; it warns of each initialiser that it folds
-        self._sessions = {graph: self._open(folder / f"{graph}.onnx", graph, options, chosen) for graph in GRAPHS}
+        self._sessions = {graph: self._open(graph, options, chosen) for graph in GRAPHS}
 
     def run(self, graph: str, tensors: Sequence[Tensor]) -> list[Tensor]:
         session, names = self._sessions[graph]
         answers = session.run(None, {n: t.contiguous().cpu().numpy() for n, t in zip(names, tensors, strict=True)})
         return [torch.from_numpy(answer).to(self.checkpoint.device) for answer in answers]
 
-    def _open(self, file: Path, graph: str, options: Any, chosen: list[Any]) -> tuple[Any, tuple[str, ...]]:
+    def _open(self, graph: str, options: Any, chosen: list[Any]) -> tuple[Any, tuple[str, ...]]:
         step = GRAPHS[graph](self.checkpoint.model)
-        if file.exists():
+        if (file := self._cache.get(f"{graph}.onnx")) is not None:
             try:
                 return onnxruntime.InferenceSession(file, options, chosen), step.inputs
             except Exception as error:  # noqa: BLE001 - its errors have no class of their own in common
@@ -56,7 +56,7 @@ class OnnxRuntime(GraphRuntime):
         started = time.monotonic()
         data = convert(step, self.checkpoint)
         log.info("%s converted to ONNX in %.1f s", graph, time.monotonic() - started)
-        kept.keep(file, lambda part: part.write_bytes(data))
+        self._cache.put(f"{graph}.onnx", lambda part: part.write_bytes(data))
         return onnxruntime.InferenceSession(data, options, chosen), step.inputs
 
 

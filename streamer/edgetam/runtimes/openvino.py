@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from streamer.edgetam import torch_threads
-from streamer.edgetam.runtimes import cache as kept
+from streamer.edgetam.runtimes.cache import GraphCache
 from streamer.edgetam.runtimes.graph import GraphRuntime
 from streamer.edgetam.runtimes.int8 import CALIBRATION, quantize
 from streamer.edgetam.steps import GRAPHS, Step, examples
@@ -35,31 +35,31 @@ class OpenVinoRuntime(GraphRuntime):
         self.name = name
         self._options = options()
         version = openvino.__version__ + (CALIBRATION if name == "openvino-int8" else "")
-        folder = kept.folder(name, version, checkpoint.model)
-        self._options["CACHE_DIR"] = str(folder / "compiled")  # a second start takes 0.6 s of it, not 1.5
-        self._compiled = {graph: self._compile(folder / f"{graph}.xml", graph) for graph in GRAPHS}
+        self._cache = GraphCache(name, version, checkpoint.model)
+        self._options["CACHE_DIR"] = str(self._cache.folder / "compiled")  # a second start takes 0.6 s of it, not 1.5
+        self._compiled = {graph: self._compile(graph) for graph in GRAPHS}
 
     def run(self, graph: str, tensors: Sequence[Tensor]) -> list[Tensor]:
         inputs = [tensor.contiguous().numpy() for tensor in tensors]
         answers = self._compiled[graph](inputs, share_inputs=True)  # outputs are copied
         return [torch.from_numpy(value) for value in answers.to_tuple()]
 
-    def _compile(self, file: Path, graph: str) -> openvino.CompiledModel:
-        """What an earlier start left there, or converted now."""
-        if file.exists():
+    def _compile(self, graph: str) -> openvino.CompiledModel:
+        """From the cache, or converted now."""
+        if (file := self._cache.get(f"{graph}.xml")) is not None:
             try:
                 return core().compile_model(file, "CPU", self._options)
             except RuntimeError as error:
                 log.warning("%s: cannot be read, converted again (%s)", file, str(error).splitlines()[0])
-        return self._convert(file, graph)
+        return self._convert(graph)
 
-    def _convert(self, file: Path, graph: str) -> openvino.CompiledModel:
+    def _convert(self, graph: str) -> openvino.CompiledModel:
         started = time.monotonic()
         model = convert(GRAPHS[graph](self.checkpoint.model), self.checkpoint)
         if graph == "image_encoder" and self.name == "openvino-int8":
             model = quantize(model, self.checkpoint)
         log.info("%s converted for OpenVINO in %.1f s", graph, time.monotonic() - started)
-        kept.keep(file, lambda part: save(model, part), beside=".bin")
+        self._cache.put(f"{graph}.xml", lambda part: save(model, part), sidecar=".bin")
         return core().compile_model(model, "CPU", self._options)
 
 
