@@ -1,6 +1,7 @@
 """Which objects there are: commands, undo, gaps and ids, without a model."""
 
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import pytest
 
@@ -23,9 +24,14 @@ class Memory:
         del self.frames[1:]
 
 
+def table_of(tracking) -> Any:
+    """A table whose memories are lists of frames."""
+    return ObjectTable(tracking, cast("Any", Memory))
+
+
 @pytest.fixture
 def table():
-    return ObjectTable(TrackingSettings(), Memory)
+    return table_of(TrackingSettings())
 
 
 def apply(table, frame, *commands):
@@ -101,7 +107,7 @@ def test_a_removal_or_reset_takes_back_prompts_of_the_same_frame(table, frame):
 
 @pytest.mark.parametrize(("policy", "remembered"), [("keep", [0, 1, 2]), ("keep_prompted", [0, 2]), ("restart", None)])
 def test_the_policy_decides_what_is_remembered_across_a_gap(policy, remembered, frame):
-    table = ObjectTable(TrackingSettings(across_gap=policy), Memory)
+    table = table_of(TrackingSettings(across_gap=policy))
     apply(table, at(frame, 0), Prompt(box=BOX))
     apply(table, at(frame, 1))
     apply(table, at(frame, 2, epoch=1))
@@ -111,7 +117,7 @@ def test_the_policy_decides_what_is_remembered_across_a_gap(policy, remembered, 
 
 
 def test_an_object_that_waits_after_a_restart_goes_on_with_its_next_prompt(frame):
-    table = ObjectTable(TrackingSettings(across_gap="restart"), Memory)
+    table = table_of(TrackingSettings(across_gap="restart"))
     apply(table, at(frame, 0), Prompt(box=BOX))
     apply(table, at(frame, 1, epoch=1))
     assert table.unprompted == [1]
@@ -121,6 +127,6 @@ def test_an_object_that_waits_after_a_restart_goes_on_with_its_next_prompt(frame
 
 
 def test_more_objects_than_allowed_are_refused(frame):
-    table = ObjectTable(TrackingSettings(max_objects=1), Memory)
+    table = table_of(TrackingSettings(max_objects=1))
     with pytest.raises(CommandError, match="2 objects; at most 1 are tracked: remove one first"):
         table.check(frame, [Prompt(box=BOX), Prompt(box=BOX)])
