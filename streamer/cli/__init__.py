@@ -52,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _bench(commands)
     _segment(commands)
     _track(commands)
+    _convert(commands)
     _export(commands)
     _evaluate(commands)
     _soak(commands)
@@ -244,15 +245,48 @@ def _track(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     below = add(commands, "track", _later("track"), "track objects through a recording, forwards and backwards")
     below.add_argument("video", metavar="VIDEO", help="a file, or a folder of pictures")
     below.add_argument(
-        "--prompts", required=True, metavar="FILE.json", help='by frame: {"0": [{"object_id": 1, "box": [...]}]}'
+        "--prompts",
+        required=True,
+        metavar="FILE.json",
+        help='by frame: {"0": [{"object_id": 1, "box": [...]}]}; or COCO, '
+        "YouTube-VIS, CVAT, DAVIS, MOTS or YOLO annotations",
+    )
+    below.add_argument(
+        "--prompt-frames",
+        choices=("first", "all"),
+        default="first",
+        help="of annotations: each object's first is a prompt, or all (first)",
     )
     below.add_argument("--out", required=True, metavar="DIR", help="run again with the same one to correct or go on")
-    below.add_argument("--format", default="png,jsonl,mp4", metavar="F[,F]", help="png, jsonl, mp4 (all)")
+    below.add_argument(
+        "--format",
+        default="png,jsonl,mp4",
+        metavar="F[,F]",
+        help="png, jsonl, mp4 (the default); coco, ytvis, davis, mots, cvat, yolo",
+    )
+    below.add_argument("--images", action="store_true", help="coco, ytvis, ...: write the frames as JPEG too")
+    _category_options(below)
     below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
     below.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
     below.add_argument("--runtime", default="auto", help=RUNTIMES)
     _tracking_options(below)
+
+
+def _convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "write what was tracked in the formats of annotation tools and trainers"
+    below = add(commands, "convert", _later("convert"), summary)
+    below.add_argument(
+        "tracked", metavar="TRACKED", help="the --out of `streamer track`, or a .jsonl or .mcap file of a run"
+    )
+    below.add_argument("--format", required=True, metavar="F[,F]", help="coco, ytvis, davis, mots, cvat, yolo")
+    below.add_argument("--out", metavar="DIR", help="(the folder of TRACKED)")
+    below.add_argument("--images", metavar="VIDEO", help="write the frames of this recording as JPEG too")
+    _category_options(below)
+
+
+def _category_options(below: argparse.ArgumentParser) -> None:
+    below.add_argument("--categories", metavar="1=cat,2=dog", help="the category of each object (object)")
 
 
 def _detector_options(below: argparse.ArgumentParser) -> None:
