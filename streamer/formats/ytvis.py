@@ -6,12 +6,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from streamer.formats.coco import corner_and_size, rle_of
+import numpy as np
+
+from streamer.formats.coco import corner_and_size
 from streamer.formats.frames import AnnotatedFrame, CategoryIds, Clip, save, save_image
+from streamer.masks import Mask
 
 VIDEO_ID = 1
 FILE = "instances.json"
 IMAGES = "JPEGImages"
+
+
+def uncompressed(mask_hw: Mask) -> dict[str, Any]:
+    """Run lengths as numbers, down the columns, the first of what is outside: YouTube-VIS has them so."""
+    values = mask_hw.ravel(order="F")
+    edges = np.flatnonzero(values[1:] != values[:-1]) + 1
+    runs = np.diff(np.concatenate(([0], edges, [values.size]))).tolist()
+    return {"size": list(mask_hw.shape), "counts": [0, *runs] if values[0] else runs}
 
 
 class YtvisWriter:
@@ -33,7 +44,7 @@ class YtvisWriter:
         self._names.append(name)
         self._size = (frame.width, frame.height)
         for track in frame.seen:
-            entry = (rle_of(track), corner_and_size(track), int(track.mask.sum()))
+            entry = (uncompressed(track.mask), corner_and_size(track), int(track.mask.sum()))
             self._lists.setdefault(track.object_id, {})[at] = entry
             self._scores.setdefault(track.object_id, []).append(track.score)
 
