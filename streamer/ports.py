@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -124,6 +124,14 @@ class EventSink(Protocol):
     def notify(self, event: Event) -> None: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class NotesRun(Protocol):
+    """A sink that writes down what a run was made of."""
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """`settings`, `model` and `versions`, as plain values without passwords; called before the first result."""
 
 
 AnySink = Sink | EventSink

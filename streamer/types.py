@@ -295,6 +295,15 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Applied:
+    """Commands that took effect together on one frame, each prompt with its object's id."""
+
+    index: int
+    epoch: int
+    commands: tuple[Command, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrackResult:
     """What the tracker made of one frame."""
 
@@ -306,6 +315,9 @@ class TrackResult:
     tracked_ns: int = 0  # monotonic clock when the tracks were ready
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     source_of_mask: Literal["model", "motion"] = "model"
+    applied: tuple[
+        Applied, ...
+    ] = ()  # commands since the last result: on this frame, or on frames that passed untracked
     recorded_ns: int | None = None  # a recording's own time, which goes on over loops; None for a live source
 
     @property

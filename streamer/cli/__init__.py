@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _segment(commands)
     _track(commands)
     _convert(commands)
+    _replay(commands)
     _export(commands)
     _evaluate(commands)
     _soak(commands)
@@ -283,6 +284,20 @@ def _convert(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     below.add_argument("--out", metavar="DIR", help="(the folder of TRACKED)")
     below.add_argument("--images", metavar="VIDEO", help="write the frames of this recording as JPEG too")
     _category_options(below)
+
+
+def _replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    summary = "show or publish a recorded run again, or track it again and compare"
+    below = add(commands, "replay", _later("replay"), summary)
+    below.add_argument("files", nargs="+", metavar="RUN.mcap", help="the parts of one run, in order")
+    below.add_argument("--sink", action="append", default=[], metavar="URI", help="(mjpeg:127.0.0.1:8080)")
+    below.add_argument("--speed", type=float, default=1.0, metavar="X", help="2: twice as fast; 0: no pauses (1)")
+    below.add_argument("--from", dest="start", type=float, default=0.0, metavar="S", help="seconds into the run (0)")
+    below.add_argument("--to", dest="end", type=float, metavar="S", help="(the end)")
+    below.add_argument("--track", action="store_true", help="run the tracker again, and name the first difference")
+    below.add_argument("--model", metavar="M", help="--track: in place of the run's own")
+    below.add_argument("--device", help="--track: auto, cpu, cuda, mps")
+    below.add_argument("--runtime", help=f"--track: {RUNTIMES}")
 
 
 def _category_options(below: argparse.ArgumentParser) -> None:

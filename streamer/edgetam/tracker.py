@@ -11,6 +11,7 @@ from streamer.config.settings import TrackingSettings
 from streamer.edgetam.frame_step import FrameStep
 from streamer.edgetam.memory import ObjectMemory, capacity_of
 from streamer.edgetam.object_table import ObjectTable, TrackedObject
+from streamer.edgetam.runtimes.cache import fingerprint
 from streamer.edgetam.runtimes.choose import Runtime, describe
 from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.tracking_policy import effective
@@ -53,6 +54,10 @@ class StreamingTracker:
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device, dtype, and whether it does more than transformers' loop."""
         return {**describe(self.runtime, self.checkpoint), "extensions": self.tracking.extensions}
+
+    def fingerprint(self) -> str:
+        """What tells these weights from others, and torch's version."""
+        return fingerprint("", self.checkpoint.model)
 
     def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
         """The commands with their objects' ids; raises CommandError where they cannot be carried out on `frame`."""

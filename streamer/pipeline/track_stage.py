@@ -8,7 +8,7 @@ from streamer.channel import Channel
 from streamer.errors import CommandError
 from streamer.pipeline.recording_clock import RecordingClock
 from streamer.ports import OnDemandFinder, Tracker
-from streamer.types import Ack, Command, Find, Frame, Pause, Prompt, Request, Resume, TrackResult
+from streamer.types import Ack, Applied, Command, Find, Frame, Pause, Prompt, Request, Resume, TrackResult
 
 
 class TrackStage:
@@ -34,6 +34,7 @@ class TrackStage:
         self._clock_ns = clock_ns
         self._waiting: list[Request] = []
         self._recording = recording
+        self._applied: list[Applied] = []  # since the last result
         self._last: tuple[int, int] | None = None  # index and time in ns of the last tracked frame
 
     def step(self, frame: Frame, dropped: int) -> TrackResult | None:
@@ -42,6 +43,8 @@ class TrackStage:
         requests, commands = self._accept(frame)
         first, self._first = self._first, ()
         self.paused = paused_after(self.paused, commands)
+        if commands:
+            self._applied.append(Applied(frame.index, frame.epoch, commands))
         started_ns = self._clock_ns()
         if any(isinstance(command, Find) for command in commands):
             for finder in self._finders:
@@ -54,6 +57,7 @@ class TrackStage:
         if idle:
             return None
         time_ns = frame.captured_ns if recorded_ns is None else recorded_ns
+        applied, self._applied = tuple(self._applied), []
         (last_index, last_ns), self._last = self._last or (frame.index, time_ns), (frame.index, time_ns)
         return TrackResult(
             frame=frame,
@@ -66,6 +70,7 @@ class TrackStage:
                 "queue": (started_ns - frame.captured_ns) / 1e6,
                 "track": (tracked_ns - started_ns) / 1e6,
             },
+            applied=applied,
             recorded_ns=recorded_ns,
         )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,7 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             return _open_path(Path(address.target.removeprefix("//")), address)
         case scheme:
             raise UsageError(
-                f"sink {redact(uri)!r}: unknown scheme {scheme!r}; use FILE.mp4, FILE.jsonl, masks:FOLDER, "
+                f"sink {redact(uri)!r}: unknown scheme {scheme!r}; use FILE.mp4, FILE.jsonl, FILE.mcap, masks:FOLDER, "
                 "journal:FILE.sqlite, mjpeg:127.0.0.1:PORT, zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
             )
 
@@ -89,8 +90,8 @@ def _open_path(path: Path, address: Address) -> Sink:
     """One file; with a limit, in parts; with `required=0`, in a new file after each failure."""
     from streamer.sinks.rotated import RotatedSink, unused
 
-    opener = _file_opener(path)
-    address.allow("every", "max_size_mb", "keep", "required")
+    opener = _file_opener(path, address)
+    address.allow("every", "max_size_mb", "keep", "required", *(["images"] if path.suffix.lower() == ".mcap" else []))
     rotation = _rotation(address)
     _created(path.parent)
     if not address.flag("required") and "required" in address.options:
@@ -102,7 +103,9 @@ def _open_path(path: Path, address: Address) -> Sink:
     return opener(path) if rotation is None else RotatedSink(path, rotation, opener)
 
 
-def _file_opener(path: Path) -> Callable[[Path], Sink]:
+def _file_opener(path: Path, address: Address) -> Callable[[Path], Sink]:
+    if path.suffix.lower() == ".mcap":
+        return _mcap_opener(address)
     if path.suffix.lower() in VIDEO_SUFFIXES:
         from streamer.video.recording import VideoFileSink
 
@@ -112,8 +115,27 @@ def _file_opener(path: Path) -> Callable[[Path], Sink]:
 
         return JsonLinesSink
     raise UsageError(
-        f"sink {str(path)!r}: a file ends in {', '.join(VIDEO_SUFFIXES)} or .jsonl; a folder of masks is masks:{path}"
+        f"sink {str(path)!r}: a file ends in {', '.join(VIDEO_SUFFIXES)}, .jsonl or .mcap; "
+        f"a folder of masks is masks:{path}"
     )
+
+
+def _mcap_opener(address: Address) -> Callable[[Path], Sink]:
+    _need("foxglove", "mcap", "foxglove")
+    from streamer.sinks.mcap_file import IMAGES, McapSink
+
+    chosen = address.options.get("images", "jpeg")
+    for images in IMAGES:
+        if images == chosen:
+            return lambda path: McapSink(path, images)
+    raise UsageError(f"{address.shown}: images={chosen!r} is unknown; known: {', '.join(IMAGES)}")
+
+
+def _need(extra: str, *packages: str) -> None:
+    """Raise UsageError naming the extra that has these packages, where one is not installed."""
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise UsageError(f"the package {missing[0]} is not installed: pip install 'streamer[{extra}]'")
 
 
 def _rotation(address: Address) -> Rotation | None:
