@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from streamer.channel import Channel
 from streamer.events.types import Event, SourceEvent
-from streamer.types import Command, Detection, Frame, Track, TrackResult
+from streamer.types import Command, Detection, Frame, Request, Track, TrackResult
 
 if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings  # pydantic, which `import streamer` does not need
@@ -124,6 +125,14 @@ class EventSink(Protocol):
     def notify(self, event: Event) -> None: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class SendsCommands(Protocol):
+    """A sink whose readers may send commands back."""
+
+    def connect(self, commands: Channel[Request]) -> None:
+        """Put requests here from now on; called before the first result."""
 
 
 @runtime_checkable

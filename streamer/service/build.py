@@ -19,7 +19,7 @@ from streamer.edgetam import open_engine
 from streamer.finders.auto_prompter import AutoPrompter
 from streamer.masks import Mask
 from streamer.pipeline.pipeline import COMMAND_DEPTH, Limits, Pipeline
-from streamer.ports import AnySink, Finder, LiveTracker, NotesRun, Source, Tracker, TrackerEngine
+from streamer.ports import AnySink, Finder, LiveTracker, NotesRun, SendsCommands, Source, Tracker, TrackerEngine
 from streamer.rate_limit import Backoff
 from streamer.sinks import open_sink
 from streamer.sources import open_watched
@@ -69,6 +69,9 @@ def build_pipeline(
         tracker = open_tracker()
         if settings.find is not None:
             sinks["find"] = build_auto_prompter(settings.find, wiring.model, commands)
+        for sink in sinks.values():
+            if isinstance(sink, SendsCommands):
+                sink.connect(commands)
         note_run([*sinks.values(), *wiring.sinks.values()], settings, wiring.model, tracker)
         limits = wiring.limits
         pipeline = Pipeline(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -59,6 +60,8 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             return RetriedSink(
                 lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
             )
+        case "ros2":
+            return _ros2(address)
         case "mjpeg":
             from streamer.sinks.mjpeg import MjpegSink
 
@@ -82,7 +85,8 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
         case scheme:
             raise UsageError(
                 f"sink {redact(uri)!r}: unknown scheme {scheme!r}; use FILE.mp4, FILE.jsonl, FILE.mcap, masks:FOLDER, "
-                "journal:FILE.sqlite, mjpeg:127.0.0.1:PORT, zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
+                "journal:FILE.sqlite, mjpeg:127.0.0.1:PORT, ros2:/NAME, foxglove:127.0.0.1:PORT, "
+                "zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
             )
 
 
@@ -129,6 +133,14 @@ def _mcap_opener(address: Address) -> Callable[[Path], Sink]:
         if images == chosen:
             return lambda path: McapSink(path, images)
     raise UsageError(f"{address.shown}: images={chosen!r} is unknown; known: {', '.join(IMAGES)}")
+
+
+def _ros2(address: Address) -> AnySink:
+    _need("ros2", "cyclonedds", "rosbags")
+    from streamer.sinks.ros2.options import Ros2Options
+    from streamer.sinks.ros2.sink import Ros2Sink
+
+    return Ros2Sink(Ros2Options.of(address, os.environ))
 
 
 def _need(extra: str, *packages: str) -> None:
