@@ -14,7 +14,7 @@ from streamer.errors import SinkError, UsageError
 from streamer.masks import CODECS, Codec
 from streamer.ports import AnySink, Sink
 from streamer.types import TrackResult
-from streamer.uris import Address, parse, redact
+from streamer.uris import Address, is_loopback, parse, redact
 
 if TYPE_CHECKING:
     from streamer.bus.curve import ServerKeys
@@ -62,6 +62,8 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             )
         case "ros2":
             return _ros2(address)
+        case "foxglove":
+            return _foxglove(address)
         case "mjpeg":
             from streamer.sinks.mjpeg import MjpegSink
 
@@ -143,6 +145,23 @@ def _ros2(address: Address) -> AnySink:
     return Ros2Sink(Ros2Options.of(address, os.environ))
 
 
+def _foxglove(address: Address) -> AnySink:
+    _need("foxglove", "foxglove", "mcap")
+    from streamer.sinks.foxglove_server import IMAGES, FoxgloveSink
+
+    address.allow("images")
+    host, port = _host_and_port(address)
+    if not is_loopback(host):
+        raise UsageError(
+            f"sink foxglove:{address.target}: it has no keys, so it listens on this machine alone: 127.0.0.1"
+        )
+    chosen = address.options.get("images", "jpeg")
+    for images in IMAGES:
+        if images == chosen:
+            return FoxgloveSink(host, port, images)
+    raise UsageError(f"{address.shown}: images={chosen!r} is unknown; known: {', '.join(IMAGES)}")
+
+
 def _need(extra: str, *packages: str) -> None:
     """Raise UsageError naming the extra that has these packages, where one is not installed."""
     missing = [name for name in packages if find_spec(name) is None]
@@ -183,10 +202,10 @@ def _endpoint(target: str) -> str:
 
 
 def _host_and_port(address: Address) -> tuple[str, int]:
-    """Of `mjpeg:127.0.0.1:8080`; raises UsageError."""
+    """Of an address such as `mjpeg:127.0.0.1:8080`; raises UsageError."""
     host, _, port = address.target.removeprefix("//").strip("/").rpartition(":")
     if not host or not port.isdecimal() or int(port) > MAX_PORT:
-        raise UsageError(f"sink mjpeg:{address.target}: use mjpeg:127.0.0.1:PORT")
+        raise UsageError(f"sink {address.scheme}:{address.target}: use {address.scheme}:127.0.0.1:PORT")
     return host, int(port)
 
 
