@@ -147,6 +147,35 @@ class ZoneSettings(Section):
         return len(self.points) == 2
 
 
+class PrivacySettings(Section):
+    """What is hidden in every frame that reaches a sink, the page or the API. It fails closed."""
+
+    hide: Literal["objects", "all-but-objects"] = Field(
+        description="objects: the tracked objects; all-but-objects: everything else"
+    )
+    style: Literal["solid", "blur", "pixels", "background"] = Field(
+        "solid", description="what hidden pixels show: a colour, a blur, large pixels, or the same part of `background`"
+    )
+    colour: str = Field("#202020", pattern=r"^#[0-9a-fA-F]{6}$", description="of solid, #rrggbb")
+    background: Path | None = Field(None, description="an image file, scaled to the frame; needed by style background")
+    margin: float = Field(0.08, ge=0, le=1, description="around each object, as a share of its longer side")
+    max_age_ms: float = Field(
+        500.0,
+        gt=0,
+        le=60_000,
+        description="while an object is not seen, its last box is hidden, widened; after this time the whole frame",
+    )
+    show_without_objects: bool = Field(
+        False, description="with hide: objects, show frames on which nothing is tracked; otherwise they are hidden"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_background(self) -> PrivacySettings:
+        if (self.style == "background") != (self.background is not None):
+            raise ValueError("style background and a background image go together")
+        return self
+
+
 class KeySettings(Section):
     """CURVE keys for sockets that other machines may connect to."""
 
@@ -162,6 +191,7 @@ class PipelineSettings(Section):
     prompts: tuple[PromptSettings, ...] = ()
     find: FindSettings | None = None
     zones: tuple[ZoneSettings, ...] = ()
+    privacy: PrivacySettings | None = Field(None, description="unset: frames go out as they came")
     sinks: tuple[str, ...] = ()
     control: str | None = Field(None, description="endpoint that listens for commands, such as tcp://127.0.0.1:5556")
     state: Path | None = Field(None, description="a file in which objects survive a restart")

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamer.channel import Channel, Closed
-from streamer.config.settings import ZoneSettings
+from streamer.config.settings import PrivacySettings, ZoneSettings
 from streamer.events.object_state import ObjectStates
 from streamer.events.types import Event, SourceEvent
 from streamer.events.zones import Zones
 from streamer.pipeline.meter import Meter
+from streamer.pipeline.privacy import PrivacyFilter
 from streamer.pipeline.recording_clock import RecordingClock
 from streamer.pipeline.sink_writer import SinkWriter
 from streamer.pipeline.track_stage import TrackStage
 from streamer.ports import AnySink, CountsLateFrames, HasStreamInfo, OnDemandFinder, Persistent, Source, Tracker
 from streamer.process.threads import Background, background, join_all
 from streamer.rate_limit import FrameThrottle
-from streamer.types import Command, Frame, Request
+from streamer.types import Command, Frame, Request, TrackResult
 
 log = logging.getLogger(__name__)
 
@@ -62,6 +63,7 @@ class Pipeline:
         limits: Limits = Limits(),
         commands: Channel[Request] | None = None,
         zones: Sequence[ZoneSettings] = (),
+        privacy: PrivacySettings | None = None,
         acquire: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -78,6 +80,7 @@ class Pipeline:
         self._stage = TrackStage(tracker, self.commands, finders, first, clock_ns, recording)
         self._object_states = ObjectStates()
         self._zones = Zones(zones)
+        self._privacy = None if privacy is None else PrivacyFilter(privacy)
         self._acquire = acquire
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
@@ -184,8 +187,7 @@ class Pipeline:
                     result = self._stage.step(self._frames.newer(frame), self.dropped)
                 if result is None:
                     continue
-                for writer in self._writers.values():
-                    writer.put_result(result)
+                self._put(result)
                 self.meter.update(result, self._clock_ns())
                 events: list[Event] = [*self._object_states.update(result), *self._zones.update(result)]
                 for event in events:
@@ -200,6 +202,12 @@ class Pipeline:
             self._stage.reject_all("the stream has ended")
             if isinstance(self.tracker, Persistent):
                 self.tracker.save()
+
+    def _put(self, result: TrackResult) -> None:
+        """Before every sink; only finders, whose detections are boxes, get the frame with nothing hidden."""
+        shown = result if self._privacy is None else self._privacy.apply(result)
+        for writer in self._writers.values():
+            writer.put_result(result if writer.is_finder else shown)
 
     def _publish(self, event: Event) -> None:
         """Log an event, count it, and put it before every sink that takes events."""

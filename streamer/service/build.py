@@ -74,6 +74,7 @@ def build_pipeline(
             limits=Limits(limits.frames, limits.seconds, limits.fps or settings.max_fps),
             commands=commands,
             zones=settings.zones,
+            privacy=settings.privacy,
             acquire=wiring.acquire,
         )
         opened.pop_all()  # the stages close them
