@@ -262,6 +262,9 @@ class ServeSettings(Section):
     model: ModelSettings = Field(default_factory=ModelSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     events: EventSettings | None = Field(default_factory=EventSettings)
+    privacy: PrivacySettings | None = Field(
+        None, description="of cameras without privacy settings of their own, also of those added over HTTP"
+    )
     keys: KeySettings | None = Field(None, description="for sinks and control that other machines may connect to")
 
 

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from streamer.config.settings import PrivacySettings
 from streamer.errors import UsageError
-from streamer.masks import Mask, PixelBox
+from streamer.masks import Mask, PixelBox, box_of
 from streamer.types import Frame, Track, TrackResult
 
 Image = NDArray[np.uint8]
+Part = tuple[slice, slice]  # rows and columns
 BLOCKS = 24  # of pixels along the frame's longer side, with blur and pixels: too few to recognise a face in
 UNSURE = 0.5  # predicted IoU below which the object's whole box is hidden as well
 
@@ -44,9 +45,14 @@ class PrivacyFilter:
     def apply(self, result: TrackResult) -> TrackResult:
         """The result with a frame in which nothing private is left."""
         hidden = self.hidden(result)
-        if not hidden.any():
+        box = box_of(hidden)
+        if box is None:
             return result
-        image = np.where(hidden[..., None], self._fill(result.frame.image), result.frame.image)
+        x0, y0, x1, y1 = box
+        part = np.s_[y0:y1, x0:x1]
+        image = result.frame.image.copy()
+        filling = np.ascontiguousarray(self._fill(result.frame.image, part))
+        cv2.copyTo(filling, hidden[part].astype(np.uint8), image[part])
         image.flags.writeable = False
         return replace(result, frame=replace(result.frame, image=image, jpegs={}))
 
@@ -98,9 +104,9 @@ class PrivacyFilter:
             return track.mask
         height, width = track.mask.shape
         part = np.s_[max(y0 - margin, 0) : min(y1 + margin, height), max(x0 - margin, 0) : min(x1 + margin, width)]
-        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * margin + 1, 2 * margin + 1))
         mask = np.zeros_like(track.mask)
-        mask[part] = cv2.dilate(track.mask[part].view(np.uint8), kernel) > 0
+        outside = (~track.mask[part]).astype(np.uint8)
+        mask[part] = cv2.distanceTransform(outside, cv2.DIST_L2, 3) <= margin
         return mask
 
 
@@ -115,27 +121,27 @@ def _fill_box(mask: Mask, box: PixelBox, margin: float) -> None:
     mask[max(y0 - wider, 0) : y1 + wider, max(x0 - wider, 0) : x1 + wider] = True
 
 
-def _filler(settings: PrivacySettings) -> Callable[[Image], Image]:
-    """What is shown in place of hidden pixels: a function from the frame's image to another of its size."""
+def _filler(settings: PrivacySettings) -> Callable[[Image, Part], Image]:
+    """What is shown in place of hidden pixels: from the frame's image and a part of it to an image of that part."""
     match settings.style:
         case "blur":
-            return lambda image: _coarse(image, cv2.INTER_LINEAR)
+            return lambda image, part: _coarse(image, part, cv2.INTER_LINEAR)
         case "pixels":
-            return lambda image: _coarse(image, cv2.INTER_NEAREST)
+            return lambda image, part: _coarse(image, part, cv2.INTER_NEAREST)
         case "background" if settings.background is not None:
             background = _read(settings.background)
-            return lambda image: cv2.resize(background, (image.shape[1], image.shape[0]), interpolation=cv2.INTER_AREA)
+            return lambda image, part: cv2.resize(background, image.shape[1::-1], interpolation=cv2.INTER_AREA)[part]
         case _:
             colour = np.array([int(settings.colour[at : at + 2], 16) for at in (1, 3, 5)], np.uint8)
-            return lambda image: np.broadcast_to(colour, image.shape)
+            return lambda image, part: np.broadcast_to(colour, image[part].shape)
 
 
-def _coarse(image: Image, interpolation: int) -> Image:
-    """The image with a few blocks of pixels along its longer side, which nobody can sharpen again."""
-    height, width = image.shape[:2]
-    block = max(height, width) / BLOCKS
+def _coarse(image: Image, part: Part, interpolation: int) -> Image:
+    """The part in blocks so large that nobody can sharpen it again."""
+    block = max(image.shape[:2]) / BLOCKS
+    height, width = image[part].shape[:2]
     small = cv2.resize(
-        image, (max(1, round(width / block)), max(1, round(height / block))), interpolation=cv2.INTER_AREA
+        image[part], (max(1, round(width / block)), max(1, round(height / block))), interpolation=cv2.INTER_AREA
     )
     return np.asarray(cv2.resize(small, (width, height), interpolation=interpolation), np.uint8)
 
