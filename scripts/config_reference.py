@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -18,7 +17,8 @@ sys.path.insert(0, str(ROOT))
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from streamer.config.settings import Section, ServeSettings, Settings
+from streamer.config.section import Section, sections_in
+from streamer.config.settings import ServeSettings, Settings
 
 PAGE = ROOT / "docs" / "configuration.md"
 HEAD = """# Configuration
@@ -65,14 +65,7 @@ def sections(*tops: type[Section]) -> list[type[Section]]:
 
 
 def below(model: type[Section]) -> list[type[Section]]:
-    return [section for field in model.model_fields.values() for section in in_type(field.annotation)]
-
-
-def in_type(annotation: Any) -> Iterator[type[Section]]:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from in_type(inner)
+    return [section for field in model.model_fields.values() for section in sections_in(field.annotation)]
 
 
 def table(model: type[Section]) -> str:

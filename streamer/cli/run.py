@@ -13,6 +13,7 @@ from typing import Any
 
 from streamer.channel import Channel, Closed
 from streamer.cli import prompts as written
+from streamer.cli.options import settings_of
 from streamer.config import load as config
 from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
@@ -58,29 +59,8 @@ def model_words(model: dict[str, Any]) -> list[str]:
 
 def overrides(args: argparse.Namespace) -> dict[str, Any]:
     """The settings of the command line, nested like the file."""
-    changed: dict[str, Any] = {}
-    source = {"uri": args.source, "reconnect": args.reconnect}
-    if any(value is not None for value in source.values()):
-        changed["source"] = {key: value for key, value in source.items() if value is not None}
-    chosen = {"id": args.model, "size": args.size, "device": args.device, "runtime": args.runtime}
-    if any(value is not None for value in chosen.values()):
-        changed["model"] = {key: value for key, value in chosen.items() if value is not None}
-    if tracking := config.tracking_of(args.tracking, exact=args.exact):
-        changed["tracking"] = tracking
-    if wanted := written.parse(args.box, args.point, args.mask):
-        changed["prompts"] = wanted
-    keys = {"secret": args.keys, "clients": args.clients}
-    if any(value is not None for value in keys.values()):
-        changed["keys"] = {key: value for key, value in keys.items() if value is not None}
-    found = {"method": args.find, "labels": args.labels and args.labels.split(","), "every_s": args.every}
-    if any(value is not None for value in found.values()):
-        changed["find"] = {key: value for key, value in found.items() if value is not None}
-    if args.sink:
-        changed["sinks"] = args.sink
-    for name in ("control", "state", "seconds", "frames"):
-        if getattr(args, name) is not None:
-            changed[name] = getattr(args, name)
-    return changed
+    prompts = written.parse(args.box, args.point, args.mask)
+    return settings_of(args) | ({"prompts": prompts} if prompts else {})
 
 
 @contextlib.contextmanager

@@ -14,9 +14,9 @@ from typing import Any
 from tqdm import tqdm
 
 from streamer.cli import prompts
-from streamer.config import load as config
+from streamer.cli.options import section_of
 from streamer.config.prompts import build_prompts
-from streamer.config.settings import PromptSettings
+from streamer.config.settings import ModelSettings, PromptSettings, TrackingSettings
 from streamer.errors import CommandError, UsageError
 from streamer.offline.propagation import Prompts, Propagation
 from streamer.offline.recording import Recording, open_recording
@@ -96,9 +96,9 @@ def _propagation(
 ) -> Propagation:
     from streamer.edgetam import open_tracker
 
-    overrides = {"source": {"uri": args.video}, "tracking": config.tracking_of(args.tracking, exact=args.exact)}
-    tracking = config.load(None, overrides).tracking
-    tracker = open_tracker(args.model, args.size, args.device, args.runtime, tracking)
+    tracking = section_of(args, "tracking", TrackingSettings)
+    chosen = section_of(args, "model", ModelSettings)
+    tracker = open_tracker(chosen.id, chosen.size, chosen.device, chosen.runtime, tracking)
     model = tracker.describe()
     size = [recording.width, recording.height, recording.count]
     store.bind(
@@ -106,7 +106,7 @@ def _propagation(
             "recording": recording.name,
             "size": size,
             "model": model,
-            "exact": args.exact,
+            "exact": tracking.exact,
             "tracking": tracking.model_dump(),
         }
     )
@@ -116,7 +116,7 @@ def _propagation(
         tracker.checkpoint,
         tracking,
         tracker.runtime,
-        exact=args.exact,
+        exact=tracking.exact,
         progress=bar.update,
         stop=lambda: bool(stopped),
     )
