@@ -76,7 +76,7 @@ def progress(pipeline: Pipeline) -> Iterator[None]:
                     stop.get(TERMINAL_LINE_S if terminal else LOG_LINE_S)
                 except Closed:
                     return
-            line = pipeline.meter.line(pipeline.captured, pipeline.dropped)
+            line = pipeline.figures.line(pipeline.captured, pipeline.dropped)
             if terminal:
                 print(f"\r{line:<110}", end="", file=sys.stderr, flush=True)
             else:
@@ -96,12 +96,12 @@ def summarise(pipeline: Pipeline, model: dict[str, Any], start_mb: float) -> dic
     """The figures of a run."""
     return {
         "frames_captured": pipeline.captured,
-        "frames_tracked": pipeline.meter.tracked,
+        "frames_tracked": pipeline.figures.tracked,
         "frames_dropped": pipeline.dropped,
         "dropped_by_sink": pipeline.dropped_by_sink,
         "lost_by_sink": pipeline.lost_by_sink,
-        "events": dict(pipeline.meter.events),
-        **pipeline.meter.summary(),
+        "events": dict(pipeline.source_figures.events),
+        **pipeline.figures.summary(),
         "rss_mb": {"start": round(start_mb, 1), "end": round(resident_mb(), 1)},
         "model": model,
     }

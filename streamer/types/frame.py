@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.types.memo import Memo
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
@@ -21,7 +23,7 @@ class Frame:
     pts_s: float | None  # the stream's own presentation time
     image: NDArray[np.uint8]  # H x W x 3, RGB, read-only
     corrupt: bool = False  # the decoder reports missing parts: the frame is shown, but not remembered
-    jpegs: dict[int | None, bytes] = field(default_factory=dict)  # by width in pixels, None: full; see `video.jpeg`
+    memo: Memo = field(default_factory=Memo, init=False, repr=False)  # a copy by `replace` begins with an empty one
 
     @classmethod
     def from_image(

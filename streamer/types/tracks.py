@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.types.frame import Frame
+from streamer.types.memo import Memo
 from streamer.types.prompt import Box
 
 State = Literal["tracked", "occluded", "lost"]
@@ -41,6 +42,7 @@ class TrackResult:
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     source_of_mask: Literal["model", "motion"] = "model"
     recorded_ns: int | None = None  # a recording's own time, which goes on over loops; None for a live source
+    memo: Memo = field(default_factory=Memo, init=False, repr=False)
 
     @property
     def time_ns(self) -> int:
