@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from streamer.channel import Channel, Closed
 from streamer.cli import prompts as written
 from streamer.cli.options import settings_of
+from streamer.cli.progress import Progress
 from streamer.config import load as config
 from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
@@ -23,7 +23,6 @@ from streamer.service.build import Wiring, build_engine, build_keys, build_pipel
 from streamer.service.control import controlled
 
 log = logging.getLogger("streamer")
-TERMINAL_LINE_S, LOG_LINE_S = 0.5, 5.0
 PROGRESS_TIMEOUT_S = 2.0  # a terminal that takes nothing does not hold up the end
 
 
@@ -65,22 +64,18 @@ def overrides(args: argparse.Namespace) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def progress(pipeline: Pipeline) -> Iterator[None]:
-    """A line that renews itself on a terminal, a log line now and then elsewhere."""
+    """The figures of the run on one line of a terminal, in a log line now and then elsewhere."""
     stop: Channel[None] = Channel(1)
-    terminal = sys.stderr.isatty()
 
     def show() -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
+        with Progress(layout="{desc}") as bar:
+            while True:
                 try:
-                    stop.get(TERMINAL_LINE_S if terminal else LOG_LINE_S)
+                    stop.get(bar.mininterval)
+                except TimeoutError:
+                    bar.set_description_str(pipeline.figures.line(pipeline.captured, pipeline.dropped))
                 except Closed:
                     return
-            line = pipeline.figures.line(pipeline.captured, pipeline.dropped)
-            if terminal:
-                print(f"\r{line:<110}", end="", file=sys.stderr, flush=True)
-            else:
-                log.info(line)
 
     thread = background("progress", show)
     try:
@@ -88,8 +83,6 @@ def progress(pipeline: Pipeline) -> Iterator[None]:
     finally:
         stop.close()
         thread.join(PROGRESS_TIMEOUT_S)
-        if terminal:
-            print(file=sys.stderr)
 
 
 def summarise(pipeline: Pipeline, model: dict[str, Any], start_mb: float) -> dict[str, Any]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from streamer.cli import prompts
 from streamer.cli.options import section_of
+from streamer.cli.progress import Progress
 from streamer.config.settings import FindSettings, ModelSettings, SegmentSettings
 from streamer.edgetam import open_segmenter
 from streamer.edgetam.automatic import AutomaticMasks
@@ -48,7 +47,7 @@ def segment(args: argparse.Namespace) -> int:
     else:
         works = _works(paths, asked, detector_of(args), broken)
         done = _segmented(segmenter, works, args)
-    for work, segments in tqdm(done, total=len(paths), unit="image", disable=args.interactive or None):
+    for work, segments in Progress(done, total=len(paths), unit="image", disable=args.interactive):
         drawn = out.add(work.path.name, work.image, segments, work.labels)
         listed.append(_entry(work, segments, drawn))
     out.close()
@@ -169,7 +168,6 @@ def _entry(work: Work, segments: Sequence[Segment], drawn: Path) -> dict[str, An
 
 
 def _fail(path: Path, error: StreamerError, broken: list[str]) -> None:
-    with tqdm.external_write_mode(file=sys.stderr):
-        text = str(error)
-        log.warning("%s", text if text.startswith(str(path)) else f"{path}: {text}")
+    text = str(error)
+    log.warning("%s", text if text.startswith(str(path)) else f"{path}: {text}")
     broken.append(str(path))
