@@ -12,6 +12,7 @@ from streamer.cli.options import Commands, setting
 from streamer.config.settings import ServeSettings
 
 KEY_FILE = "NAME.secret"
+CONFIG = "a YAML file, or the name of a shipped one (`streamer configs` lists them)"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for declare in (_run, _serve, _demo, _subscribe, _send, _keys, _bench, _segment, _track, _export, _evaluate, _soak):
         declare(commands)
+    _configs(commands)
     add(commands, "doctor", _later("doctor"), "what works on this machine: versions, device, models, sources, sinks")
     return top
 
@@ -39,7 +41,7 @@ def add(
 
 def _run(commands: Commands) -> None:
     parser = add(commands, "run", _later("run"), "track objects of one source and send their masks to sinks")
-    parser.add_argument("config", nargs="?", help="a YAML file; see configs/")
+    parser.add_argument("config", nargs="?", help=CONFIG)
     setting(parser, "--source", key="source.uri", metavar="URI")
     setting(parser, "--reconnect", key="source.reconnect")
     _model_options(parser, "size", "device", "runtime")
@@ -59,7 +61,7 @@ def _run(commands: Commands) -> None:
 
 def _serve(commands: Commands) -> None:
     parser = add(commands, "serve", _later("serve"), "many cameras, with a page to point at objects, and an HTTP API")
-    parser.add_argument("config", nargs="?", help="a YAML file; see configs/serve.yaml")
+    parser.add_argument("config", nargs="?", help=CONFIG)
     parser.add_argument("--source", action="append", default=[], metavar="URI", help="a camera; several times for more")
     _model_options(parser)
     setting(parser, "--host", key="web.host", root=ServeSettings, metavar="ADDRESS")
@@ -227,6 +229,11 @@ def _soak(commands: Commands) -> None:
     parser.add_argument("--every", type=float, default=10.0, metavar="S", help=between)
     seed = "of the random numbers that choose the faults (default: %(default)d)"
     parser.add_argument("--seed", type=int, default=0, metavar="N", help=seed)
+
+
+def _configs(commands: Commands) -> None:
+    parser = add(commands, "configs", _later("configs"), "list the configurations that come with the package")
+    parser.add_argument("name", nargs="?", metavar="NAME", help="print this one, to copy and change it")
 
 
 def _later(module: str, name: str | None = None) -> Callable[[argparse.Namespace], int]:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from streamer.config import shipped
 from streamer.config.section import Section, sections_in
 from streamer.config.settings import ServeSettings, Settings
 from streamer.errors import UsageError
@@ -35,7 +36,7 @@ def checked(model: type[S], raw: Any, where: str) -> S:
 
 def _load(model: type[S], path: Path | None, overrides: dict[str, Any]) -> S:
     where = "settings" if path is None else str(path)
-    raw = {} if path is None else _read(path)
+    raw = {} if path is None else _read(shipped.find(path))
     return checked(model, _merged(raw, overrides), where)
 
 
@@ -67,7 +68,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
-        raise UsageError(f"{path}: holds no settings; see configs/ for examples")
+        raise UsageError(f"{path}: holds no settings; `streamer configs` lists examples")
     return raw
 
 
