@@ -54,7 +54,7 @@ class PrivacyFilter:
         filling = np.ascontiguousarray(self._fill(result.frame.image, part))
         cv2.copyTo(filling, hidden[part].astype(np.uint8), image[part])
         image.flags.writeable = False
-        return replace(result, frame=replace(result.frame, image=image, jpegs={}))
+        return replace(result, frame=replace(result.frame, image=image))
 
     def hidden(self, result: TrackResult) -> Mask:
         """The pixels to hide, H x W."""

@@ -117,7 +117,7 @@ class Camera:
         """Whether frames arrive, none of them older than `stall_s`."""
         if self.pipeline is None or self.state != "running":
             return False
-        captured_ns = self.pipeline.meter.quality.captured_ns
+        captured_ns = self.pipeline.source_figures.captured_ns
         return bool(captured_ns) and time.monotonic_ns() - captured_ns[-1] <= self.settings.source.stall_s * 1e9
 
     def status(self) -> dict[str, Any]:
@@ -169,7 +169,7 @@ class Camera:
             try:
                 pipeline.run()
             finally:
-                if pipeline.meter.tracked:
+                if pipeline.figures.tracked:
                     self._prompts = []
 
     def _record(self, error: Exception) -> None:

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from streamer.config.section import Section
 from streamer.config.settings import (
     CameraName,
     FindSettings,
-    Section,
     SourceSettings,
     TrackingSettings,
     ZoneSettings,
