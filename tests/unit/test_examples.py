@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import inspect
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import ModuleType
@@ -59,6 +60,11 @@ def test_the_sink_writes_boxes_and_events(tmp_path):
         ["fake", "started", "object 1: started, score 0.90"],
         ["1", "1", "tracked", "3", "2", "20", "10"],
     ]
+
+
+def test_a_sink_of_your_own_has_thirty_lines_at_most():
+    lines = inspect.getsource(example("own_sink").CsvSink).splitlines()
+    assert len(lines) <= 30
 
 
 def test_the_source_reads_a_camera_until_it_is_closed(camera):
