@@ -16,9 +16,9 @@ PLACEHOLDERS = {"N": "1", "WxH": "640x360", "S": "1", "F": "1", "X": "0.5"}  # a
 
 def commands(text: str) -> list[str]:
     """Lines of code that begin with `streamer`, and commands within sentences that have an option or an argument."""
-    lines = re.findall(r"^ {4,}streamer ([^#|&\n]+)", text, re.MULTILINE)
+    lines = re.findall(r"^ {4,}streamer ([^#|\n]+)", text, re.MULTILINE)
     lines += re.findall(r"`streamer ((?:[a-z]+) [^`|]+)`", text)
-    return [line.split("  ")[0].strip() for line in lines if "..." not in line]
+    return [re.split(r"  +| && ", line)[0].strip() for line in lines if "..." not in line]
 
 
 def words_of(command: str) -> list[str]:
