@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { STALE_MS, age, badge, counted, notice, retryMs, summary } from "../../streamer/web/page/state.js";
+import { STALE_MS, age, badge, counted, losses, notice, retryMs, summary, total } from "../../streamer/web/page/state.js";
 
 const LIVE = { state: "running", live: true, paused: false, fps_now: 14.8, quality: { fps: 15.1 }, max_fps: null };
 
@@ -46,6 +46,14 @@ test("the age grows while no frame follows", () => {
 test("without a connection or a frame the age is unknown", () => {
   assert.equal(age({ connected: false, ageMs: 27, quietMs: 0 }), "age unknown");
   assert.equal(age({ connected: true, ageMs: null, quietMs: 0 }), "age unknown");
+});
+
+test("what sinks lost is shown, and nothing while they lose nothing", () => {
+  assert.equal(losses({ ...LIVE, lost_by_sink: { page: 0, clips: 0 } }), "");
+  assert.equal(losses({ ...LIVE, lost_by_sink: { page: 0, clips: 3, journal: 1 } }), "Lost: 3 by clips, 1 by journal");
+  assert.equal(losses(null), "");
+  assert.equal(total({ page: 0, clips: 3, journal: 1 }), 4);
+  assert.equal(total(undefined), 0);
 });
 
 test("attempts to connect are further and further apart", () => {
