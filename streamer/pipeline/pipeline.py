@@ -16,14 +16,14 @@ from streamer.events.object_state import ObjectStates
 from streamer.events.types import Event, SourceEvent
 from streamer.events.zones import Zones
 from streamer.pipeline.meter import SourceFigures, SourceMeter, TrackFigures, TrackMeter
-from streamer.pipeline.privacy import PrivacyFilter
+from streamer.pipeline.privacy import PrivacyFilter, no_filter
 from streamer.pipeline.recording_clock import RecordingClock
 from streamer.pipeline.sink_writer import SinkWriter
 from streamer.pipeline.track_stage import TrackStage
 from streamer.ports import AnySink, CountsLateFrames, HasStreamInfo, OnDemandFinder, Persistent, Source, Tracker
 from streamer.process.threads import Background, background, join_all
 from streamer.rate_limit import FrameThrottle
-from streamer.types import Command, Frame, Request, TrackResult
+from streamer.types import Command, Frame, Request
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class Pipeline:
         self._stage = TrackStage(tracker, self.commands, finders, first, clock_ns, recording)
         self._object_states = ObjectStates()
         self._zones = Zones(zones)
-        self._privacy = None if privacy is None else PrivacyFilter(privacy)
+        self._hide = no_filter if privacy is None else PrivacyFilter(privacy).apply
         self._acquire = acquire
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
@@ -153,6 +153,7 @@ class Pipeline:
             "events": dict(given.events),
             "last_event": given.last_event,
             "quality": given.quality(self._clock_ns(), nominal_fps),
+            "zones": [one.fields() for one in self._zones.figures],
             **tracked.summary(),
         }
 
@@ -197,7 +198,9 @@ class Pipeline:
                     result = self._stage.step(self._frames.newer(frame), self.dropped)
                 if result is None:
                     continue
-                self._put(result)
+                shown = self._hide(result)
+                for writer in self._writers.values():
+                    writer.put_result(result if writer.is_finder else shown)
                 self._track_meter.update(result, self._clock_ns())
                 events: list[Event] = [*self._object_states.update(result), *self._zones.update(result)]
                 for event in events:
@@ -212,12 +215,6 @@ class Pipeline:
             self._stage.reject_all("the stream has ended")
             if isinstance(self.tracker, Persistent):
                 self.tracker.save()
-
-    def _put(self, result: TrackResult) -> None:
-        """Before every sink; only finders, whose detections are boxes, get the frame with nothing hidden."""
-        shown = result if self._privacy is None else self._privacy.apply(result)
-        for writer in self._writers.values():
-            writer.put_result(result if writer.is_finder else shown)
 
     def _publish(self, event: Event) -> None:
         """Log an event, count it, and put it before every sink that takes events."""
