@@ -11,8 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
+from streamer.cli.progress import Progress
 from streamer.config.load import checked
 from streamer.config.settings import ModelSettings, TrackingSettings
 from streamer.errors import UsageError
@@ -74,7 +73,7 @@ def _track_again(args: argparse.Namespace, logs: Sequence[RunLog]) -> int:
     if about.images != "png":
         log.warning("the images are %s, which is not exact: masks may differ; record with ?images=png", about.images)
     results = (item for item in items_of(logs) if isinstance(item, TrackResult))
-    with tqdm(unit="frame", disable=None) as bar:
+    with Progress() as bar:
         found = compare(results, tracker, bar.update)
     _report(found, as_json=args.json)
     return int(found.first is not None)

@@ -72,5 +72,5 @@ def _notify(event: Event, sinks: Sequence[AnySink]) -> None:
 def _stamped_now(result: TrackResult) -> TrackResult:
     """As if the frame were captured now, so that no reader refuses it as stale."""
     now_ns = time.monotonic_ns()
-    frame = replace(result.frame, captured_ns=now_ns, wall_ns=time.time_ns(), jpegs={})
+    frame = replace(result.frame, captured_ns=now_ns, wall_ns=time.time_ns())
     return replace(result, frame=frame, tracked_ns=now_ns)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,8 +11,9 @@ from streamer.config.settings import EventSettings
 from streamer.errors import SinkError, UsageError
 from streamer.masks import CODECS, Codec
 from streamer.ports import AnySink, Sink
+from streamer.sinks import optional
 from streamer.types import TrackResult
-from streamer.uris import Address, is_loopback, parse, redact
+from streamer.uris import Address, parse, redact
 
 if TYPE_CHECKING:
     from streamer.bus.curve import ServerKeys
@@ -45,38 +44,20 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
         case "null":
             return NullSink()
         case "zmq":
-            from streamer.bus.publisher import Publisher
-
-            address.allow("codec")
-            codec = _codec(address.options.get("codec", "rle"))
-            return Publisher(_endpoint(address.target), codec=codec, keys=keys)
+            return _publisher(address, keys)
         case "rtsp" | "rtmp" | "udp":
-            from streamer.sinks.push import PushSink
-            from streamer.sinks.retried import RetriedSink
-
-            address.allow("fps", "size")
-            fps, size = address.number("fps", 0), address.size("size", (0, 0))
-            container_format = PUSH_FORMATS[address.scheme]
-            return RetriedSink(
-                lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
-            )
+            return _push(address)
         case "ros2":
-            return _ros2(address)
+            return optional.ros2(address)
         case "foxglove":
-            return _foxglove(address)
+            return optional.foxglove(address, *_host_and_port(address))
         case "mjpeg":
             from streamer.sinks.mjpeg import MjpegSink
 
             address.allow()
             return MjpegSink(*_host_and_port(address))
         case "journal":
-            from streamer.events.journal_sink import JournalSink
-            from streamer.events.receivers import receivers_of
-
-            address.allow("days", "max_size_mb", "webhook", "mqtt")
-            options = {"file": address.target, **address.options}
-            settings = checked(EventSettings, options, f"sink {address.shown}")
-            return JournalSink(settings, receivers_of(settings))
+            return _journal(address)
         case "masks":
             from streamer.sinks.files import MaskFolderSink
 
@@ -90,6 +71,36 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
                 "journal:FILE.sqlite, mjpeg:127.0.0.1:PORT, ros2:/NAME, foxglove:127.0.0.1:PORT, "
                 "zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
             )
+
+
+def _publisher(address: Address, keys: ServerKeys | None) -> AnySink:
+    from streamer.bus.publisher import Publisher
+
+    address.allow("codec")
+    codec = _codec(address.options.get("codec", "rle"))
+    return Publisher(_endpoint(address.target), codec=codec, keys=keys)
+
+
+def _push(address: Address) -> AnySink:
+    """A push that is started again after each failure."""
+    from streamer.sinks.push import PushSink
+    from streamer.sinks.retried import RetriedSink
+
+    address.allow("fps", "size")
+    fps, size = address.number("fps", 0), address.size("size", (0, 0))
+    container_format = PUSH_FORMATS[address.scheme]
+    return RetriedSink(
+        lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
+    )
+
+
+def _journal(address: Address) -> AnySink:
+    from streamer.events.journal_sink import JournalSink
+    from streamer.events.receivers import receivers_of
+
+    address.allow("days", "max_size_mb", "webhook", "mqtt")
+    settings = checked(EventSettings, {"file": address.target, **address.options}, f"sink {address.shown}")
+    return JournalSink(settings, receivers_of(settings))
 
 
 def _open_path(path: Path, address: Address) -> Sink:
@@ -111,7 +122,7 @@ def _open_path(path: Path, address: Address) -> Sink:
 
 def _file_opener(path: Path, address: Address) -> Callable[[Path], Sink]:
     if path.suffix.lower() == ".mcap":
-        return _mcap_opener(address)
+        return optional.mcap_opener(address)
     if path.suffix.lower() in VIDEO_SUFFIXES:
         from streamer.video.recording import VideoFileSink
 
@@ -124,49 +135,6 @@ def _file_opener(path: Path, address: Address) -> Callable[[Path], Sink]:
         f"sink {str(path)!r}: a file ends in {', '.join(VIDEO_SUFFIXES)}, .jsonl or .mcap; "
         f"a folder of masks is masks:{path}"
     )
-
-
-def _mcap_opener(address: Address) -> Callable[[Path], Sink]:
-    _need("foxglove", "mcap", "foxglove")
-    from streamer.sinks.mcap_file import IMAGES, McapSink
-
-    chosen = address.options.get("images", "jpeg")
-    for images in IMAGES:
-        if images == chosen:
-            return lambda path: McapSink(path, images)
-    raise UsageError(f"{address.shown}: images={chosen!r} is unknown; known: {', '.join(IMAGES)}")
-
-
-def _ros2(address: Address) -> AnySink:
-    _need("ros2", "cyclonedds", "rosbags")
-    from streamer.sinks.ros2.options import Ros2Options
-    from streamer.sinks.ros2.sink import Ros2Sink
-
-    return Ros2Sink(Ros2Options.of(address, os.environ))
-
-
-def _foxglove(address: Address) -> AnySink:
-    _need("foxglove", "foxglove", "mcap")
-    from streamer.sinks.foxglove_server import IMAGES, FoxgloveSink
-
-    address.allow("images")
-    host, port = _host_and_port(address)
-    if not is_loopback(host):
-        raise UsageError(
-            f"sink foxglove:{address.target}: it has no keys, so it listens on this machine alone: 127.0.0.1"
-        )
-    chosen = address.options.get("images", "jpeg")
-    for images in IMAGES:
-        if images == chosen:
-            return FoxgloveSink(host, port, images)
-    raise UsageError(f"{address.shown}: images={chosen!r} is unknown; known: {', '.join(IMAGES)}")
-
-
-def _need(extra: str, *packages: str) -> None:
-    """Raise UsageError naming the extra that has these packages, where one is not installed."""
-    missing = [name for name in packages if find_spec(name) is None]
-    if missing:
-        raise UsageError(f"the package {missing[0]} is not installed: pip install 'streamer[{extra}]'")
 
 
 def _rotation(address: Address) -> Rotation | None:

@@ -112,7 +112,7 @@ def test_a_run_comes_back_with_its_pixels_masks_commands_and_events(recorded):
     read = [item for item in items if isinstance(item, TrackResult)]
     for before, after in zip(results, read, strict=True):
         assert np.array_equal(before.frame.image, after.frame.image)
-        assert replace(before.frame, image=None, jpegs=None).pts_s == after.frame.pts_s
+        assert before.frame.pts_s == after.frame.pts_s
         assert (before.frame.index, before.frame.captured_ns) == (after.frame.index, after.frame.captured_ns)
         assert [(t.object_id, t.state, t.score, t.box) for t in before.tracks] == [
             (t.object_id, t.state, t.score, t.box) for t in after.tracks
