@@ -13,8 +13,9 @@ import numpy as np
 from streamer.errors import WireError
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
+from streamer.formats.result_fields import position_fields, position_of
 from streamer.masks import CODECS, Codec, Mask, PixelBox, decode, encode
-from streamer.types import State, TrackResult
+from streamer.types import Position, State, TrackResult
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20  # bytes; a reader takes no larger one
@@ -35,6 +36,7 @@ class ObjectMask:
     codec: Codec
     data: bytes
     size_wh: tuple[int, int]
+    position: Position | None = None  # in metres in the camera's frame, of a source with depth
 
     def mask(self) -> Mask:
         """The mask, H x W bool; raises WireError where the bytes are none."""
@@ -114,6 +116,7 @@ def object_fields(result: TrackResult, codec: Codec) -> tuple[list[dict[str, Any
                 "codec": codec,
                 "at": [offset, len(data)],
             }
+            | position_fields(track.position)
         )
         blobs.append(data)
         offset += len(data)
@@ -177,6 +180,7 @@ def _object(entry: Mapping[str, Any], blob: bytes, size: tuple[int, int]) -> Obj
         entry["codec"],
         _cut(blob, entry["at"]),
         size,
+        position_of(entry),
     )
 
 

@@ -47,6 +47,8 @@ def _run(commands: Commands) -> None:
     parser.add_argument("config", nargs="?", help=CONFIG)
     setting(parser, "--source", key="source.uri", metavar="URI")
     setting(parser, "--reconnect", key="source.reconnect")
+    setting(parser, "--depth", key="source.depth.uri", metavar="URI")
+    setting(parser, "--camera-info", key="source.depth.camera_info", metavar="FILE.yaml")
     _model_options(parser, "size", "device", "runtime")
     _tracking_options(parser)
     _prompt_options(parser)

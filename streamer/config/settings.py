@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from streamer.config.depth import DepthSettings
 from streamer.config.runtimes import RuntimeName
 from streamer.config.section import Section
 from streamer.types import MAX_OBJECT_ID
@@ -37,6 +38,7 @@ class SourceSettings(Section):
     frozen_s: float | None = Field(
         30.0, gt=0, description="seconds of one and the same frame after which it has failed; null: no limit"
     )
+    depth: DepthSettings | None = None
 
 
 class ModelSettings(Section):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from streamer.masks import box_of, decode, encode
-from streamer.types import Track, TrackResult
+from streamer.types import Position, Track, TrackResult
 
 INTEGER, NUMBER, TEXT = {"type": "integer"}, {"type": "number"}, {"type": "string"}
 OBJECT_SCHEMA: dict[str, Any] = {
@@ -18,6 +19,7 @@ OBJECT_SCHEMA: dict[str, Any] = {
         "predicted_iou": NUMBER,
         "box": {"type": ["array", "null"], "items": INTEGER},
         "area": INTEGER,
+        "position": {"type": "object", "properties": {"depth_m": NUMBER, "share": NUMBER}},
         "segmentation": {"type": "object", "properties": {"size": {"type": "array", "items": INTEGER}, "counts": TEXT}},
     },
 }
@@ -74,7 +76,23 @@ def track_fields(track: Track) -> dict[str, Any]:
         "box": track.box,
         "area": int(track.mask.sum()),
         "segmentation": {"size": [height, width], "counts": encode(track.mask, (0, 0, width, height), "rle").decode()},
-    }
+    } | position_fields(track.position)
+
+
+def position_fields(position: Position | None) -> dict[str, Any]:
+    """`position`, in metres in the camera's frame; nothing for an object without one."""
+    return {} if position is None else {"position": asdict(position)}
+
+
+def position_of(fields: Mapping[str, Any]) -> Position | None:
+    """What `position_fields` made; raises KeyError, TypeError or ValueError."""
+    given = fields.get("position")
+    if given is None:
+        return None
+    centre, extent = (tuple(float(value) for value in given[name]) for name in ("centre_m", "extent_m"))
+    if len(centre) != 3 or len(extent) != 3:
+        raise ValueError("a position has three coordinates")
+    return Position(float(given["depth_m"]), centre, extent, float(given["share"]))
 
 
 def track_of(fields: Mapping[str, Any]) -> Track:
@@ -82,4 +100,4 @@ def track_of(fields: Mapping[str, Any]) -> Track:
     height, width = fields["segmentation"]["size"]
     mask = decode(fields["segmentation"]["counts"].encode(), (0, 0, width, height), "rle", (width, height))
     scores = (float(fields["score"]), float(fields["predicted_iou"]))
-    return Track(int(fields["id"]), mask, box_of(mask), *scores, fields["state"])
+    return Track(int(fields["id"]), mask, box_of(mask), *scores, fields["state"], position=position_of(fields))

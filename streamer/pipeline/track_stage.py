@@ -9,6 +9,7 @@ from streamer.errors import CommandError
 from streamer.pipeline.recording_clock import RecordingClock
 from streamer.ports import OnDemandFinder, Tracker
 from streamer.types import Ack, Applied, Command, Find, Frame, Pause, Prompt, Request, Resume, TrackResult
+from streamer.video.depth import located
 
 
 class TrackStage:
@@ -51,7 +52,7 @@ class TrackStage:
                 finder.now()
         for_tracker = _for_tracker(commands)
         idle = self.paused and not for_tracker  # commands beside a pause take effect before it
-        tracks = () if idle else self._tracker.track(frame, for_tracker)
+        tracks = () if idle else located(frame, self._tracker.track(frame, for_tracker))
         tracked_ns = self._clock_ns()
         self._acknowledge(requests, commands[len(first) :], frame)
         if idle:

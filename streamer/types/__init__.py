@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from streamer.types.camera import CameraInfo, Position
 from streamer.types.commands import Ack, Applied, Command, Find, Pause, Remove, Request, Reset, Resume, Undo, numbered
 from streamer.types.frame import Frame
 from streamer.types.ids import MAX_OBJECT_ID, allocate_id, checked_id
@@ -14,11 +15,13 @@ __all__ = [
     "Ack",
     "Applied",
     "Box",
+    "CameraInfo",
     "Command",
     "Detection",
     "Find",
     "Frame",
     "Pause",
+    "Position",
     "Prompt",
     "Remove",
     "Request",

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.types.camera import Position
 from streamer.types.commands import Applied
 from streamer.types.frame import Frame
 from streamer.types.memo import Memo
@@ -28,6 +29,7 @@ class Track:
     predicted_iou: float  # the model's own estimate of the mask's IoU, 0 to 1
     state: State
     logits: NDArray[np.float32] | None = None  # low resolution, before the threshold at 0
+    position: Position | None = None  # of a frame with depth
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,8 +12,9 @@ from streamer.errors import UsageError
 from streamer.sinks.ros2 import messages
 from streamer.sinks.ros2.options import Ros2Options, cyclone_config
 from streamer.sinks.ros2.types import header, store
+from streamer.types import CameraInfo
 from streamer.uris import parse
-from streamer.video.camera_info import CameraInfo, read_camera_info
+from streamer.video.camera_info import read_camera_info
 from tests.fakes import result, track
 
 NS = 1_700_000_000_123_456_789

@@ -13,8 +13,7 @@ from streamer.events.fields import event_fields
 from streamer.events.types import Event
 from streamer.masks import labelled
 from streamer.sinks.ros2.types import array, header, message
-from streamer.types import Frame, Track, TrackResult
-from streamer.video.camera_info import CameraInfo
+from streamer.types import CameraInfo, Frame, Position, Track, TrackResult
 from streamer.video.jpeg import jpeg_of
 
 NO_COVARIANCE = np.zeros(36)
@@ -78,6 +77,20 @@ def _detection(track: Track, at: Any) -> Any:
     centre = message("vision_msgs/Pose2D", message("vision_msgs/Point2D", (x0 + x1) / 2, (y0 + y1) / 2), 0.0)
     box = message("vision_msgs/BoundingBox2D", centre, float(x1 - x0), float(y1 - y0))
     return message("vision_msgs/Detection2D", at, [hypothesis(track, (0.0, 0.0, 0.0))], box, str(track.object_id))
+
+
+def detections_3d(tracks: Sequence[Track], at: Any) -> Any:
+    """The objects whose position is known, in metres in the camera's optical frame."""
+    found = [
+        _detection_3d(track, track.position, at) for track in tracks if track.position and track.state == "tracked"
+    ]
+    return message("vision_msgs/Detection3DArray", at, found)
+
+
+def _detection_3d(track: Track, position: Position, at: Any) -> Any:
+    size = message("geometry_msgs/Vector3", *position.extent_m)
+    box = message("vision_msgs/BoundingBox3D", pose_at(position.centre_m), size)
+    return message("vision_msgs/Detection3D", at, [hypothesis(track, position.centre_m)], box, str(track.object_id))
 
 
 def hypothesis(track: Track, position: tuple[float, float, float]) -> Any:

@@ -15,8 +15,7 @@ from streamer.rate_limit import TokenBucket
 from streamer.sinks.ros2 import messages
 from streamer.sinks.ros2.dds import DdsError, Participant, Reader, Waiting, Writer
 from streamer.sinks.ros2.options import Ros2Options
-from streamer.types import Ack, Prompt, Request
-from streamer.video.camera_info import CameraInfo
+from streamer.types import Ack, CameraInfo, Prompt, Request
 
 log = logging.getLogger(__name__)
 WAIT_S = 0.02  # how late an answer may be noticed

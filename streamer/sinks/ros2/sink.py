@@ -30,6 +30,7 @@ TOPICS = {
     "label_info": ("vision_msgs/msg/LabelInfo", True),
     "camera_info": ("sensor_msgs/msg/CameraInfo", True),
     "detections": ("vision_msgs/msg/Detection2DArray", False),
+    "detections_3d": ("vision_msgs/msg/Detection3DArray", False),
     "events": ("std_msgs/msg/String", False),
     "status": ("diagnostic_msgs/msg/DiagnosticArray", False),
     "ack": ("std_msgs/msg/String", False),
@@ -67,10 +68,12 @@ class Ros2Sink:
         try:
             self._write_labels(result, at)
             self._writers["detections"].write(messages.detections(result.tracks, at))
+            if result.frame.depth is not None:
+                self._writers["detections_3d"].write(messages.detections_3d(result.tracks, at))
             if "image/compressed" in self._writers:
                 self._writers["image/compressed"].write(messages.jpeg_image(result.frame, at))
-            if self._info is not None:
-                info = self._info.scaled(result.frame.width, result.frame.height)
+            if (camera := result.frame.camera or self._info) is not None:
+                info = camera.scaled(result.frame.width, result.frame.height)
                 self._writers["camera_info"].write(messages.camera_info(info, at))
             self._last, self._results, self._lost = result, self._results + 1, False
             self._write_status(result.frame.source)
@@ -97,7 +100,6 @@ class Ros2Sink:
         left_out |= {"png": {"labels"}, "raw": {"labels/compressed"}, "both": set()}.get(
             options.labels, {"labels", "labels/compressed"}
         )
-        left_out |= set() if self._info is not None else {"camera_info"}
         left_out |= set() if options.prompts else {"ack"}
         return [name for name in TOPICS if name not in left_out]
 
