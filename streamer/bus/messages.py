@@ -20,6 +20,7 @@ from streamer.types import Position, State, TrackResult
 VERSION = 1
 MAX_MESSAGE = 64 << 20  # bytes; a reader takes no larger one
 MAX_PART = 4 << 20  # bytes of a value: a full-HD mask is some kilobytes; nothing honest comes near this
+FUTURE_S = 0.05  # by which the publisher's clock may be ahead of the reader's
 MAX_PIXELS = 1 << 26  # of a frame: 8192 x 8192
 
 
@@ -70,6 +71,13 @@ class Message:
     def age_ms(self, now_wall_ns: int) -> float:
         """Milliseconds since the frame was captured, by the wall clock of this machine."""
         return (now_wall_ns - int(self.header["wall_ns"])) / 1e6
+
+
+def newest_within(message: Message | None, max_age_s: float, now_wall_ns: int) -> Message | None:
+    """The message, unless its frame is older than `max_age_s`, or further in the future than clocks may differ."""
+    if message is None or not -FUTURE_S <= message.age_ms(now_wall_ns) / 1e3 <= max_age_s:
+        return None
+    return message
 
 
 def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns: int) -> dict[str, Any]:
