@@ -24,5 +24,5 @@ def find(path: Path) -> Path:
         if name in names() and shipped.is_file():
             return shipped
     if path.suffix or len(path.parts) > 1:
-        return path  # it names a file, and reading it says what is wrong
+        return path  # a file name: reading it raises the error
     raise UsageError(f"{name}: no such file, and no configuration of that name; known: {', '.join(names())}")
