@@ -15,7 +15,8 @@ import numpy as np
 from streamer.cli import prompts
 from streamer.cli.options import section_of
 from streamer.cli.progress import Progress
-from streamer.config.settings import FindSettings, ModelSettings, SegmentSettings
+from streamer.config.settings import FindSettings, ModelSettings
+from streamer.config.stills import SegmentSettings
 from streamer.edgetam import open_segmenter
 from streamer.edgetam.automatic import AutomaticMasks
 from streamer.edgetam.image import ImageSegmenter, Segment

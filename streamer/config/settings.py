@@ -18,7 +18,6 @@ EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded
 MIN_AREA = 1e-4  # of the frame
 MIN_SCORES = {"automatic": 0.7, "motion": 0.2}  # of detections, by method; a detector's is below
 DETECTOR_MIN_SCORE = 0.3
-SEGMENT_MEMORY_MB = 2048.0
 
 
 class SourceSettings(Section):
@@ -120,30 +119,6 @@ class FindSettings(Section):
         return MIN_SCORES.get(self.method, DETECTOR_MIN_SCORE) if self.min_score is None else self.min_score
 
 
-class GridSettings(Section):
-    """Where `segment --auto` clicks, and which masks it keeps; the defaults are transformers' `mask-generation`'s."""
-
-    points_per_side: int = Field(32, ge=1, description="points of the grid in a row")
-    points_at_a_time: int = Field(64, ge=1)
-    predicted_iou: float = Field(0.88, description="the model's own estimate of a mask's IoU, above which it is kept")
-    stability: float = Field(
-        0.95, description="IoU of a mask at thresholds `stability_offset` above and below 0, above which it is kept"
-    )
-    stability_offset: float = 1.0
-    box_nms: float = Field(0.7, description="of two masks whose boxes overlap more, the better is kept")
-    crop_layers: int = Field(0, ge=0, description="layer n looks again at 4^n overlapping crops of the image")
-    crop_overlap: float = Field(512 / 1500, description="of the first layer's crops, in the image's shorter side")
-    crop_points_downscale: int = Field(1, ge=1, description="layer n has points_per_side / this^n points in a row")
-    min_area: int = Field(0, ge=0, description="pixels below which masks, and islands and holes of masks, are dropped")
-
-
-class SegmentSettings(Section):
-    """Masks on still images."""
-
-    grid: GridSettings = Field(default_factory=GridSettings)
-    memory_mb: float = Field(SEGMENT_MEMORY_MB, gt=0, description="memory for what is computed at a time")
-
-
 class ZoneSettings(Section):
     """A polygon of three points or more that objects enter, leave and stay in; or a line of two that they cross."""
 
@@ -168,6 +143,35 @@ class ZoneSettings(Section):
         return len(self.points) == 2
 
 
+class PrivacySettings(Section):
+    """What is hidden in every frame that reaches a sink, the page or the API. It fails closed."""
+
+    hide: Literal["objects", "all-but-objects"] = Field(
+        description="objects: the tracked objects; all-but-objects: everything else"
+    )
+    style: Literal["solid", "blur", "pixels", "background"] = Field(
+        "solid", description="what hidden pixels show: a colour, a blur, large pixels, or the same part of `background`"
+    )
+    colour: str = Field("#202020", pattern=r"^#[0-9a-fA-F]{6}$", description="of solid, #rrggbb")
+    background: Path | None = Field(None, description="an image file, scaled to the frame; needed by style background")
+    margin: float = Field(0.08, ge=0, le=1, description="around each object, as a share of its longer side")
+    max_age_ms: float = Field(
+        500.0,
+        gt=0,
+        le=60_000,
+        description="while an object is not seen, its last box is hidden, widened; after this time the whole frame",
+    )
+    show_without_objects: bool = Field(
+        False, description="with hide: objects, show frames on which nothing is tracked; otherwise they are hidden"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_background(self) -> PrivacySettings:
+        if (self.style == "background") != (self.background is not None):
+            raise ValueError("style background and a background image go together")
+        return self
+
+
 class KeySettings(Section):
     """CURVE keys for sockets that other machines may connect to."""
 
@@ -183,6 +187,7 @@ class PipelineSettings(Section):
     prompts: tuple[PromptSettings, ...] = Field((), description="objects to track from the first frame on")
     find: FindSettings | None = Field(None, description="track objects without a prompt")
     zones: tuple[ZoneSettings, ...] = Field((), description="polygons and lines that raise events")
+    privacy: PrivacySettings | None = Field(None, description="what is hidden in frames; unset: nothing")
     sinks: tuple[str, ...] = Field((), description="where results go: FILE.mp4, zmq:tcp://127.0.0.1:5555, ...")
     control: str | None = Field(None, description="endpoint that listens for commands, such as tcp://127.0.0.1:5556")
     state: Path | None = Field(None, description="a file in which objects survive a restart")
@@ -253,6 +258,9 @@ class ServeSettings(Section):
     model: ModelSettings = Field(default_factory=ModelSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     events: EventSettings | None = Field(default_factory=EventSettings)
+    privacy: PrivacySettings | None = Field(
+        None, description="of cameras without privacy settings of their own, also of those added over HTTP"
+    )
     keys: KeySettings | None = Field(None, description="for sinks and control that other machines may connect to")
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamer.channel import Channel, Closed
-from streamer.config.settings import ZoneSettings
+from streamer.config.settings import PrivacySettings, ZoneSettings
 from streamer.events.object_state import ObjectStates
 from streamer.events.types import Event, SourceEvent
 from streamer.events.zones import Zones
 from streamer.pipeline.meter import SourceFigures, SourceMeter, TrackFigures, TrackMeter
+from streamer.pipeline.privacy import PrivacyFilter, no_filter
 from streamer.pipeline.recording_clock import RecordingClock
 from streamer.pipeline.sink_writer import SinkWriter
 from streamer.pipeline.track_stage import TrackStage
@@ -62,6 +63,7 @@ class Pipeline:
         limits: Limits = Limits(),
         commands: Channel[Request] | None = None,
         zones: Sequence[ZoneSettings] = (),
+        privacy: PrivacySettings | None = None,
         acquire: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -76,6 +78,7 @@ class Pipeline:
         self._stage = TrackStage(tracker, self.commands, finders, first, clock_ns, recording)
         self._object_states = ObjectStates()
         self._zones = Zones(zones)
+        self._hide = no_filter if privacy is None else PrivacyFilter(privacy).apply
         self._acquire = acquire
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
@@ -150,6 +153,7 @@ class Pipeline:
             "events": dict(source.events),
             "last_event": source.last_event,
             "quality": source.quality(self._clock_ns(), nominal_fps),
+            "zones": [one.fields() for one in self._zones.figures],
             **tracked.summary(),
         }
 
@@ -194,8 +198,9 @@ class Pipeline:
                     result = self._stage.step(self._frames.newer(frame), self.dropped)
                 if result is None:
                     continue
+                shown = self._hide(result)
                 for writer in self._writers.values():
-                    writer.put_result(result)
+                    writer.put_result(result if writer.is_finder else shown)
                 self._track_meter.update(result, self._clock_ns())
                 events: list[Event] = [*self._object_states.update(result), *self._zones.update(result)]
                 for event in events:

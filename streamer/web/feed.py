@@ -58,6 +58,12 @@ class Feed:
         self._sequence = 0
         self._dropped = 0
 
+    def follow(self, camera: Camera) -> None:
+        """The next results are those of `camera`; what was shown under other privacy settings is forgotten."""
+        if self.camera is not None and self.camera.settings.privacy != camera.settings.privacy:
+            self.latest = self._overlay = None
+        self.camera = camera
+
     def request_key(self, variant: Variant) -> None:
         """Encode the next frame as a key frame."""
         if (encoder := self._encoders.get(variant)) is not None:

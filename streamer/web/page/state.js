@@ -54,6 +54,14 @@ export function counted(number, noun) {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
+// A zone's name with its numbers; `figures` are those of the camera's status.
+export function zoneLabel(name, isLine, figures) {
+  const own = (figures ?? []).find((each) => each.zone === name);
+  if (!own) return name;
+  return isLine ? `${name}: ${own.to_left} to the left, ${own.to_right} to the right`
+    : `${name}: ${own.inside} inside, ${own.entered} in, ${own.left} out`;
+}
+
 // How long to wait before the next attempt to connect.
 export function retryMs(failures) {
   const waitsMs = [500, 1000, 2000, 5000];
