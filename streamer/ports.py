@@ -90,7 +90,7 @@ class Tracker(Protocol):
 
 
 class LiveTracker(Tracker, Protocol):
-    """A tracker that outlives its source: after a reconnect it goes on with the same objects."""
+    """A tracker that outlives its source: after a reconnect it continues with the same objects."""
 
     def interrupt(self) -> None:
         """The next frame is after a gap, whatever its epoch."""
@@ -131,7 +131,7 @@ AnySink = Sink | EventSink
 
 @runtime_checkable
 class CountsLost(Protocol):
-    """A sink that goes on where something cannot be written, and counts it."""
+    """A sink that continues where something cannot be written, and counts it."""
 
     @property
     def lost(self) -> int: ...

@@ -59,7 +59,7 @@ def cameras(
 
 
 def readers(model: str, count: int, fps: float, seconds: float, objects: int) -> dict[str, Any]:
-    """One camera with and without readers of its pictures, in turn, and with one that is frozen besides."""
+    """One camera with and without readers of its frames, in turn, and with one frozen reader."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {
             "model": {"id": model},
@@ -106,7 +106,7 @@ def _camera(seed: int, fps: float, objects: int, max_fps: float | None = None) -
 
 
 def _rates(served: Cameras, names: Sequence[str], seconds: float) -> dict[str, float]:
-    """Results a second of each camera, over so long."""
+    """Results a second of each camera, over a number of seconds."""
     began, counts = time.monotonic(), {name: _tracked(served, name) for name in names}
     time.sleep(seconds)
     passed = time.monotonic() - began

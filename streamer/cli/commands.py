@@ -217,7 +217,7 @@ def _evaluate(commands: Commands) -> None:
     parser.add_argument("--live", type=float, metavar="FPS", help="score what is on the screen as the clip plays")
     step = "with --live: the tracker's time a frame (default: as measured)"
     parser.add_argument("--step-ms", type=float, metavar="X", help=step)
-    parser.add_argument("--pictures", metavar="FOLDER", help="draw each clip's worst frame there")
+    parser.add_argument("--worst-frames", metavar="FOLDER", help="draw each clip's worst frame there")
     _model_options(parser, "size", "runtime")
     _tracking_options(parser)
 

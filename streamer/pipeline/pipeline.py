@@ -138,21 +138,21 @@ class Pipeline:
 
     def status(self) -> dict[str, Any]:
         """The state of a running pipeline, as plain values."""
-        given, tracked = self.source_figures, self.figures
+        source, tracked = self.source_figures, self.figures
         nominal_fps = self.source.nominal_fps if isinstance(self.source, HasStreamInfo) else None
         return {
             "source": self.source.name,
-            "frames_captured": given.captured,
+            "frames_captured": source.captured,
             "frames_tracked": tracked.tracked,
             "frames_dropped": self.dropped,
-            "frames_skipped": given.skipped,
+            "frames_skipped": source.skipped,
             "frames_late": self.source.late if isinstance(self.source, CountsLateFrames) else 0,
             "dropped_by_sink": self.dropped_by_sink,
             "lost_by_sink": self.lost_by_sink,
             "paused": self._stage.paused,
-            "events": dict(given.events),
-            "last_event": given.last_event,
-            "quality": given.quality(self._clock_ns(), nominal_fps),
+            "events": dict(source.events),
+            "last_event": source.last_event,
+            "quality": source.quality(self._clock_ns(), nominal_fps),
             "zones": [one.fields() for one in self._zones.figures],
             **tracked.summary(),
         }
