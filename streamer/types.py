@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streamer.errors import CommandError
 
 State = Literal["tracked", "occluded", "lost"]
+MaskOrigin = Literal["model", "motion"]
 Box = tuple[float, float, float, float]
 MAX_POINTS = 64  # more clicks than this on one frame are not a person's
 MAX_OBJECT_ID = 2**31 - 1
@@ -292,6 +293,9 @@ class Track:
     predicted_iou: float  # the model's own estimate of the mask's IoU, 0 to 1
     state: State
     logits: NDArray[np.float32] | None = None  # low resolution, before the threshold at 0
+    mask_from: MaskOrigin = "model"
+    age: int = 0  # frames since the one on which the model found the mask; 0: this frame
+    confidence: float = 1.0  # in a carried mask, 0 to 1; 1 for the model's own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -305,7 +309,7 @@ class TrackResult:
     gap_s: float = 0.0  # seconds from the last tracked frame to this one, by `time_ns`
     tracked_ns: int = 0  # monotonic clock when the tracks were ready
     timings_ms: Mapping[str, float] = field(default_factory=dict)
-    source_of_mask: Literal["model", "motion"] = "model"
+    mask_from: MaskOrigin = "model"  # motion: at least one mask was carried from an earlier frame
     recorded_ns: int | None = None  # a recording's own time, which goes on over loops; None for a live source
 
     @property

@@ -86,7 +86,7 @@ def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns:
         "dropped": dropped,
         "gap": [result.gap_frames, result.gap_s],
         "size": [frame.width, frame.height],
-        "mask_from": result.source_of_mask,
+        "mask_from": result.mask_from,
     }
 
 

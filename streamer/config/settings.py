@@ -88,6 +88,15 @@ class TrackingSettings(Section):
     )
 
 
+class MotionSettings(Section):
+    """Masks on the frames of a live source that the model has no time for; `tracking.exact` has none."""
+
+    enabled: bool = Field(True, description="carry masks by the motion of the picture to every frame")
+    max_age: int = Field(
+        15, ge=1, le=120, description="frames after which a mask that the model did not confirm is no longer shown"
+    )
+
+
 class PromptSettings(Section):
     """What to track from the first frame on, in pixels of that frame."""
 
@@ -159,6 +168,7 @@ class PipelineSettings(Section):
 
     source: SourceSettings
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+    motion: MotionSettings = Field(default_factory=MotionSettings)
     prompts: tuple[PromptSettings, ...] = ()
     find: FindSettings | None = None
     zones: tuple[ZoneSettings, ...] = ()
