@@ -91,7 +91,7 @@ class TrackingSettings(Section):
 class MotionSettings(Section):
     """Masks on the frames of a live source that the model has no time for; `tracking.exact` has none."""
 
-    enabled: bool = Field(True, description="carry masks by the motion of the picture to every frame")
+    enabled: bool = Field(True, description="carry masks by optical flow to every frame")
     max_age: int = Field(
         15, ge=1, le=120, description="frames after which a mask that the model did not confirm is no longer shown"
     )
