@@ -299,6 +299,14 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """What a tracker looks for on a frame."""
+
+    only: frozenset[int] | None = None  # ids of objects; None: all. The others are left as they are
+    moved_px: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # x and y since the model's last frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrackResult:
     """What the tracker made of one frame."""
 

@@ -85,6 +85,7 @@ def _run(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     below.add_argument("--device", help="auto, cpu, cuda, mps")
     below.add_argument("--runtime", help=RUNTIMES)
     _tracking_options(below)
+    _motion_option(below)
     _prompt_options(below)
     below.add_argument(
         "--sink", action="append", default=[], metavar="URI", help="FILE.mp4, zmq:tcp://127.0.0.1:5555, ..."
@@ -122,6 +123,12 @@ def _tracking_options(below: argparse.ArgumentParser) -> None:
     below.add_argument("--exact", action="store_true", help="track as transformers' documented loop does")
     below.add_argument(
         "--tracking", action="append", default=[], metavar="KEY=VALUE", help="a setting, like zoom=3 or extensions=true"
+    )
+
+
+def _motion_option(below: argparse.ArgumentParser) -> None:
+    below.add_argument(
+        "--motion", action="append", default=[], metavar="KEY=VALUE", help="a setting, like enabled=false or max_age=30"
     )
 
 
@@ -280,6 +287,9 @@ def _evaluate(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> 
     below.add_argument(
         "--step-ms", type=float, metavar="X", help="with --live: the tracker's time, instead of measuring"
     )
+    below.add_argument("--object-ms", type=float, metavar="X", help="with --step-ms: so much more for each object")
+    below.add_argument("--flow-ms", type=float, metavar="X", help="with --live: the time of carrying masks to a frame")
+    _motion_option(below)
     below.add_argument("--pictures", metavar="FOLDER", help="draw each clip's worst frame there")
     below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")

@@ -67,6 +67,8 @@ def overrides(args: argparse.Namespace) -> dict[str, Any]:
         changed["model"] = {key: value for key, value in chosen.items() if value is not None}
     if tracking := config.tracking_of(args.tracking, exact=args.exact):
         changed["tracking"] = tracking
+    if motion := config.motion_of(args.motion):
+        changed["motion"] = motion
     if wanted := written.parse(args.box, args.point, args.mask):
         changed["prompts"] = wanted
     keys = {"secret": args.keys, "clients": args.clients}

@@ -95,6 +95,10 @@ class MotionSettings(Section):
     max_age: int = Field(
         15, ge=1, le=120, description="frames after which a mask that the model did not confirm is no longer shown"
     )
+    step_ms: float = Field(
+        100.0, gt=0, description="ms of a model step; beyond it a step takes only the objects that need the model most"
+    )
+    guide: bool = Field(True, description="an object's search window follows its motion between the model's frames")
 
 
 class PromptSettings(Section):

@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from streamer.motion.carry import Standing
-from streamer.types import State
+from streamer.types import Attention, State
 
-DOUBT, SPEED, UNSEEN = 2.0, 4.0, 0.5  # weights beside that of age, which is 1
+DOUBT, SPEED = 2.0, 4.0  # weights beside that of age, which is 1
+HIDDEN = {"occluded": 0.5, "lost": 0.25}  # what an object that is not seen counts beside a steady one
 SMOOTHING = 0.2  # of a new measurement of the step's time
 
 
@@ -25,7 +26,7 @@ class Need:
     def urgency(self) -> float:
         """Grows with age for every object, so that each has its turn; faster for those in doubt and those that move."""
         if self.state != "tracked":
-            return self.age * (1 + UNSEEN)
+            return self.age * HIDDEN[self.state]
         return self.age * (1 + DOUBT * (1 - self.confidence) + SPEED * min(self.speed, 1.0))
 
 
@@ -63,11 +64,22 @@ class StepBudget:
         return None if self._each_ms is None else max(1, int(self._budget_ms / self._each_ms))
 
 
-def chosen(
-    object_ids: Sequence[int], prompted: Collection[int], needs: Mapping[int, Need], fitting: int | None
-) -> frozenset[int] | None:
-    """The objects of a step: prompted ones, and then the neediest; None: all of them."""
+def attention_of(
+    object_ids: Sequence[int],
+    prompted: Collection[int],
+    standings: Sequence[Standing],
+    fitting: int | None,
+    *,
+    guide: bool,
+) -> Attention:
+    """What a step looks for: prompted objects, and then the neediest of the others until `fitting` are chosen.
+
+    `guide`: search windows move with their objects.
+    """
+    moved = {each.track.object_id: each.displacement_px for each in standings if guide and any(each.displacement_px)}
     if fitting is None or len(object_ids) <= fitting:
-        return None
+        return Attention(None, moved)
     others = [each for each in object_ids if each not in prompted]
-    return frozenset(prompted) | most_needy(others, needs, max(0 if prompted else 1, fitting - len(prompted)))
+    needs = {each.track.object_id: need_of(each) for each in standings}
+    count = max(0 if prompted else 1, fitting - len(prompted))
+    return Attention(frozenset(prompted) | most_needy(others, needs, count), moved)
