@@ -119,10 +119,12 @@ def summarise(pipeline: Pipeline, model: dict[str, Any], start_mb: float) -> dic
     return {
         "frames_captured": pipeline.captured,
         "frames_tracked": pipeline.meter.tracked,
+        "results": pipeline.meter.results,
         "frames_dropped": pipeline.dropped,
         "dropped_by_sink": pipeline.dropped_by_sink,
         "lost_by_sink": pipeline.lost_by_sink,
         "events": dict(pipeline.meter.events),
+        "motion": pipeline.motion,
         **pipeline.meter.summary(),
         "rss_mb": {"start": round(start_mb, 1), "end": round(resident_mb(), 1)},
         "model": model,

@@ -74,6 +74,7 @@ def build_pipeline(
             limits=Limits(limits.frames, limits.seconds, limits.fps or settings.max_fps),
             commands=commands,
             zones=settings.zones,
+            motion=settings.motion if settings.motion.enabled and not settings.tracking.exact else None,
             acquire=wiring.acquire,
         )
         opened.pop_all()  # the stages close them
