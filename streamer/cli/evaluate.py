@@ -13,8 +13,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from streamer.config import load as config
-from streamer.config.settings import TrackingSettings
+from streamer.cli.options import section_of
+from streamer.config.motion import MotionSettings
+from streamer.config.settings import ModelSettings, TrackingSettings
 from streamer.edgetam import open_tracker
 from streamer.errors import UsageError
 from streamer.evaluation import davis
@@ -33,7 +34,9 @@ def evaluate(args: argparse.Namespace) -> int:
     """Print a line for each object and the means; 1 where a clip could not be scored, and the others are."""
     _check_live(args)
     clips = davis.sequences(Path(args.root), args.sequences.split(",") if args.sequences else ())
-    tracker = open_tracker(args.model, args.size, runtime=args.runtime, tracking=_tracking(args))
+    model = section_of(args, "model", ModelSettings)
+    tracking = section_of(args, "tracking", TrackingSettings)
+    tracker = open_tracker(model.id, model.size, runtime=model.runtime, tracking=tracking)
 
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
@@ -96,20 +99,15 @@ class Worst:
         cv2.imwrite(str(folder / f"{self.clip.name}-{path.stem}-j{100 * self.j:.0f}.jpg"), image[..., ::-1])
 
 
-def _tracking(args: argparse.Namespace) -> TrackingSettings:
-    overrides = {"source": {"uri": args.root}, "tracking": config.tracking_of(args.tracking, exact=args.exact)}
-    return config.load(None, overrides).tracking
-
-
 def _check_live(args: argparse.Namespace) -> None:
     """Raise UsageError for options that do not go together."""
     for name, value in (("--step-ms", args.step_ms), ("--flow-ms", args.flow_ms), ("--object-ms", args.object_ms)):
-        if args.live is None and value is not None:
+        if value is not None and args.live is None:
             raise UsageError(f"{name} is for --live FPS")
-        if value is not None and value < (name == "--step-ms"):
+        if value is not None and (value < 0 or (value == 0 and name == "--step-ms")):
             raise UsageError(f"{name} {value:g}: give more")
     if args.live is not None and args.live <= 0:
-        raise UsageError("--live and --step-ms: give more than 0")
+        raise UsageError(f"--live {args.live:g}: give more than 0")
     if args.object_ms is not None and args.step_ms is None:
         raise UsageError("--object-ms needs --step-ms")
 
@@ -117,9 +115,10 @@ def _check_live(args: argparse.Namespace) -> None:
 def _live(args: argparse.Namespace, follow_some: FollowSome | None = None) -> Live | None:
     if args.live is None:
         return None
-    motion = config.load(None, {"source": {"uri": args.root}, "motion": config.motion_of(args.motion)}).motion
-    carried = motion.enabled and not args.exact
-    return Live(args.live, args.step_ms, args.object_ms or 0.0, motion if carried else None, args.flow_ms, follow_some)
+    motion = section_of(args, "motion", MotionSettings)
+    is_carried = motion.enabled and not section_of(args, "tracking", TrackingSettings).exact
+    object_ms, carried = args.object_ms or 0.0, motion if is_carried else None
+    return Live(args.live, args.step_ms, object_ms, carried, args.flow_ms, follow_some)
 
 
 def _mean(scores: Sequence[Score], name: str) -> float:
@@ -177,6 +176,6 @@ def _summary(
         "calibration": [asdict(one) for one in calibration(seen for score in scores for seen in score.sightings)],
         "objects": objects,
         "not_scored": list(broken),
-        "tracking": _tracking(args).model_dump(),
+        "tracking": section_of(args, "tracking", TrackingSettings).model_dump(),
         "model": model,
     }

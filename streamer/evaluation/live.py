@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamer.config.settings import MotionSettings
+from streamer.config.motion import MotionSettings
 from streamer.evaluation.davis import Answer, Answers, Clip, Follow
 from streamer.masks import box_of
 from streamer.motion.carrier import MaskCarrier, ModelAnswer

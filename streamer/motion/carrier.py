@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from streamer.config.settings import MotionSettings
+from streamer.config.motion import MotionSettings
 from streamer.motion.carry import Anchor, Standing, stand, unclaimed
 from streamer.motion.flow import FlowEstimator, grey_of, grey_size
 from streamer.motion.path import FlowHistory

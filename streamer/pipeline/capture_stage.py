@@ -18,8 +18,6 @@ class CaptureStage:
     def __init__(
         self, source: Source, queues: Sequence[Channel[Frame]], outputs: Outputs, max_fps: float | None
     ) -> None:
-        self.captured = 0
-        self.skipped = 0  # frames above the limit
         self._source, self._queues, self._outputs = source, queues, outputs
         self._throttle = FrameThrottle(max_fps) if max_fps is not None and source.live else None
 
@@ -37,10 +35,9 @@ class CaptureStage:
             self._source.close()
 
     def _put(self, frame: Frame) -> None:
-        self.captured += 1
-        self._outputs.meter.quality.captured_ns.append(frame.captured_ns)
+        self._outputs.source_meter.capture(frame.captured_ns)
         if self._throttle is not None and not self._throttle.take(frame.captured_ns / 1e9):
-            self.skipped += 1
+            self._outputs.source_meter.skip()
             return
         for queue in self._queues:
             queue.put(frame)

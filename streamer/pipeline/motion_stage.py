@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 
 from streamer.channel import Channel, Closed
-from streamer.config.settings import MotionSettings
+from streamer.config.motion import MotionSettings
 from streamer.motion.carrier import MaskCarrier, ModelAnswer
 from streamer.motion.carry import Standing
 from streamer.motion.need import StepBudget, attention_of

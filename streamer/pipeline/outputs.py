@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from streamer.config.settings import ZoneSettings
+import numpy as np
+
+from streamer.config.settings import PrivacySettings, ZoneSettings
 from streamer.events.object_state import ObjectStates
 from streamer.events.types import Event, SourceEvent
 from streamer.events.zones import Zones
-from streamer.pipeline.meter import Meter
+from streamer.pipeline.meter import SourceMeter, TrackMeter
+from streamer.pipeline.privacy import PrivacyFilter
+from streamer.pipeline.result_meter import ResultMeter
 from streamer.pipeline.sink_writer import SinkWriter
 from streamer.ports import AnySink
 from streamer.types import TrackResult
@@ -30,25 +35,32 @@ class Outputs:
         *,
         lossy: bool,
         zones: Sequence[ZoneSettings],
+        privacy: PrivacySettings | None,
         clock_ns: Callable[[], int],
     ) -> None:
-        self.meter = Meter()
+        self.source_meter, self.track_meter, self.result_meter = SourceMeter(), TrackMeter(), ResultMeter()
         self.writers = {name: SinkWriter(sink, lossy=lossy) for name, sink in sinks.items()}
         self._object_states = ObjectStates()
         self._zones = Zones(zones)
+        self._privacy = None if privacy is None else PrivacyFilter(privacy)
         self._clock_ns = clock_ns
 
     def put_result(self, result: TrackResult) -> None:
-        """What a user sees of a frame; raises Closed once a sink has failed or the run has ended."""
+        """What a user sees of a frame; raises Closed once a sink has failed or the run has ended.
+
+        Only finders, whose detections are boxes, get the frame with nothing hidden.
+        """
+        shown = result if self._privacy is None else self._privacy.apply(result)
         for writer in self.writers.values():
-            writer.put_result(result)
-        self.meter.published(result, self._clock_ns())
+            writer.put_result(result if writer.is_finder else shown)
+        self.result_meter.update(result, self._clock_ns())
 
     def put_model_result(self, result: TrackResult) -> None:
         """What the model found on a frame. Objects' states and zones are judged by it alone."""
+        shown = result if self._privacy is None else _without_image(result)
         for writer in self.writers.values():
-            writer.put_model_result(result)
-        self.meter.tracked_by_model(result)
+            writer.put_model_result(shown)
+        self.track_meter.update(result, self._clock_ns())
         events: list[Event] = [*self._object_states.update(result), *self._zones.update(result)]
         for event in events:
             self.put_event(event)
@@ -57,7 +69,7 @@ class Outputs:
         """Log an event, count it, and put it before every sink that takes events."""
         log.log(LOG_LEVELS.get(event.kind, logging.INFO), "%s: %s", event.source, event.message)
         if isinstance(event, SourceEvent):
-            self.meter.count(event)
+            self.source_meter.count(event)
         for writer in self.writers.values():
             writer.put_event(event)
 
@@ -75,3 +87,9 @@ class Outputs:
     def lost(self) -> dict[str, int]:
         """What sinks could not write while the run went on: events, clips, results of a sink that failed."""
         return {name: writer.lost for name, writer in self.writers.items()}
+
+
+def _without_image(result: TrackResult) -> TrackResult:
+    """The result on a black frame: what is hidden in results must not be seen in the model's either."""
+    black = np.broadcast_to(np.uint8(0), result.frame.image.shape)
+    return replace(result, frame=replace(result.frame, image=black))

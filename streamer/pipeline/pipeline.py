@@ -10,13 +10,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from streamer.channel import Channel, Closed
-from streamer.config.settings import MotionSettings, ZoneSettings
+from streamer.config.motion import MotionSettings
+from streamer.config.settings import PrivacySettings, ZoneSettings
 from streamer.pipeline.capture_stage import CaptureStage
+from streamer.pipeline.meter import SourceFigures, TrackFigures
 from streamer.pipeline.motion_stage import MotionStage
 from streamer.pipeline.outputs import Outputs
 from streamer.pipeline.recording_clock import RecordingClock
+from streamer.pipeline.result_meter import ResultFigures
+from streamer.pipeline.status import status_of
 from streamer.pipeline.track_stage import TrackStage
-from streamer.ports import AnySink, CountsLateFrames, HasStreamInfo, OnDemandFinder, Persistent, Source, Tracker
+from streamer.ports import AnySink, OnDemandFinder, Persistent, Source, Tracker
 from streamer.process.threads import Background, background, join_all
 from streamer.types import Command, Frame, Request, TrackResult
 
@@ -58,6 +62,7 @@ class Pipeline:
         commands: Channel[Request] | None = None,
         zones: Sequence[ZoneSettings] = (),
         motion: MotionSettings | None = None,
+        privacy: PrivacySettings | None = None,
         acquire: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -65,8 +70,7 @@ class Pipeline:
         self.tracker = tracker
         self.limits = limits
         self.commands: Channel[Request] = Channel(COMMAND_DEPTH) if commands is None else commands
-        self._outputs = Outputs(sinks, lossy=source.live, zones=zones, clock_ns=clock_ns)
-        self.meter = self._outputs.meter
+        self._outputs = Outputs(sinks, lossy=source.live, zones=zones, privacy=privacy, clock_ns=clock_ns)
         self._motion = MotionStage(motion, clock_ns) if motion is not None and source.live else None
         self._shown: Channel[Frame] = Channel(LIVE_DEPTH, lossy=True)  # frames for the motion stage
         finders = [sink for sink in sinks.values() if isinstance(sink, OnDemandFinder)]
@@ -81,13 +85,23 @@ class Pipeline:
         self._stopping = False
 
     @property
-    def captured(self) -> int:
-        return self._capture.captured
+    def figures(self) -> TrackFigures:
+        """What the model tracked so far; immutable, for any thread."""
+        return self._outputs.track_meter.figures
 
     @property
-    def skipped(self) -> int:
-        """Frames above the limit of frames a second."""
-        return self._capture.skipped
+    def result_figures(self) -> ResultFigures:
+        """What was published so far; immutable, for any thread."""
+        return self._outputs.result_meter.figures
+
+    @property
+    def source_figures(self) -> SourceFigures:
+        """What the source gave so far; immutable, for any thread."""
+        return self._outputs.source_meter.figures
+
+    @property
+    def captured(self) -> int:
+        return self.source_figures.captured
 
     @property
     def dropped(self) -> int:
@@ -129,19 +143,20 @@ class Pipeline:
 
     def status(self) -> dict[str, Any]:
         """The state of a running pipeline, as plain values."""
-        return _status(self, self._clock_ns())
+        return status_of(self, self._clock_ns())
 
     @property
     def paused(self) -> bool:
         return self._stage.paused
 
     @property
-    def motion(self) -> dict[str, Any] | None:
-        """How masks are carried; `overload` is the step of the ladder on which the pipeline is. None: not at all."""
+    def overload(self) -> Overload | None:
+        """The step of the ladder on which the run is; None where no masks are carried."""
         if self._motion is None:
             return None
-        overload: Overload = "carried" if self.meter.is_carrying else "none"
-        return {**self.meter.motion(), "overload": "shares" if self._motion.is_selecting else overload}
+        if self._motion.is_selecting:
+            return "shares"
+        return "carried" if self.result_figures.newest_from == "motion" else "none"
 
     def _abort(self) -> None:
         self._frames.abort()
@@ -175,7 +190,7 @@ class Pipeline:
                 else:
                     self._motion.answer(result, self._stage.object_ids)
                 self._outputs.put_model_result(result)
-                if self.meter.tracked == self.limits.frames:
+                if self.figures.tracked == self.limits.frames:
                     break
         finally:
             self._frames.abort()
@@ -208,26 +223,3 @@ class Pipeline:
         finally:
             self._motion.answers.abort()
             self._abort()
-
-
-def _status(pipeline: Pipeline, now_ns: int) -> dict[str, Any]:
-    quality = pipeline.meter.quality
-    if isinstance(pipeline.source, HasStreamInfo):
-        quality.nominal_fps = pipeline.source.nominal_fps
-    return {
-        "source": pipeline.source.name,
-        "frames_captured": pipeline.captured,
-        "frames_tracked": pipeline.meter.tracked,
-        "results": pipeline.meter.results,
-        "frames_dropped": pipeline.dropped,
-        "frames_skipped": pipeline.skipped,
-        "frames_late": pipeline.source.late if isinstance(pipeline.source, CountsLateFrames) else 0,
-        "dropped_by_sink": pipeline.dropped_by_sink,
-        "lost_by_sink": pipeline.lost_by_sink,
-        "paused": pipeline.paused,
-        "events": dict(pipeline.meter.events),
-        "last_event": pipeline.meter.last_event,
-        "motion": pipeline.motion,
-        "quality": quality.summary(now_ns),
-        **pipeline.meter.summary(),
-    }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamer.events.types import Event
 from streamer.pipeline.sink_queue import ModelResult, SinkQueue
-from streamer.ports import AnySink, CountsLost, EventSink, ModelSink, Sink
+from streamer.ports import AnySink, CountsLost, EventSink, ModelSink, OnDemandFinder, Sink
 from streamer.types import TrackResult
 
 SINK_DEPTH = 8  # results that wait for a slow sink
@@ -15,6 +15,7 @@ class SinkWriter:
 
     def __init__(self, sink: AnySink, *, lossy: bool) -> None:
         self.sink = sink
+        self.is_finder = isinstance(sink, OnDemandFinder)
         self._queue = SinkQueue(SINK_DEPTH, lossy=lossy)
         self._takes_results = isinstance(sink, Sink)
         self._takes_model_results = isinstance(sink, ModelSink)

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from streamer.config.settings import MotionSettings
+from streamer.config.motion import MotionSettings
 from streamer.masks import box_of, iou
 from streamer.motion.carrier import MaskCarrier, ModelAnswer
 from streamer.types import Frame, Track
