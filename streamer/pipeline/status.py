@@ -35,15 +35,15 @@ def status_of(pipeline: Pipeline, now_ns: int) -> dict[str, Any]:
 
 def summary_of(pipeline: Pipeline) -> dict[str, Any]:
     """Rates, latencies and objects."""
-    return pipeline.figures.summary() | pipeline.result_figures.summary()
+    tracked = pipeline.figures.summary()
+    return tracked | pipeline.result_figures.summary() | {"fps_of_model": tracked["fps_now"]}
 
 
 def motion_of(pipeline: Pipeline) -> dict[str, Any] | None:
     """How results came about; None where no masks are carried."""
     if pipeline.overload is None:
         return None
-    model_fps = round(pipeline.figures.recent_fps, 1)
-    return {**pipeline.result_figures.motion(), "model_fps": model_fps, "overload": pipeline.overload}
+    return {**pipeline.result_figures.motion(), "overload": pipeline.overload}
 
 
 def line_of(pipeline: Pipeline) -> str:

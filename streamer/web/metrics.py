@@ -122,7 +122,7 @@ def _carrying(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
         "model_frames_per_second",
         "Frames per second that the model saw.",
         ["camera"],
-        _motion(statuses, "model_fps"),
+        _each(statuses, "fps_of_model"),
     )
     yield _gauge(
         "overload",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ import pytest
 
 from streamer.config.motion import MotionSettings
 from streamer.config.settings import ZoneSettings
+from streamer.edgetam.still import StillTracker
 from streamer.pipeline.motion_stage import IMPATIENCE_NS, ModelPace, MotionStage
 from streamer.pipeline.pipeline import Pipeline
 from streamer.types import Pause, Prompt, TrackResult
@@ -209,3 +211,19 @@ def test_a_failure_of_a_sink_ends_the_run():
     )
     with pytest.raises(RuntimeError, match="disk burned"):
         pipeline.run()
+
+
+def test_a_camera_without_objects_does_not_wait_for_the_engine():
+    held = []
+
+    @contextlib.contextmanager
+    def acquire():
+        held.append(True)
+        yield
+
+    pipeline = Pipeline(FakeSource(20), StillTracker(), {}, acquire=acquire)
+    pipeline.run()
+    assert (pipeline.figures.tracked, held) == (20, [])
+    pipeline = Pipeline(FakeSource(20), StillTracker(), {}, acquire=acquire, first=[Prompt(1, box=BOX)])
+    pipeline.run()
+    assert (pipeline.figures.tracked, len(held)) == (20, 20)
