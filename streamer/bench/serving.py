@@ -27,30 +27,21 @@ ROUNDS = 2  # of each kind, in turn
 
 
 def cameras(
-    model: str,
-    count: int,
-    fps: float,
-    seconds: float,
-    objects: int,
-    *,
-    max_fps: float | None = None,
-    crowd: int | None = None,
+    model: str, fps: float, seconds: float, objects: Sequence[int], *, max_fps: float | None = None
 ) -> dict[str, Any]:
-    """Cameras of 640 x 360 on one engine: results a second of each, and of the others while one is killed and restored.
-
-    `crowd` is the number of objects of the last camera.
+    """Cameras of 640 x 360 on one engine, each with so many objects: results a second of each, and of the others while
+    the first is killed and restored.
     """
     shared = Shared(open_engine(model), checked(ModelSettings, {"id": model}, "bench"))
-    names = [f"cam{number}" for number in range(count)]
+    names = [f"cam{number}" for number in range(len(objects))]
     with contextlib.closing(Cameras(shared)) as served:
         for number, name in enumerate(names):
-            is_last = number == count - 1
-            served.add(name, _camera(number, fps, crowd or objects if is_last else objects, max_fps))
+            served.add(name, _camera(number, fps, objects[number], max_fps))
         time.sleep(SETTLE_S)
         before = _rates(served, names, seconds)
         served.remove(names[0])
         without = _rates(served, names[1:], seconds)
-        served.add(names[0], _camera(0, fps, objects, max_fps))
+        served.add(names[0], _camera(0, fps, objects[0], max_fps))
         time.sleep(SETTLE_S)
         after = _rates(served, names, seconds)
         changes = [abs(rates[name] / before[name] - 1) for rates in (without, after) for name in names[1:]]
@@ -58,15 +49,13 @@ def cameras(
             "model": shared.engine.describe(),
             "source_fps": fps,
             "max_fps": max_fps,
-            "objects_each": objects,
-            "objects_of_the_last": crowd or objects,
+            "objects": list(objects),
             "fps": {name: round(rate, 2) for name, rate in before.items()},
             "slowest_of_mean": round(min(before.values()) / statistics.mean(before.values()), 3),
             "fps_without_one": {name: round(rate, 2) for name, rate in without.items()},
             "fps_after": {name: round(rate, 2) for name, rate in after.items()},
             "others_changed_at_most": round(max(changes), 3),
-            "model_fps": {name: served[name].status()["fps_of_model"] for name in names},
-            "latency_ms": {name: served[name].status()["latency_ms"] for name in names},
+            **{key: {name: served[name].status()[key] for name in names} for key in ("fps_of_model", "latency_ms")},
             "rss_mb": round(resident_mb(), 1),
         }
 

@@ -83,9 +83,8 @@ def _serving(args: argparse.Namespace) -> dict[str, Any]:
     match args.what:
         case "cameras":
             objects = _count(args.objects)
-            return serving.cameras(
-                model, args.count, args.fps, args.seconds, objects, max_fps=args.max_fps, crowd=args.crowd
-            )
+            each = [objects] * (args.count - 1) + [args.crowd or objects]
+            return serving.cameras(model, args.fps, args.seconds, each, max_fps=args.max_fps)
         case "readers":
             return serving.readers(model, args.count, args.fps, args.seconds, _count(args.objects))
         case _:

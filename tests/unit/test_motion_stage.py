@@ -198,8 +198,12 @@ def test_a_paused_run_gives_no_results_with_motion_either():
 
 
 def test_a_failure_of_the_tracker_ends_the_run_and_closes_the_sinks():
+    class Failing(FakeTracker):
+        def track(self, frame, commands=()):
+            raise RuntimeError("the tracker lost its mind")
+
     sink = BothSink()
-    pipeline = Pipeline(FakeSource(10**6, live=True), FakeTracker(fails_at=0), {"both": sink}, motion=MotionSettings())
+    pipeline = Pipeline(FakeSource(10**6, live=True), Failing(), {"both": sink}, motion=MotionSettings())
     with pytest.raises(RuntimeError, match="lost its mind"):
         pipeline.run()
     assert sink.closed
