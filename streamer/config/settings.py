@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from streamer.config.motion import MotionSettings
 from streamer.config.runtimes import RuntimeName
 from streamer.config.section import Section
 from streamer.types import MAX_OBJECT_ID
@@ -184,6 +185,7 @@ class PipelineSettings(Section):
 
     source: SourceSettings
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+    motion: MotionSettings = Field(default_factory=MotionSettings)
     prompts: tuple[PromptSettings, ...] = Field((), description="objects to track from the first frame on")
     find: FindSettings | None = Field(None, description="track objects without a prompt")
     zones: tuple[ZoneSettings, ...] = Field((), description="polygons and lines that raise events")
