@@ -183,12 +183,12 @@ class Pipeline:
         try:
             for frame in self._frames:
                 result = self._step(frame)
+                if self._motion is not None:
+                    self._motion.answer(result, self._stage.object_ids, self._stage.acknowledgements)
+                elif result is not None:
+                    self._outputs.put_result(result)
                 if result is None:
                     continue
-                if self._motion is None:
-                    self._outputs.put_result(result)
-                else:
-                    self._motion.answer(result, self._stage.object_ids)
                 self._outputs.put_model_result(result)
                 if self.figures.tracked == self.limits.frames:
                     break
@@ -216,10 +216,10 @@ class Pipeline:
         assert self._motion is not None
         try:
             for frame in self._shown:
-                if self._stage.paused:
-                    self._motion.clear()
-                else:
-                    self._outputs.put_result(self._motion.step(frame, self._shown.dropped))
+                result = self._motion.step(frame, self._shown.dropped, lambda: self._stage.paused)
+                if result is not None:
+                    self._outputs.put_result(result)
+                    self._motion.acknowledge(frame)
         finally:
-            self._motion.answers.abort()
+            self._motion.close()
             self._abort()
