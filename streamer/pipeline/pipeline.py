@@ -79,10 +79,9 @@ class Pipeline:
         self._acquire = acquire
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
-        queues = [self._frames] if self._motion is None else [self._frames, self._shown]
+        queues = [self._frames] if self._motion is None else [self._shown, self._frames]
         self._capture = CaptureStage(source, queues, self._outputs, limits.fps)
-        self._errors: list[BaseException] = []
-        self._stopping = False
+        self._errors, self._stopping = list[BaseException](), False
 
     @property
     def figures(self) -> TrackFigures:
@@ -130,7 +129,8 @@ class Pipeline:
                 if time.monotonic() > deadline:
                     self._abort()
         finally:
-            self._abort()
+            self._frames.abort()
+            self._shown.close()  # what was captured before the end is still shown
             self.source.close()
             self._end([track, *motion], [*others, capture])
         if self._errors:
