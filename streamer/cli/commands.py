@@ -22,6 +22,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for declare in (_run, _serve, _demo, _subscribe, _send, _keys, _bench, _segment, _track, _export, _evaluate, _soak):
         declare(commands)
+    _counts(commands)
     _configs(commands)
     add(commands, "doctor", _later("doctor"), "what works on this machine: versions, device, models, sources, sinks")
     return top
@@ -240,6 +241,16 @@ def _soak(commands: Commands) -> None:
     parser.add_argument("--every", type=float, default=10.0, metavar="S", help=between)
     seed = "of the random numbers that choose the faults (default: %(default)d)"
     parser.add_argument("--seed", type=int, default=0, metavar="N", help=seed)
+
+
+def _counts(commands: Commands) -> None:
+    parser = add(commands, "counts", _later("counts"), "count what happened at zones, from stored events, as CSV")
+    parser.add_argument(
+        "journal", metavar="FILE.sqlite", help="of `serve` (events.file), or of --sink journal:FILE.sqlite"
+    )
+    every = "seconds of an interval (default: %(default)g)"
+    parser.add_argument("--every", type=float, default=3600.0, metavar="S", help=every)
+    parser.add_argument("--source", metavar="NAME", help="only of this source")
 
 
 def _configs(commands: Commands) -> None:

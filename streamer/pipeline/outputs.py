@@ -13,7 +13,7 @@ from streamer.events.object_state import ObjectStates
 from streamer.events.types import Event, SourceEvent
 from streamer.events.zones import Zones
 from streamer.pipeline.meter import SourceMeter, TrackMeter
-from streamer.pipeline.privacy import PrivacyFilter
+from streamer.pipeline.privacy import PrivacyFilter, no_filter
 from streamer.pipeline.result_meter import ResultMeter
 from streamer.pipeline.sink_writer import SinkWriter
 from streamer.ports import AnySink
@@ -41,8 +41,9 @@ class Outputs:
         self.source_meter, self.track_meter, self.result_meter = SourceMeter(), TrackMeter(), ResultMeter()
         self.writers = {name: SinkWriter(sink, lossy=lossy) for name, sink in sinks.items()}
         self._object_states = ObjectStates()
-        self._zones = Zones(zones)
-        self._privacy = None if privacy is None else PrivacyFilter(privacy)
+        self.zones = Zones(zones)
+        self._hide = no_filter if privacy is None else PrivacyFilter(privacy).apply
+        self._hides = privacy is not None
         self._clock_ns = clock_ns
 
     def put_result(self, result: TrackResult) -> None:
@@ -50,18 +51,18 @@ class Outputs:
 
         Only finders, whose detections are boxes, get the frame with nothing hidden.
         """
-        shown = result if self._privacy is None else self._privacy.apply(result)
+        shown = self._hide(result)
         for writer in self.writers.values():
             writer.put_result(result if writer.is_finder else shown)
         self.result_meter.update(result, self._clock_ns())
 
     def put_model_result(self, result: TrackResult) -> None:
         """What the model found on a frame. Objects' states and zones are judged by it alone."""
-        shown = result if self._privacy is None else _without_image(result)
+        shown = _without_image(result) if self._hides else result
         for writer in self.writers.values():
             writer.put_model_result(shown)
         self.track_meter.update(result, self._clock_ns())
-        events: list[Event] = [*self._object_states.update(result), *self._zones.update(result)]
+        events: list[Event] = [*self._object_states.update(result), *self.zones.update(result)]
         for event in events:
             self.put_event(event)
 

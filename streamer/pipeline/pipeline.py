@@ -70,7 +70,7 @@ class Pipeline:
         self.tracker = tracker
         self.limits = limits
         self.commands: Channel[Request] = Channel(COMMAND_DEPTH) if commands is None else commands
-        self._outputs = Outputs(sinks, lossy=source.live, zones=zones, privacy=privacy, clock_ns=clock_ns)
+        self.outputs = Outputs(sinks, lossy=source.live, zones=zones, privacy=privacy, clock_ns=clock_ns)
         self._motion = MotionStage(motion, clock_ns) if motion is not None and source.live else None
         self._shown: Channel[Frame] = Channel(LIVE_DEPTH, lossy=True)  # frames for the motion stage
         finders = [sink for sink in sinks.values() if isinstance(sink, OnDemandFinder)]
@@ -80,23 +80,23 @@ class Pipeline:
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
         queues = [self._frames] if self._motion is None else [self._shown, self._frames]
-        self._capture = CaptureStage(source, queues, self._outputs, limits.fps)
+        self._capture = CaptureStage(source, queues, self.outputs, limits.fps)
         self._errors, self._stopping = list[BaseException](), False
 
     @property
     def figures(self) -> TrackFigures:
         """What the model tracked so far; immutable, for any thread."""
-        return self._outputs.track_meter.figures
+        return self.outputs.track_meter.figures
 
     @property
     def result_figures(self) -> ResultFigures:
         """What was published so far; immutable, for any thread."""
-        return self._outputs.result_meter.figures
+        return self.outputs.result_meter.figures
 
     @property
     def source_figures(self) -> SourceFigures:
         """What the source gave so far; immutable, for any thread."""
-        return self._outputs.source_meter.figures
+        return self.outputs.source_meter.figures
 
     @property
     def captured(self) -> int:
@@ -110,17 +110,17 @@ class Pipeline:
     @property
     def dropped_by_sink(self) -> dict[str, int]:
         """Results that a live run's sinks were too slow for."""
-        return self._outputs.dropped
+        return self.outputs.dropped
 
     @property
     def lost_by_sink(self) -> dict[str, int]:
         """What sinks could not write while the run went on: events, clips, results of a sink that failed."""
-        return self._outputs.lost
+        return self.outputs.lost
 
     def run(self) -> None:
         """Run until the source ends, a limit is reached, `stop` is called or a stage fails; raise the first failure."""
         capture, track = self._start("capture", self._capture.run), self._start("track", self._track)
-        others = [self._start(f"write {name}", writer.run) for name, writer in self._outputs.writers.items()]
+        others = [self._start(f"write {name}", writer.run) for name, writer in self.outputs.writers.items()]
         motion = [] if self._motion is None else [self._start("motion", self._carry)]
         deadline = math.inf if self.limits.seconds is None else time.monotonic() + self.limits.seconds
         try:
@@ -176,7 +176,7 @@ class Pipeline:
     def _end(self, first: Sequence[Background], others: Sequence[Background]) -> None:
         """Wait for the stages; where tracking is blocked, sinks still write the results so far."""
         join_all(first, STEP_TIMEOUT_S if self._stopping else FINISH_TIMEOUT_S)
-        self._outputs.close()
+        self.outputs.close()
         join_all(others, STOP_TIMEOUT_S if self._stopping else FINISH_TIMEOUT_S)
 
     def _track(self) -> None:
@@ -186,17 +186,17 @@ class Pipeline:
                 if self._motion is not None:
                     self._motion.answer(result, self._stage.object_ids, self._stage.acknowledgements)
                 elif result is not None:
-                    self._outputs.put_result(result)
+                    self.outputs.put_result(result)
                 if result is None:
                     continue
-                self._outputs.put_model_result(result)
+                self.outputs.put_model_result(result)
                 if self.figures.tracked == self.limits.frames:
                     break
         finally:
             self._frames.abort()
             self.commands.close()
             if self._motion is None:
-                self._outputs.close()
+                self.outputs.close()
             else:
                 self._motion.answers.close()
             self._stage.reject_all("the stream has ended")
@@ -218,7 +218,7 @@ class Pipeline:
             for frame in self._shown:
                 result = self._motion.step(frame, self._shown.dropped, lambda: self._stage.paused)
                 if result is not None:
-                    self._outputs.put_result(result)
+                    self.outputs.put_result(result)
                     self._motion.acknowledge(frame)
         finally:
             self._motion.close()

@@ -110,6 +110,11 @@ class PrivacyFilter:
         return mask
 
 
+def no_filter(result: TrackResult) -> TrackResult:
+    """Nothing is hidden."""
+    return result
+
+
 def _nothing(frame: Frame) -> Mask:
     return np.zeros((frame.height, frame.width), np.bool_)
 

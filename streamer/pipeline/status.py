@@ -29,6 +29,7 @@ def status_of(pipeline: Pipeline, now_ns: int) -> dict[str, Any]:
         "last_event": given.last_event,
         "motion": motion_of(pipeline),
         "quality": given.quality(now_ns, nominal_fps),
+        "zones": [one.fields() for one in pipeline.outputs.zones.figures],
         **summary_of(pipeline),
     }
 

@@ -78,12 +78,7 @@ class PrometheusMetrics:
         yield _gauge("camera_up", "1 while fresh frames arrive.", ["camera"], _each(statuses, "live"))
         yield _gauge("camera_state", "1 for the current state of a camera.", ["camera", "state"], _states(statuses))
         yield _gauge("camera_paused", "1 while tracking is paused.", ["camera"], _each(statuses, "paused"))
-        for key, name, what in (
-            ("frames_captured", "frames_captured", "Frames that arrived from the source."),
-            ("frames_tracked", "frames_tracked", "Frames that the model saw."),
-            ("results", "results", "Frames that were published with masks of the model or carried ones."),
-        ):
-            yield _counter(name, what, ["camera"], _each(statuses, key))
+        yield from _frames(statuses)
         yield _counter(
             "frames_dropped",
             "Frames that were not tracked or not written, by cause.",
@@ -104,6 +99,7 @@ class PrometheusMetrics:
             yield _gauge(name, what, ["camera"], [([c], v) for [c], v in _quality(statuses, key)])
         yield from _carrying(statuses)
         yield _gauge("objects", "Objects by state.", ["camera", "state"], _objects(statuses))
+        yield from _zone_metrics(statuses)
         yield _gauge(
             "readers", "Readers of results over WebSockets, and of Motion JPEG.", ["camera"], _each(statuses, "readers")
         )
@@ -113,6 +109,15 @@ class PrometheusMetrics:
             [],
             [([], float(self._frozen_readers()))],
         )
+
+
+def _frames(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
+    for name, what in (
+        ("frames_captured", "Frames that arrived from the source."),
+        ("frames_tracked", "Frames that the model saw."),
+        ("results", "Frames that were published with masks of the model or carried ones."),
+    ):
+        yield _counter(name, what, ["camera"], _each(statuses, name))
 
 
 def _carrying(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
@@ -148,6 +153,29 @@ def _counter(name: str, description: str, labels: list[str], values: Values) -> 
 
 def _each(statuses: list[dict[str, Any]], key: str) -> Values:
     return [([status["name"]], float(status.get(key, 0))) for status in statuses]
+
+
+def _zone_metrics(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
+    for key, zone_metric, what in (
+        ("entered", "zone_entered", "Objects that entered a zone."),
+        ("left", "zone_left", "Objects that left a zone."),
+        ("stays", "zone_stays", "Stays in a zone that ended."),
+        ("dwell_s", "zone_dwell_seconds", "Seconds of the stays that ended."),
+    ):
+        yield _counter(zone_metric, what, ["camera", "zone"], _zones(statuses, key))
+    yield _gauge("zone_inside", "Objects in a zone now.", ["camera", "zone"], _zones(statuses, "inside"))
+    yield _counter(
+        "zone_crossings",
+        "Objects that crossed a line, by the side to which.",
+        ["camera", "zone", "to"],
+        [([*zone, to], count) for to in ("left", "right") for zone, count in _zones(statuses, f"to_{to}")],
+    )
+
+
+def _zones(statuses: list[dict[str, Any]], key: str) -> Values:
+    return [
+        ([status["name"], zone["zone"]], float(zone[key])) for status in statuses for zone in status.get("zones", [])
+    ]
 
 
 def _quality(statuses: list[dict[str, Any]], key: str) -> Values:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from streamer.config.section import Section
 from streamer.config.settings import (
@@ -110,6 +110,15 @@ class EventsQuery(Parameters):
     limit: int = Field(50, ge=1, le=500)
 
 
+class CountsQuery(Parameters):
+    """A selection of counts."""
+
+    camera: CameraName | None = None
+    since: AwareDatetime | None = Field(None, description="ISO 8601 with a time zone; unset: all that is stored")
+    until: AwareDatetime | None = None
+    every_s: float = Field(3600.0, ge=1, le=31_536_000, description="seconds of an interval")
+
+
 class SnapshotQuery(Parameters):
     """What a snapshot shows."""
 
@@ -185,6 +194,26 @@ class EventsAnswer(Answer):
     """Events, the newest first."""
 
     events: list[EventAnswer]
+
+
+class CountAnswer(Answer):
+    """What happened at one zone of one camera in one interval."""
+
+    since: str
+    source: str
+    zone: str
+    entered: int
+    left: int
+    to_left: int
+    to_right: int
+    mean_dwell_s: float | None
+    longest_dwell_s: float | None
+
+
+class CountsAnswer(Answer):
+    """Counts, the oldest interval first."""
+
+    counts: list[CountAnswer]
 
 
 class HealthAnswer(Answer):
