@@ -100,8 +100,10 @@ class MotionStage:
         self._pace.captured(frame)
         self._carrier.see(frame)
         self._take(self.answers.drain())
+        waiting_ns = self._clock_ns()
         if not paused():
             self._await(frame)
+        began_ns += self._clock_ns() - waiting_ns  # the wait is the model's time
         if paused():  # perhaps since the wait
             self.clear()
             return None
