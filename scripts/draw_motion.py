@@ -1,4 +1,4 @@
-"""Draw docs/motion.png: the newest mask of a late model as it is, and carried to the frame that is shown.
+"""Draw docs/motion.png: the newest mask of a late model where it was, and carried to the frame that is shown.
 
     scripts/draw_motion.py [docs/motion.png]
 
