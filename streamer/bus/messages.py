@@ -37,7 +37,7 @@ class ObjectMask:
     size_wh: tuple[int, int]
 
     def mask(self) -> Mask:
-        """The mask, H x W bool; raises WireError where the bytes are none."""
+        """The mask, H x W bool; raises WireError where the bytes are no mask."""
         try:
             return decode(self.data, self.box, self.codec, self.size_wh)
         except (ValueError, struct.error, IndexError) as error:
