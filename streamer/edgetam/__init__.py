@@ -1,4 +1,4 @@
-"""EdgeTAM: `open_tracker` on a stream, `open_engine` on several, `open_segmenter` on stills. The only home of torch."""
+"""EdgeTAM: `open_tracker` on a stream, `open_engine` on several, `open_segmenter` on stills."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects through a recording, forwards and backwards from what was pointed at; what was done is not done again."""
+"""Objects through a recording, forwards and backwards from the prompts; finished frames are not tracked again."""
 
 from __future__ import annotations
 

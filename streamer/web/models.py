@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from streamer.config.section import Section
 from streamer.config.settings import (
@@ -44,7 +45,7 @@ class RemoteFind(FindSettings):
 
 
 class CameraBody(Section):
-    """A camera as it may be set over HTTP. Where it writes, and what it hides, is for the configuration file alone."""
+    """A camera that may be set over HTTP. What it writes and hides is for the configuration file alone."""
 
     source: RemoteSource
     tracking: TrackingSettings | None = Field(None, description="unset: unchanged; for a new camera the defaults")
@@ -110,12 +111,24 @@ class EventsQuery(Parameters):
     limit: int = Field(50, ge=1, le=500)
 
 
+def _not_a_number(value: Any) -> Any:
+    """Reject seconds since 1970, which pydantic takes for a time and the schema's `date-time` does not."""
+    if isinstance(value, str) and value.strip().lstrip("+-").replace(".", "", 1).isdigit():
+        raise PydanticCustomError(
+            "moment_type", "input should be ISO 8601 with a time zone, such as 2026-01-31T12:00:00Z"
+        )
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
+
+
 class CountsQuery(Parameters):
     """A selection of counts."""
 
     camera: CameraName | None = None
-    since: AwareDatetime | None = Field(None, description="ISO 8601 with a time zone; unset: all that is stored")
-    until: AwareDatetime | None = None
+    since: Moment | None = Field(None, description="ISO 8601 with a time zone; unset: all that is stored")
+    until: Moment | None = None
     every_s: float = Field(3600.0, ge=1, le=31_536_000, description="seconds of an interval")
 
 
