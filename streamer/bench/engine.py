@@ -15,10 +15,12 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from streamer.bench.original import OriginalTracker
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam import torch_threads
+from streamer.edgetam import cores
+from streamer.edgetam.preprocessor import Preprocessor
 from streamer.edgetam.reference import ReferenceTrack, ReferenceTracker
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.runtimes.eager import TorchRuntime
+from streamer.edgetam.runtimes.port import describe
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint, choose_device, load
 from streamer.errors import StreamerError, UsageError
@@ -59,8 +61,8 @@ def engine(
     """
     if max(counts) > MAX_OBJECTS:
         raise UsageError(f"--objects {max(counts)}: the scene has at most {MAX_OBJECTS}")
-    name = runtimes.choose(runtime, choose_device("auto"))
-    threads = torch_threads.count()
+    name = runtimes.choose(runtime, choose_device("auto").type)
+    threads = cores.count()
     torch.set_num_threads(threads)
     ours = load(model, size=size)
     theirs = load(model, size=size, merge=False) if reference else None
@@ -68,7 +70,7 @@ def engine(
     figures = []
     for count in counts:
         before = matrix_gflops()
-        race = _race(StreamingTracker(ours, TrackingSettings(extensions=False), engine), theirs, count, frames)
+        race = _race(StreamingTracker(engine, TrackingSettings(extensions=False)), theirs, count, frames)
         machine = max(before, matrix_gflops())
         work = gflop_per_frame(ours, count)
         milliseconds = 1000 * statistics.median(race.ours_s)
@@ -90,13 +92,14 @@ def engine(
             "fraction_of_machine": round(reached / machine, 3),
         }
         figures.append(row)
-    described = runtimes.describe(engine, ours)
+    described = describe(engine.info, engine.name)
     return {"model": described, "threads": threads, "frames": frames, "picture": list(PICTURE), "counts": figures}
 
 
 def _race(tracker: StreamingTracker, theirs: Checkpoint | None, count: int, frames: int) -> Race:
     race, scene = Race(), _scene(count)
-    session = ReferenceTracker(theirs) if theirs is not None else None
+    pixels = Preprocessor(tracker.runtime).whole  # both get the same: resizing may differ by a grey level
+    session = ReferenceTracker(theirs, pixels) if theirs is not None else None
     for index in range(WARM_UP + frames):
         frame = Frame.from_image(scene.draw(index)[0], index=index)
         given = _boxes(scene) if index == 0 else ()
@@ -134,7 +137,7 @@ def matrix_gflops() -> float:
 
 def gflop_per_frame(checkpoint: Checkpoint, count: int) -> float:
     """What a frame needs once the memories are full, in 1e9; a multiplication and an addition count as two."""
-    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), TorchRuntime(checkpoint))
+    tracker = StreamingTracker(TorchRuntime(checkpoint), TrackingSettings(extensions=False))
     scene = _scene(count)
     frame = Frame.from_image(scene.draw(0)[0], index=0)
     for index in range(WARM_UP):
@@ -150,15 +153,15 @@ def against_original(frames: int, runtime: str) -> dict[str, Any]:
 
     Raises UsageError where it is not installed.
     """
-    name = runtimes.choose(runtime, torch.device("cpu"))
-    threads = torch_threads.count()
+    name = runtimes.choose(runtime, "cpu")
+    threads = cores.count()
     torch.set_num_threads(threads)
     scene = _scene(1)
     recorded = [Frame.from_image(scene.draw(index)[0], index=index) for index in range(WARM_UP + frames)]
     (prompt,) = _boxes(scene)
     original = OriginalTracker(recorded, prompt)
     checkpoint = load("full-random", device="cpu")
-    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), runtimes.start(name, checkpoint))
+    tracker = StreamingTracker(runtimes.start(name, checkpoint), TrackingSettings(extensions=False))
     ours_s, original_s = [], []
     for frame in recorded:
         started = time.perf_counter()

@@ -11,7 +11,7 @@ from importlib import import_module
 import streamer
 from streamer.cli import logs
 from streamer.config import runtimes
-from streamer.errors import StreamerError
+from streamer.errors import StreamerError, UsageError
 from streamer.process import memory
 from streamer.uris import redact
 
@@ -31,6 +31,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(redact(traceback.format_exc()), file=sys.stderr, end="")
         print(f"streamer: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if (package := error.name or "") not in runtimes.TORCH_PACKAGES:
+            raise
+        print(f"streamer: this needs {package}; install it with: pip install 'streamer[torch]'", file=sys.stderr)
+        return UsageError.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -113,9 +113,8 @@ def _propagation(
     return Propagation(
         recording,
         store,
-        tracker.checkpoint,
-        tracking,
         tracker.runtime,
+        tracking,
         exact=args.exact,
         progress=bar.update,
         stop=lambda: bool(stopped),
