@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.config.settings import SEGMENT_MEMORY_MB
 from streamer.edgetam.preprocessor import Preprocessor, paste_mask
 from streamer.edgetam.resizing import resize_plane
 from streamer.edgetam.runtimes.port import MASK_AS_LOGIT, MAX_LOGIT_AS_PROMPT, Candidates, Floats, Opaque, Runtime
@@ -59,7 +60,7 @@ class ImageSegmenter:
     `memory_mb` bounds what is computed at a time, by chunks of images and of objects.
     """
 
-    def __init__(self, runtime: Runtime, *, memory_mb: float = 2048.0) -> None:
+    def __init__(self, runtime: Runtime, *, memory_mb: float = SEGMENT_MEMORY_MB) -> None:
         self.runtime = runtime
         self._square = Preprocessor(runtime)
         chunk = memory_mb * 2**20 / runtime.info.size**2

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.edgetam.automatic import AutomaticMasks, Grid, without_specks
+from streamer.config.settings import GridSettings
+from streamer.edgetam.automatic import AutomaticMasks, without_specks
 from streamer.edgetam.image import ImageSegmenter
 from streamer.edgetam.preprocessor import Preprocessor
 from streamer.edgetam.runtimes.eager import TorchRuntime
@@ -133,7 +134,7 @@ def test_automatic_masks_are_those_of_transformers_pipeline_on_a_square_image(se
     size = {"height": info.size, "width": info.size}
     processor = Sam2ImageProcessor(size=size, image_mean=list(info.mean), image_std=list(info.std))
     generator = pipeline("mask-generation", model=EdgeTamModel.from_pretrained(NANO), image_processor=processor)
-    grid = Grid(points_per_side=6, predicted_iou=0.4, stability=0.6, crop_layers=layers)
+    grid = GridSettings(points_per_side=6, predicted_iou=0.4, stability=0.6, crop_layers=layers)
     theirs = generator(
         Image.fromarray(square),
         points_per_crop=6,
