@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import json
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 NANO = Path(__file__).parent / "nano"
 NANO_GRAPHS = NANO / "openvino"  # scripts/nano_graphs.py writes them
 SETTINGS = "settings.json"
+NOT_FOR_GRAPHS = ("automatic_masks",)  # keys of config.json
 CHECKPOINT_FILES = ("config.json", "model.safetensors", "processor_config.json", "preprocessor_config.json")
 
 
@@ -187,11 +189,22 @@ def _note(files: str, size: int | None) -> Path:
 
 
 def fingerprint_of_files(folder: Path) -> str:
-    """Of a checkpoint's files."""
+    """Of a checkpoint's files, but for what its config says to others than the graphs."""
     digest = hashlib.sha256(str(FORMAT).encode())
     for name in CHECKPOINT_FILES:
         if (file := folder / name).is_file():
             digest.update(name.encode())
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+            digest.update(_relevant(file) if name == "config.json" else _digest(file))
     return digest.hexdigest()[:24]
+
+
+def _relevant(config: Path) -> bytes:
+    with contextlib.suppress(ValueError, AttributeError):  # a broken one is hashed as it is, and refused later
+        said = json.loads(config.read_text()).items()
+        return json.dumps([(key, value) for key, value in said if key not in NOT_FOR_GRAPHS]).encode()
+    return config.read_bytes()
+
+
+def _digest(file: Path) -> bytes:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").digest()
