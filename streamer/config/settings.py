@@ -13,21 +13,27 @@ from streamer.config.runtimes import RuntimeName
 from streamer.types import MAX_OBJECT_ID
 
 Share = Annotated[float, Field(ge=0, le=1)]
-CameraName = Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
+NAME_PATTERN = r"^\w[\w.-]{0,63}$"  # not `..`: a browser would take it for the folder above
+CameraName = Annotated[str, Field(pattern=NAME_PATTERN)]
 EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded", "lost", "reacquired", "removed"]
+ZONE_NAME_PATTERN = r"^[\w .-]{1,64}$"
+Coordinate = Annotated[float, Field(ge=-1e6, le=1e6)]  # pixels
+DAY_S, YEAR_S = 86_400.0, 31_536_000.0
 MIN_AREA = 1e-4  # of the frame
 
 
 class Section(BaseModel):
     """A section of the configuration; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod
     def _is_of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
         """Reject true and false where a number is needed, and a number where they are: pydantic takes 1 for true."""
         annotation = cls.model_fields[str(info.field_name)].annotation
+        if not is_text(value, errors="surrogateescape"):  # the bytes of a file's name that is not UTF-8 may pass
+            raise PydanticCustomError("text_type", "must be text in UTF-8, without null characters")
         if _holds_bool(value) and not _allows_bool(annotation):
             raise PydanticCustomError("number_type", "input should not be true or false")
         if _is_switch(annotation) and not isinstance(value, bool | None):
@@ -39,17 +45,19 @@ class SourceSettings(Section):
     """Where frames come from, and when a live source has failed."""
 
     uri: str = Field(description="where frames come from: a file, a folder, camera:0, rtsp://..., scene:")
-    name: str | None = Field(None, pattern=r"^[\w.-]+$", description="the source's name in messages")
+    name: CameraName | None = Field(None, description="the source's name in messages")
     reconnect: Literal["never", "after_start", "always"] = Field(
         "after_start",
         description="never: a failure ends the run; after_start: reconnect; always: may be unavailable at start-up",
     )
-    stall_s: float = Field(5.0, gt=0, description="seconds without a frame after which a live source has failed")
+    stall_s: float = Field(
+        5.0, gt=0, le=3600, description="seconds without a frame after which a live source has failed"
+    )
     stale_s: float | None = Field(
-        1.0, gt=0, description="seconds by which a frame may be late before it is dropped; null: no limit"
+        1.0, gt=0, le=3600, description="seconds by which a frame may be late before it is dropped; null: no limit"
     )
     frozen_s: float | None = Field(
-        30.0, gt=0, description="seconds of one and the same frame after which it has failed; null: no limit"
+        30.0, gt=0, le=DAY_S, description="seconds of one and the same frame after which it has failed; null: no limit"
     )
 
 
@@ -72,7 +80,9 @@ class TrackingSettings(Section):
 
     conditioning: int = Field(4, ge=1, le=64, description="prompted frames that are remembered of each object")
     score_threshold: float = Field(0.5, ge=0, le=1, description="score above which an object counts as seen")
-    lost_after: int = Field(30, ge=1, description="frames in a row without an object after which it is lost")
+    lost_after: int = Field(
+        30, ge=1, le=1_000_000, description="frames in a row without an object after which it is lost"
+    )
     max_objects: int = Field(64, ge=1, le=1024, description="objects that may be tracked at a time")
     across_gap: Literal["keep", "keep_prompted", "restart"] = Field(
         "keep_prompted",
@@ -84,7 +94,10 @@ class TrackingSettings(Section):
         None, description="search windows, beyond transformers' loop; null: with a model input of 384 pixels or less"
     )
     zoom: float | None = Field(
-        2.5, ge=1.2, description="side of an object's search window over the object's; null: search the whole frame"
+        2.5,
+        ge=1.2,
+        le=100,
+        description="side of an object's search window over the object's; null: search the whole frame",
     )
 
 
@@ -94,10 +107,10 @@ class PromptSettings(Section):
     object_id: int | None = Field(
         None, ge=1, le=MAX_OBJECT_ID, description="unset: a new object, with the next free id"
     )
-    points: tuple[tuple[float, float, Literal[0, 1]], ...] = Field(
+    points: tuple[tuple[Coordinate, Coordinate, Literal[0, 1]], ...] = Field(
         (), description="x, y, and 1 on the object or 0 off it"
     )
-    box: tuple[float, float, float, float] | Literal["truth"] | None = None
+    box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | Literal["truth"] | None = None
     mask: Path | None = Field(None, description="a mask image of the frame's size; what is not black is the object")
 
 
@@ -108,13 +121,13 @@ class FindSettings(Section):
         "motion", description="automatic (EdgeTAM's own masks), motion (a fixed camera), or a detector's id or folder"
     )
     labels: tuple[str, ...] = Field((), description="labels of a detector that count; a zero-shot detector needs them")
-    every_s: float = Field(2.0, ge=0, description="seconds between two searches")
+    every_s: float = Field(2.0, ge=0, le=DAY_S, description="seconds between two searches")
     min_score: float | None = Field(
         None, ge=0, le=1, description="unset: 0.7 predicted IoU, 0.3 of a detector, 0.2 of a box that moves"
     )
     min_area: float = Field(0.0005, ge=0, le=1, description="smallest box, as a share of the frame")
     max_area: float = Field(0.5, gt=0, le=1)
-    region: tuple[float, float, float, float] | None = Field(
+    region: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = Field(
         None, description="x0, y0, x1, y1 in pixels; a box counts whose centre lies in it"
     )
     overlap_threshold: float = Field(
@@ -126,10 +139,10 @@ class FindSettings(Section):
 class ZoneSettings(Section):
     """A polygon of three points or more that objects enter, leave and stay in; or a line of two that they cross."""
 
-    name: str = Field(pattern=r"^[\w .-]+$")
+    name: str = Field(pattern=ZONE_NAME_PATTERN)
     points: tuple[tuple[Share, Share], ...] = Field(min_length=2, description="x, y as shares of the frame, 0 to 1")
     dwell_s: float | None = Field(
-        None, gt=0, description="seconds in the polygon after which the event `stayed` is raised"
+        None, gt=0, le=YEAR_S, description="seconds in the polygon after which the event `stayed` is raised"
     )
 
     @field_validator("points")
@@ -165,7 +178,9 @@ class PipelineSettings(Section):
     sinks: tuple[str, ...] = ()
     control: str | None = Field(None, description="endpoint that listens for commands, such as tcp://127.0.0.1:5556")
     state: Path | None = Field(None, description="a file in which objects survive a restart")
-    max_fps: float | None = Field(None, gt=0, description="fps of a live source above which frames are skipped")
+    max_fps: float | None = Field(
+        None, ge=0.01, le=1000, description="fps of a live source above which frames are skipped"
+    )
 
 
 class Settings(PipelineSettings):
@@ -173,8 +188,8 @@ class Settings(PipelineSettings):
 
     model: ModelSettings = Field(default_factory=ModelSettings)
     keys: KeySettings | None = Field(None, description="needed where other machines may connect")
-    seconds: float | None = Field(None, gt=0)
-    frames: int | None = Field(None, gt=0)
+    seconds: float | None = Field(None, gt=0, le=YEAR_S, description="the run ends after this time")
+    frames: int | None = Field(None, ge=1, le=2**53, description="the run ends after this number of tracked frames")
 
 
 class CameraSourceSettings(SourceSettings):
@@ -187,7 +202,7 @@ class CameraSettings(PipelineSettings):
     """One of several cameras."""
 
     source: CameraSourceSettings
-    priority: float = Field(1.0, gt=0, le=100, description="share of the engine while several cameras wait for it")
+    priority: float = Field(1.0, ge=0.01, le=100, description="share of the engine while several cameras wait for it")
 
 
 class WebSettings(Section):
@@ -213,11 +228,13 @@ class EventSettings(Section):
 
     file: Path = Path("out/events.sqlite")
     days: float = Field(30.0, gt=0, le=36500, description="age after which events and clips are deleted")
-    max_size_mb: float = Field(500.0, gt=0, description="size of the file above which the oldest events are deleted")
+    max_size_mb: float = Field(
+        500.0, gt=0, le=1e9, description="size of the file above which the oldest events are deleted"
+    )
     webhook: str | None = Field(None, description="a URL that each event is posted to")
     mqtt: str | None = Field(None, description="mqtt://HOST/TOPIC")
     clips: Path | None = Field(Path("out/clips"), description="a folder for clips of events; null: none")
-    clips_max_size_mb: float = Field(2000.0, gt=0, description="size above which the oldest clips are deleted")
+    clips_max_size_mb: float = Field(2000.0, gt=0, le=1e9, description="size above which the oldest clips are deleted")
     before_s: float = Field(3.0, ge=0, le=30, description="seconds of a clip before its event")
     after_s: float = Field(3.0, ge=0, le=60, description="seconds of a clip after its event")
     clip_kinds: tuple[EventKind, ...] = Field(
@@ -233,6 +250,21 @@ class ServeSettings(Section):
     web: WebSettings = Field(default_factory=WebSettings)
     events: EventSettings | None = Field(default_factory=EventSettings)
     keys: KeySettings | None = Field(None, description="for sinks and control that other machines may connect to")
+
+
+def is_text(value: Any, *, errors: str = "strict") -> bool:
+    """Whether every text in a value can be written as UTF-8 with this handler of errors."""
+    if isinstance(value, dict):
+        return is_text([*value, *value.values()], errors=errors)
+    if isinstance(value, list | tuple):
+        return all(is_text(inner, errors=errors) for inner in value)
+    if not isinstance(value, str):
+        return True
+    try:
+        value.encode("utf-8", errors)
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
 
 
 def _holds_bool(value: Any) -> bool:

@@ -60,7 +60,7 @@ def test_without_credentials_no_result_is_sent_and_the_answer_says_why(locked):
     [
         ("nobody", "", 404, "there is no camera 'nobody'; there are: a, b"),
         ("a", "?images=gif", 422, "query: images: .*'none', 'jpeg' or 'h264', not 'gif'"),
-        ("a", "?width=0", 422, "query: width: input should be greater than or equal to 1, not '0'"),
+        ("a", "?width=0", 422, "query: width: must be at least 1, not '0'"),
     ],
 )
 def test_a_stream_of_results_that_cannot_be_is_rejected_in_one_line(served, camera, query, status, message, caplog):
