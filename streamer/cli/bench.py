@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from typing import Any
 
+from streamer.cli.arguments import SIDE
 from streamer.errors import UsageError
 from streamer.uris import Address
 
 
 def bench(args: argparse.Namespace) -> int:
-    if args.frames is not None and args.frames < 1:
-        raise UsageError(f"--frames {args.frames}: give 1 or more")
     counts = _counts(args.objects)
     match args.what:
         case "engine":
@@ -35,11 +35,16 @@ def _engine(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
 
     if args.against == "original":
         return against_original(args.frames or 6, args.runtime)
-    if args.size and not args.size.isdigit():
-        raise UsageError(f"--size {args.size}: for engine, the side of the model's square, such as 512")
-    size = int(args.size) if args.size else None
+    size = _side(args.size) if args.size else None
     reference = not args.no_reference
     return engine(args.model, size, counts, args.frames or 12, args.runtime, reference=reference)
+
+
+def _side(text: str) -> int:
+    try:
+        return SIDE(text)
+    except argparse.ArgumentTypeError as error:
+        raise UsageError(f"--size: {error}; for engine it is the side of the model's square, such as 512") from None
 
 
 def _live(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
@@ -49,7 +54,7 @@ def _live(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
         raise UsageError(f"--objects {args.objects}: one number, except for engine")
     objects = counts[0] if counts else None
     if args.what == "pipeline":
-        width, height = Address("", "", {"size": args.size or "1280x720"}).size("size", (1280, 720))
+        width, height = Address("", "--size", {"size": args.size or "1280x720"}).size("size", (1280, 720))
         return live.pipeline(args.model, args.frames or 240, objects or 1, (width, height), exact=args.exact)
     if args.what == "crowd":
         return live.crowd(args.model, args.frames or 500, objects or 64)
@@ -86,7 +91,7 @@ def _counts(text: str | None) -> list[int]:
     if not text:
         return []
     numbers = text.split(",")
-    if not all(number.isdigit() and int(number) > 0 for number in numbers):
+    if not all(re.fullmatch("[0-9]{1,4}", number) and int(number) > 0 for number in numbers):
         raise UsageError(f"--objects {text}: give numbers of 1 or more, such as 1,4,8")
     return [int(number) for number in numbers]
 

@@ -208,7 +208,7 @@ class CameraSettings(PipelineSettings):
 class WebSettings(Section):
     """The page and the HTTP API. Beyond this machine they need a token or users, and TLS."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", min_length=1, description="the address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="0: any free port")
     token: Path | None = Field(None, description="a file from `streamer access token FILE`")
     users: Path | None = Field(None, description="a file from `streamer access user FILE NAME`")
