@@ -314,6 +314,9 @@ def _soak(commands: Commands) -> None:
     below = add(commands, "soak", _later("soak"), summary)
     below.add_argument("--minutes", type=number(above=0, at_most=100_000), default=5.0, metavar="M", help="(5)")
     below.add_argument(
+        "--commands", type=count(), metavar="N", help="send random commands to a server instead; --minutes is the limit"
+    )
+    below.add_argument(
         "--every",
         type=number(at_least=0.1, at_most=86_400),
         default=10.0,
