@@ -16,12 +16,15 @@ export function badge(status) {
 }
 
 // What covers the image while it is not live; empty while it is.
-export function notice({ connected, status, quietMs }) {
+export function notice({ connected, status, quietMs, ageMs = null }) {
   if (!connected) return "No connection to the server; reconnecting";
   if (status && status.state !== "running") {
     return `This camera has ${status.state === "failed" ? "failed" : "ended"}${status.error ? `: ${status.error}` : ""}`;
   }
-  if (status?.paused) return "Tracking is paused";
+  if (status?.paused) return "Tracking is paused; click on an object to go on";
+  if (quietMs <= STALE_MS && ageMs !== null && ageMs + quietMs > STALE_MS) {
+    return `These frames are ${((ageMs + quietMs) / 1000).toFixed(1)} s old: the connection is too slow for them`;
+  }
   if (quietMs > STALE_MS) {
     const why = status?.last_event && !status.live ? `: ${status.last_event}` : "";
     return `No frames for ${Math.round(quietMs / 1000)} s${why}`;
