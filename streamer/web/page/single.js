@@ -1,15 +1,14 @@
 // The view of one camera, where the user prompts objects.
 import { cameraPath, request } from "./api.js";
+import { Choices } from "./choices.js";
 import { centre } from "./geometry.js";
 import { Objects } from "./objects.js";
 import { Pointing } from "./pointing.js";
 import { age, badge } from "./state.js";
-import { store, stored } from "./storage.js";
 import { Timeline } from "./timeline.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const DRAWING = ["opacity", "show-image", "show-outline", "show-labels", "show-trails", "show-zones"];
 const START = "Click on an object to track it, or drag a box around it.";
 const AGE_MS = 250;
 
@@ -25,8 +24,7 @@ export class Single {
       remove: (id) => this.remove(id),
       hide: (id, hide) => { this.hidden[hide ? "add" : "delete"](id); this.view.draw(); },
     });
-    this.restoreChoices();
-    $("images").addEventListener("change", () => { store("images", $("images").value); this.open(this.name); });
+    this.choices = new Choices({ onDrawing: () => this.view?.draw(), onImages: () => this.open(this.name) });
     for (const input of document.querySelectorAll("[name=mode]")) input.addEventListener("change", () => this.showMode());
     $("new").addEventListener("click", () => this.select(null));
     $("undo").addEventListener("click", () => this.undo());
@@ -35,22 +33,6 @@ export class Single {
     $("remove-camera").addEventListener("click", () => this.removeCamera());
     document.addEventListener("keydown", (event) => this.key(event));
     setInterval(() => this.showAge(), AGE_MS);
-  }
-
-  // How this user wants to see cameras.
-  restoreChoices() {
-    const drawing = stored("drawing", {});
-    for (const id of DRAWING) {
-      const input = $(id), property = input.type === "checkbox" ? "checked" : "value";
-      if (typeof drawing[id] === typeof input[property]) input[property] = drawing[id];
-      input.addEventListener("input", () => {
-        store("drawing", Object.fromEntries(DRAWING.map((each) => [each, $(each).type === "checkbox" ? $(each).checked : $(each).value])));
-        this.view?.draw();
-      });
-    }
-    const decodes = "VideoDecoder" in window;  // only with https or on localhost
-    $("images").value = decodes && stored("images", "jpeg") === "h264" ? "h264" : "jpeg";
-    $("images").querySelector("[value=h264]").disabled = !decodes;
   }
 
   get mode() {
@@ -76,11 +58,11 @@ export class Single {
     $("single").hidden = false;
     $("camera-name").textContent = name;
     this.view = new View(name, {
-      images: $("images").value,
+      images: this.choices.images,
       width: () => $("live").clientWidth * devicePixelRatio,
       onUndecodable: (codec) => this.withoutVideo(codec),
       label: `Live image of ${name}: arrow keys move a cross, Enter prompts, Shift and Enter removes from the object`,
-      drawing: () => this.drawing(),
+      drawing: () => ({ ...this.choices.drawing(), hidden: this.hidden }),
       onResult: (result) => this.shown(result),
       onEvent: () => this.timeline.soon(),
     });
@@ -96,7 +78,7 @@ export class Single {
 
   // The browser cannot decode the video: JPEG works everywhere.
   withoutVideo(codec) {
-    $("images").value = "jpeg";
+    this.choices.withoutVideo();
     this.open(this.name);
     this.hint(`This browser cannot decode ${codec}, so the frames come as JPEG.`, true);
   }
@@ -117,14 +99,6 @@ export class Single {
     this.view.check();
     showBadge($("badge"), status);
     $("pause").textContent = status.paused ? "Resume tracking" : "Pause tracking";
-  }
-
-  drawing() {
-    const on = (id) => $(id).checked;
-    return {
-      opacity: $("opacity").value / 100, image: on("show-image"), outline: on("show-outline"), labels: on("show-labels"),
-      trails: on("show-trails"), zones: on("show-zones"), hidden: this.hidden,
-    };
   }
 
   shown(result) {
