@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -215,6 +216,19 @@ class WebSettings(Section):
     certificate: Path | None = Field(None, description="PEM, with the chain; needs the key")
     key: Path | None = Field(None, description="PEM")
     names: tuple[str, ...] = Field((), description="further host names of this server")
+    proxies: tuple[str, ...] = Field(
+        (), description="addresses of reverse proxies whose X-Forwarded-For, -Proto and -Host are believed"
+    )
+
+    @field_validator("proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                ip_network(proxy, strict=False)
+            except ValueError:
+                raise ValueError(f"{proxy!r:.80} is no address or network, such as 127.0.0.1 or 10.0.0.0/8") from None
+        return proxies
 
     @model_validator(mode="after")
     def _has_both(self) -> WebSettings:

@@ -123,6 +123,12 @@ class EventsQuery(Parameters):
     limit: int = Field(50, ge=1, le=500)
 
 
+class SessionQuery(Parameters):
+    """Who asks."""
+
+    origin: str | None = Field(None, max_length=300, description="of the page: the answer says whether it is rejected")
+
+
 class SnapshotQuery(Parameters):
     """What a snapshot shows."""
 
@@ -211,6 +217,7 @@ class SessionAnswer(Answer):
 
     required: bool
     authenticated: bool
+    rejected: str | None = None
 
 
 class StatsAnswer(Answer):

@@ -138,6 +138,9 @@ $("log-out").addEventListener("click", async () => {
 
 window.addEventListener("hashchange", () => { navigated = true; refresh(); });
 document.addEventListener("visibilitychange", refresh);
-get("session").then(({ required }) => { $("log-out").hidden = !required; }).catch(() => {});
+get(`session?origin=${encodeURIComponent(location.origin)}`).then(({ required, rejected }) => {
+  $("log-out").hidden = !required;
+  $("rejected").textContent = rejected ? `The server does not let this page change or show anything: ${rejected}.` : "";
+}).catch(() => {});
 refresh();
 setInterval(refresh, REFRESH_MS);
