@@ -36,7 +36,7 @@ class Propagation:
     tracking: TrackingSettings
     runtime: Runtime
     exact: bool = False
-    progress: Callable[[], None] = lambda: None
+    progress: Callable[[], object] = lambda: None
     stop: Callable[[], bool] = lambda: False
     _conditioned: dict[int, dict[int, Conditioned]] = field(default_factory=dict)
 
@@ -77,6 +77,11 @@ class Propagation:
         ahead = [self._from("forwards", number, first)[0] for number, first in start.items()]
         back = [self._from("backwards", number, first)[0] for number, first in start.items() if first > 0]
         return self.recording.count - min(ahead) + max(back, default=-1) + 1
+
+    def whole(self, prompts: Prompts) -> int:
+        """Frames that the passes would see if nothing was done yet."""
+        start = self._starts(prompts).values()
+        return self.recording.count - min(start) + max((first for first in start if first > 0), default=-1) + 1
 
     def _starts(self, prompts: Prompts) -> dict[int, int]:
         """Where each object begins: at its first prompt, or as transformers has it all at the first of any."""

@@ -45,35 +45,16 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             address.without_target()
             return NullSink()
         case "zmq":
-            from streamer.bus.publisher import Publisher
-
-            address.allow("codec")
-            codec = _codec(address.options.get("codec", "rle"))
-            return Publisher(_endpoint(address.target), codec=codec, keys=keys)
+            return _publisher(address, keys)
         case "rtsp" | "rtmp" | "udp":
-            from streamer.sinks.push import PushSink
-            from streamer.sinks.retried import RetriedSink
-
-            address.allow("fps", "size")
-            check_place(address.target)
-            fps, size = address.number("fps", 0, above=0, at_most=1000), address.size("size", (0, 0))
-            container_format = PUSH_FORMATS[address.scheme]
-            return RetriedSink(
-                lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
-            )
+            return _push(address)
         case "mjpeg":
             from streamer.sinks.mjpeg import MjpegSink
 
             address.allow()
             return MjpegSink(*_host_and_port(address))
         case "journal":
-            from streamer.events.journal_sink import JournalSink
-            from streamer.events.receivers import receivers_of
-
-            address.allow("days", "max_size_mb", "webhook", "mqtt")
-            options = {"file": _path_in(address, "journal:FILE.sqlite"), **address.options}
-            settings = checked(EventSettings, options, f"sink {address.shown}")
-            return JournalSink(settings, receivers_of(settings))
+            return _journal(address)
         case "masks":
             from streamer.sinks.files import MaskFolderSink
 
@@ -93,6 +74,39 @@ def _path_in(address: Address, form: str) -> Path:
     if not address.target or "\0" in address.target:
         raise UsageError(f"sink {address.scheme}:{address.target!r:.80}: a path is missing; write {form}")
     return Path(address.target)
+
+
+def _publisher(address: Address, keys: ServerKeys | None) -> AnySink:
+    from streamer.bus.publisher import Publisher
+
+    address.allow("codec")
+    codec = _codec(address.options.get("codec", "rle"))
+    return Publisher(_endpoint(address.target), codec=codec, keys=keys)
+
+
+def _push(address: Address) -> AnySink:
+    """A push that is started again after each failure."""
+    from streamer.sinks.push import PushSink
+    from streamer.sinks.retried import RetriedSink
+
+    address.allow("fps", "size")
+    check_place(address.target)
+    fps, size = address.number("fps", 0, above=0, at_most=1000), address.size("size", (0, 0))
+    container_format = PUSH_FORMATS[address.scheme]
+    return RetriedSink(
+        lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
+    )
+
+
+def _journal(address: Address) -> AnySink:
+    from streamer.events.journal_sink import JournalSink
+    from streamer.events.receivers import receivers_of
+
+    address.allow("days", "max_size_mb", "webhook", "mqtt")
+    settings = checked(
+        EventSettings, {"file": _path_in(address, "journal:FILE.sqlite"), **address.options}, f"sink {address.shown}"
+    )
+    return JournalSink(settings, receivers_of(settings))
 
 
 def _open_path(path: Path, address: Address) -> Sink:

@@ -89,6 +89,7 @@ class PrometheusMetrics:
             name = f"source_{key.replace('age_s', 'age_seconds').replace('fps', 'frames_per_second')}"
             yield _gauge(name, what, ["camera"], [([c], v) for [c], v in _quality(statuses, key)])
         yield _gauge("objects", "Objects by state.", ["camera", "state"], _objects(statuses))
+        yield from _zone_metrics(statuses)
         yield _gauge(
             "readers", "Readers of results over WebSockets, and of Motion JPEG.", ["camera"], _each(statuses, "readers")
         )
@@ -119,6 +120,29 @@ def _counter(name: str, description: str, labels: list[str], values: Values) -> 
 
 def _each(statuses: list[dict[str, Any]], key: str) -> Values:
     return [([status["name"]], float(status.get(key, 0))) for status in statuses]
+
+
+def _zone_metrics(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
+    for key, zone_metric, what in (
+        ("entered", "zone_entered", "Objects that entered a zone."),
+        ("left", "zone_left", "Objects that left a zone."),
+        ("stays", "zone_stays", "Stays in a zone that ended."),
+        ("dwell_s", "zone_dwell_seconds", "Seconds of the stays that ended."),
+    ):
+        yield _counter(zone_metric, what, ["camera", "zone"], _zones(statuses, key))
+    yield _gauge("zone_inside", "Objects in a zone now.", ["camera", "zone"], _zones(statuses, "inside"))
+    yield _counter(
+        "zone_crossings",
+        "Objects that crossed a line, by the side to which.",
+        ["camera", "zone", "to"],
+        [([*zone, to], count) for to in ("left", "right") for zone, count in _zones(statuses, f"to_{to}")],
+    )
+
+
+def _zones(statuses: list[dict[str, Any]], key: str) -> Values:
+    return [
+        ([status["name"], zone["zone"]], float(zone[key])) for status in statuses for zone in status.get("zones", [])
+    ]
 
 
 def _quality(statuses: list[dict[str, Any]], key: str) -> Values:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
+from streamer.config.limits import Coordinate
+from streamer.config.section import Section, is_text
 from streamer.config.settings import (
     CameraName,
-    Coordinate,
     FindSettings,
-    Section,
     SourceSettings,
     TrackingSettings,
     ZoneSettings,
-    is_text,
 )
 from streamer.types import MAX_OBJECT_ID, MAX_POINTS
 
@@ -57,7 +56,7 @@ class RemoteFind(Body, FindSettings):
 
 
 class CameraBody(Body):
-    """A camera as it may be set over HTTP. Where it writes to is for the configuration file alone."""
+    """A camera as it may be set over HTTP. Where it writes, and what it hides, is for the configuration file alone."""
 
     source: RemoteSource
     tracking: TrackingSettings | None = Field(None, description="unset: as it is; for a new camera the defaults")
@@ -127,6 +126,15 @@ class SessionQuery(Parameters):
     """Who asks."""
 
     origin: str | None = Field(None, max_length=300, description="of the page: the answer says whether it is rejected")
+
+
+class CountsQuery(Parameters):
+    """A selection of counts."""
+
+    camera: CameraName | None = None
+    since: AwareDatetime | None = Field(None, description="ISO 8601 with a time zone; unset: all that is stored")
+    until: AwareDatetime | None = None
+    every_s: float = Field(3600.0, ge=1, le=31_536_000, description="seconds of an interval")
 
 
 class SnapshotQuery(Parameters):
@@ -204,6 +212,26 @@ class EventsAnswer(Answer):
     """Events, the newest first."""
 
     events: list[EventAnswer]
+
+
+class CountAnswer(Answer):
+    """What happened at one zone of one camera in one interval."""
+
+    since: str
+    source: str
+    zone: str
+    entered: int
+    left: int
+    to_left: int
+    to_right: int
+    mean_dwell_s: float | None
+    longest_dwell_s: float | None
+
+
+class CountsAnswer(Answer):
+    """Counts, the oldest interval first."""
+
+    counts: list[CountAnswer]
 
 
 class HealthAnswer(Answer):

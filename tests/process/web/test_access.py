@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from streamer.client import Client
-from streamer.config.settings import WebSettings
+from streamer.config.web_settings import WebSettings
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
 from streamer.rate_limit import TokenBuckets
 from streamer.web import credentials

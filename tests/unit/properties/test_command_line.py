@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.cli import parser, prompts, run, serve
+from streamer.cli import prompts
 from streamer.cli.arguments import joined
+from streamer.cli.commands import parser
+from streamer.cli.options import settings_of, words
 from streamer.config import load as config
 from streamer.errors import StreamerError, UsageError
 from tests.unit.properties.values import EDGES, TEXTS, is_one_line
@@ -22,22 +25,31 @@ OPTIONS = ["--box", "--point", "--mask", "--sink", "--tracking", "--source", "--
 
 
 def commands() -> Iterator[tuple[str, argparse.ArgumentParser]]:
-    action = next(each for each in parser()._actions if isinstance(each, argparse._SubParsersAction))
-    yield from action.choices.items()
+    yield from _below("", parser())
+
+
+def _below(name: str, top: argparse.ArgumentParser) -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The commands of a parser, and their own commands, by their words."""
+    for action in top._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, command in action.choices.items():
+                yield from _below(f"{name} {word}".strip(), command)
+            return
+    yield name, top
 
 
 NUMBERS = [
     (name, action.option_strings[-1])
     for name, command in commands()
     for action in command._actions
-    if action.type is not None and action.option_strings
+    if action.option_strings and callable(action.type) and action.type not in (str, Path, words)
 ]
 
 
 def words_of(name: str) -> list[str]:
     """The least that a command takes."""
     command = dict(commands())[name]
-    words = [name]
+    words = name.split()
     for action in command._actions:
         if action.option_strings and action.required:
             words += [action.option_strings[-1], "x"]
@@ -48,15 +60,15 @@ def words_of(name: str) -> list[str]:
 
 @pytest.mark.parametrize(("name", "option"), NUMBERS, ids=str)
 def test_a_number_of_the_command_line_is_a_line_that_names_it_or_a_finite_value(name, option):
-    top, words = parser(), words_of(name)
+    top, least = parser(), words_of(name)
     for text in WRITTEN:
         try:
-            args = top.parse_args([*words, f"{option}={text}"])
+            args = top.parse_args([*least, f"{option}={text}"])
         except UsageError as error:
             assert is_one_line(str(error)), str(error)
             assert option in str(error), str(error)
             continue
-        value = getattr(args, option.strip("-").replace("-", "_"))
+        value = getattr(args, next(a.dest for a in dict(commands())[name]._actions if option in a.option_strings))
         assert math.isfinite(value)
         assert abs(value) <= 10**10
 
@@ -68,10 +80,10 @@ def test_no_number_of_the_command_line_lacks_bounds():
 
 @given(st.lists(st.sampled_from([*OPTIONS, *WRITTEN]) | st.text(max_size=12), max_size=6))
 @settings(max_examples=150, deadline=None)
-def test_any_words_after_run_are_settings_or_a_line(words):
+def test_any_words_after_run_are_settings_or_a_line(written):
     try:
-        args = parser().parse_args(["run", "--source", "scene:", *words])
-        config.load(None, run.overrides(args))
+        args = parser().parse_args(["run", "--source", "scene:", *written])
+        config.load(None, settings_of(args))
     except SystemExit as ended:  # --help
         assert ended.code == 0
     except StreamerError as error:
@@ -108,4 +120,4 @@ def test_a_wrong_place_to_serve_is_named():
     with pytest.raises(UsageError, match="--port: 99999 must be at most 65535"):
         parser().parse_args(["serve", "--port", "99999"])
     with pytest.raises(UsageError, match=r"command line: web\.host: must not be empty"):
-        config.load_serve(None, serve.overrides(parser().parse_args(["serve", "--host", ""])))
+        config.load_serve(None, settings_of(parser().parse_args(["serve", "--host", ""])))

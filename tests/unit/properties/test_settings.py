@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.config.load import checked, load, load_serve
-from streamer.config.settings import Section, ServeSettings, Settings
+from streamer.config.section import Section
+from streamer.config.settings import ServeSettings, Settings
 from streamer.errors import UsageError
 from streamer.web.models import Body, CameraBody, CameraPatch, LoginBody, LookBody, NewCameraBody, PromptBody
 from tests.unit.properties.values import EDGES, TEXTS, anything, fields, is_one_line, models
@@ -24,6 +25,7 @@ LEAST = {  # what a model needs beside the field that is tried
     "points": [[0, 0], [1, 0], [1, 1]],
     "secret": "s",
     "clients": "c",
+    "hide": "objects",
 }
 
 

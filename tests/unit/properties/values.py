@@ -9,7 +9,7 @@ from typing import Any, get_args, get_origin
 from hypothesis import strategies as st
 from pydantic.fields import FieldInfo
 
-from streamer.config.settings import Section
+from streamer.config.section import Section
 
 EDGES = (0, -1, 1, 2**31, 2**63, -(2**63), 10**400, 1e-300, 1e300, -1e300, math.inf, -math.inf, math.nan)
 TEXTS = ("", " ", "nan", "inf", "-1", "1e400", "..", "a\0b", "ä\n", "٣", "true", "[", "{", "%", "a" * 400, "\ud800")
