@@ -36,8 +36,6 @@ def replay(args: argparse.Namespace) -> int:
     from streamer.replay.run_log import open_run
 
     logs = [open_run(Path(name)) for name in args.files]
-    if args.speed < 0:
-        raise UsageError(f"--speed {args.speed:g}: write 1 for the run's own pace, 2 for twice that, 0 for no pause")
     status = _track_again(args, logs) if args.track else _play(args, logs)
     for run in logs:
         if run.broken:

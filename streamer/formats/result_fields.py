@@ -61,6 +61,7 @@ def result_fields(result: TrackResult) -> dict[str, Any]:
         "dropped": result.dropped,
         "gap": [result.gap_frames, result.gap_s],
         "size": [frame.width, frame.height],
+        "mask_from": result.mask_from,
         "objects": [track_fields(track) for track in result.tracks],
     }
 

@@ -64,6 +64,11 @@ def commands_for_tracker(result: TrackResult) -> list[Command]:
 def check_whole(last: TrackResult | None, result: TrackResult) -> None:
     """Raise SourceError where results are missing, or objects were prompted before the file begins."""
     index = result.frame.index
+    if result.mask_from != "model":
+        raise SourceError(
+            f"frame {index}: masks were carried by motion, which depends on the machine's speed; record with "
+            "`--motion enabled=false` to track a run again"
+        )
     if last is None:
         prompted = {command.object_id for command in commands_for_tracker(result) if isinstance(command, Prompt)}
         if unknown := [track.object_id for track in result.tracks if track.object_id not in prompted]:

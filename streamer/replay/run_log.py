@@ -144,4 +144,5 @@ def _result(fields: Mapping[str, Any], image: np.ndarray) -> TrackResult:
         tracked_ns=fields["tracked_ns"],
         applied=applied_of(fields["commands"]),
         recorded_ns=fields["recorded_ns"],
+        mask_from=fields["mask_from"],
     )

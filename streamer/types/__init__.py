@@ -7,19 +7,21 @@ from streamer.types.commands import Ack, Applied, Command, Find, Pause, Remove, 
 from streamer.types.frame import Frame
 from streamer.types.ids import MAX_OBJECT_ID, allocate_id, checked_id
 from streamer.types.prompt import MAX_POINTS, Box, Prompt
-from streamer.types.tracks import Detection, State, Track, TrackResult
+from streamer.types.tracks import Attention, Detection, MaskOrigin, State, Track, TrackResult
 
 __all__ = [
     "MAX_OBJECT_ID",
     "MAX_POINTS",
     "Ack",
     "Applied",
+    "Attention",
     "Box",
     "CameraInfo",
     "Command",
     "Detection",
     "Find",
     "Frame",
+    "MaskOrigin",
     "Pause",
     "Position",
     "Prompt",
