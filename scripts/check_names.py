@@ -33,7 +33,7 @@ GIVEN_UP = {
     r"\bevents\.(of|mb|clips_mb)\b|[?&]mb=": "clip_kinds, max_size_mb, clips_max_size_mb",
     r"\b(source_of|engine_of|tracker_of|snapshot_of|zones_of)\(": "build_source, build_engine, ...",
     r"\bstreamer\.(allocator|allowance|annotations|benchmarks|cameras|commands|control|keys)\b": MOVED,
-    r"\bstreamer\.(lifecycle|metrics|motion|parts|propagation|prompts|settings|sockets)\b": MOVED,
+    r"\bstreamer\.(lifecycle|metrics|parts|propagation|prompts|settings|sockets)\b": MOVED,
     r"\bstreamer\.(store|turns|verbs|wire|zones)\b": MOVED,
 }
 UNCLEAR = {

@@ -14,7 +14,7 @@ from streamer.errors import WireError
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
 from streamer.masks import CODECS, Codec, Mask, PixelBox, decode, encode
-from streamer.types import State, TrackResult
+from streamer.types import MaskOrigin, State, TrackResult
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20  # bytes; a reader takes no larger one
@@ -35,6 +35,9 @@ class ObjectMask:
     codec: Codec
     data: bytes
     size_wh: tuple[int, int]
+    mask_from: MaskOrigin = "model"
+    age: int = 0  # frames since the model found the mask
+    confidence: float = 1.0  # in a carried mask
 
     def mask(self) -> Mask:
         """The mask, H x W bool; raises WireError where the bytes are no mask."""
@@ -86,7 +89,7 @@ def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns:
         "dropped": dropped,
         "gap": [result.gap_frames, result.gap_s],
         "size": [frame.width, frame.height],
-        "mask_from": result.source_of_mask,
+        "mask_from": result.mask_from,
     }
 
 
@@ -109,6 +112,9 @@ def object_fields(result: TrackResult, codec: Codec) -> tuple[list[dict[str, Any
                 "state": track.state,
                 "score": track.score,
                 "predicted_iou": track.predicted_iou,
+                "mask_from": track.mask_from,
+                "age": track.age,
+                "confidence": track.confidence,
                 "box": track.box,
                 "area": int(np.count_nonzero(track.mask)),
                 "codec": codec,
@@ -177,6 +183,9 @@ def _object(entry: Mapping[str, Any], blob: bytes, size: tuple[int, int]) -> Obj
         entry["codec"],
         _cut(blob, entry["at"]),
         size,
+        entry.get("mask_from", "model"),
+        int(entry.get("age", 0)),
+        float(entry.get("confidence", 1.0)),
     )
 
 

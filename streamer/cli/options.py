@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from streamer.config.load import checked, tracking_of
+from streamer.config.load import checked, motion_of, tracking_of
 from streamer.config.section import Section, is_switch, sections_in
 from streamer.config.settings import Settings
 from streamer.config.stills import SegmentSettings
@@ -63,6 +63,8 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
             below[key] = value
     if pairs := getattr(args, "tracking", None):
         tree["tracking"] = tracking_of(pairs) | tree.get("tracking", {})
+    if pairs := getattr(args, "motion", None):
+        tree["motion"] = motion_of(pairs)
     return tree
 
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from streamer.config.motion import MotionSettings
 from streamer.config.runtimes import RuntimeName
 from streamer.config.section import Section
 from streamer.types import MAX_OBJECT_ID
@@ -184,6 +185,7 @@ class PipelineSettings(Section):
 
     source: SourceSettings
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+    motion: MotionSettings = Field(default_factory=MotionSettings)
     prompts: tuple[PromptSettings, ...] = Field((), description="objects to track from the first frame on")
     find: FindSettings | None = Field(None, description="track objects without a prompt")
     zones: tuple[ZoneSettings, ...] = Field((), description="polygons and lines that raise events")
@@ -242,6 +244,11 @@ class EventSettings(Section):
     max_size_mb: float = Field(500.0, gt=0, description="size of the file above which the oldest events are deleted")
     webhook: str | None = Field(None, description="a URL that each event is posted to")
     mqtt: str | None = Field(None, description="mqtt://HOST/TOPIC")
+    mqtt_discovery: str | None = Field(
+        None,
+        pattern=r"^[\w/-]{1,64}$",
+        description="Home Assistant's discovery prefix, usually `homeassistant`: events then go to TOPIC/SOURCE",
+    )
     clips: Path | None = Field(Path("out/clips"), description="a folder for clips of events; null: none")
     clips_max_size_mb: float = Field(2000.0, gt=0, description="size above which the oldest clips are deleted")
     before_s: float = Field(3.0, ge=0, le=30, description="seconds of a clip before its event")

@@ -80,6 +80,7 @@ def build_pipeline(
             commands=commands,
             zones=settings.zones,
             privacy=settings.privacy,
+            motion=settings.motion if settings.motion.enabled and not settings.tracking.exact else None,
             acquire=wiring.acquire,
         )
         opened.pop_all()  # the stages close them
