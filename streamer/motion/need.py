@@ -24,7 +24,7 @@ class Need:
 
     @property
     def urgency(self) -> float:
-        """Grows with age for every object, so that each has its turn; faster for objects in doubt and objects that move."""
+        """Grows with age for every object, so that each has its turn; faster for doubtful and for moving objects."""
         if self.state != "tracked":
             return self.age * HIDDEN[self.state]
         return self.age * (1 + DOUBT * (1 - self.confidence) + SPEED * min(self.speed, 1.0))
