@@ -106,7 +106,7 @@ class SelectiveTracker(NamesObjects, Protocol):
 
 
 class LiveTracker(Tracker, Protocol):
-    """A tracker that outlives its source: after a reconnect it goes on with the same objects."""
+    """A tracker that outlives its source: after a reconnect it continues with the same objects."""
 
     def interrupt(self) -> None:
         """The next frame is after a gap, whatever its epoch."""
@@ -158,7 +158,7 @@ AnySink = Sink | EventSink | ModelSink
 
 @runtime_checkable
 class CountsLost(Protocol):
-    """A sink that goes on where something cannot be written, and counts it."""
+    """A sink that continues where something cannot be written, and counts it."""
 
     @property
     def lost(self) -> int: ...

@@ -29,7 +29,7 @@ ROUNDS = 2  # of each kind, in turn
 def cameras(
     model: str, fps: float, seconds: float, objects: Sequence[int], *, max_fps: float | None = None
 ) -> dict[str, Any]:
-    """Cameras of 640 x 360 on one engine, each with so many objects: results a second of each, and of the others while
+    """Cameras of 640 x 360 on one engine, each with its number of objects: results a second of each, and of the others while
     the first is killed and restored.
     """
     shared = Shared(open_engine(model), checked(ModelSettings, {"id": model}, "bench"))
@@ -61,7 +61,7 @@ def cameras(
 
 
 def readers(model: str, count: int, fps: float, seconds: float, objects: int) -> dict[str, Any]:
-    """One camera with and without readers of its pictures, in turn, and with one that is frozen besides."""
+    """One camera with and without readers of its frames, in turn, and with one frozen reader."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {
             "model": {"id": model},
@@ -108,7 +108,7 @@ def _camera(seed: int, fps: float, objects: int, max_fps: float | None = None) -
 
 
 def _rates(served: Cameras, names: Sequence[str], seconds: float) -> dict[str, float]:
-    """Results a second of each camera, over so long."""
+    """Results a second of each camera, over a number of seconds."""
     began, counts = time.monotonic(), {name: _results(served, name) for name in names}
     time.sleep(seconds)
     passed = time.monotonic() - began

@@ -74,7 +74,7 @@ class Message:
 
 
 def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns: int) -> dict[str, Any]:
-    """What every message says of its frame; `dropped` are the frames lost since the last message of its topic."""
+    """The fields of a message about its frame; `dropped` are the frames lost since the last message of its topic."""
     frame = result.frame
     return {
         "v": VERSION,
@@ -100,7 +100,7 @@ def pack_masks(topic: str, result: TrackResult, codec: Codec, header: dict[str, 
 
 
 def object_fields(result: TrackResult, codec: Codec) -> tuple[list[dict[str, Any]], bytes]:
-    """What a message says of each object, and all masks, in which `at` tells each one's place."""
+    """The fields of a message about each object, and all masks; `at` is a mask's place among them."""
     blobs: list[bytes] = []
     objects = []
     offset = 0

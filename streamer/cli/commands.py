@@ -224,11 +224,11 @@ def _evaluate(commands: Commands) -> None:
     parser.add_argument("--live", type=float, metavar="FPS", help="score what is on the screen as the clip plays")
     step = "with --live: the tracker's time a frame (default: as measured)"
     parser.add_argument("--step-ms", type=float, metavar="X", help=step)
-    parser.add_argument("--object-ms", type=float, metavar="X", help="with --step-ms: so much more for each object")
+    parser.add_argument("--object-ms", type=float, metavar="X", help="with --step-ms: further time for each object")
     flow = "with --live: the time of carrying masks to a frame (default: as measured)"
     parser.add_argument("--flow-ms", type=float, metavar="X", help=flow)
     _motion_option(parser)
-    parser.add_argument("--pictures", metavar="FOLDER", help="draw each clip's worst frame there")
+    parser.add_argument("--worst-frames", metavar="FOLDER", help="draw each clip's worst frame there")
     _model_options(parser, "size", "runtime")
     _tracking_options(parser)
 

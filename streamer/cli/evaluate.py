@@ -58,8 +58,8 @@ def evaluate(args: argparse.Namespace) -> int:
             log.warning("%s: not scored: %s", clip.name, error)
             broken.append(clip.name)
             continue
-        if args.pictures:
-            worst.draw(Path(args.pictures))
+        if args.worst_frames:
+            worst.draw(Path(args.worst_frames))
         if not args.json:
             print(_lines([score for score in scores if score.sequence == clip.name]), flush=True)
     if args.json:

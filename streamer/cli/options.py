@@ -11,7 +11,8 @@ from pydantic_core import PydanticUndefined
 
 from streamer.config.load import checked, motion_of, tracking_of
 from streamer.config.section import Section, is_switch, sections_in
-from streamer.config.settings import SegmentSettings, Settings
+from streamer.config.settings import Settings
+from streamer.config.stills import SegmentSettings
 
 S = TypeVar("S", bound=Section)
 PREFIX = "settings:"  # of the names in the namespace; the rest is the key's path in a configuration

@@ -52,7 +52,7 @@ def run_and_summarise(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def model_words(model: dict[str, Any]) -> list[str]:
-    """What a log line says of a model; one without an input has no size."""
+    """A model in the words of a log line; a model without an input has no size."""
     size = [f"{model['size']} x {model['size']}"] if model["size"] else []
     return [model["id"], *size, f"{model['runtime']} on {model['device']}", model["dtype"]]
 

@@ -19,7 +19,6 @@ EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded
 MIN_AREA = 1e-4  # of the frame
 MIN_SCORES = {"automatic": 0.7, "motion": 0.2}  # of detections, by method; a detector's is below
 DETECTOR_MIN_SCORE = 0.3
-SEGMENT_MEMORY_MB = 2048.0
 
 
 class SourceSettings(Section):
@@ -119,30 +118,6 @@ class FindSettings(Section):
     def score_threshold(self) -> float:
         """`min_score`, or the method's own."""
         return MIN_SCORES.get(self.method, DETECTOR_MIN_SCORE) if self.min_score is None else self.min_score
-
-
-class GridSettings(Section):
-    """Where `segment --auto` clicks, and which masks it keeps; the defaults are transformers' `mask-generation`'s."""
-
-    points_per_side: int = Field(32, ge=1, description="points of the grid in a row")
-    points_at_a_time: int = Field(64, ge=1)
-    predicted_iou: float = Field(0.88, description="the model's own estimate of a mask's IoU, above which it is kept")
-    stability: float = Field(
-        0.95, description="IoU of a mask at thresholds `stability_offset` above and below 0, above which it is kept"
-    )
-    stability_offset: float = 1.0
-    box_nms: float = Field(0.7, description="of two masks whose boxes overlap more, the better is kept")
-    crop_layers: int = Field(0, ge=0, description="layer n looks again at 4^n overlapping crops of the image")
-    crop_overlap: float = Field(512 / 1500, description="of the first layer's crops, in the image's shorter side")
-    crop_points_downscale: int = Field(1, ge=1, description="layer n has points_per_side / this^n points in a row")
-    min_area: int = Field(0, ge=0, description="pixels below which masks, and islands and holes of masks, are dropped")
-
-
-class SegmentSettings(Section):
-    """Masks on still images."""
-
-    grid: GridSettings = Field(default_factory=GridSettings)
-    memory_mb: float = Field(SEGMENT_MEMORY_MB, gt=0, description="memory for what is computed at a time")
 
 
 class ZoneSettings(Section):
@@ -269,6 +244,11 @@ class EventSettings(Section):
     max_size_mb: float = Field(500.0, gt=0, description="size of the file above which the oldest events are deleted")
     webhook: str | None = Field(None, description="a URL that each event is posted to")
     mqtt: str | None = Field(None, description="mqtt://HOST/TOPIC")
+    mqtt_discovery: str | None = Field(
+        None,
+        pattern=r"^[\w/-]{1,64}$",
+        description="Home Assistant's discovery prefix, usually `homeassistant`: events then go to TOPIC/SOURCE",
+    )
     clips: Path | None = Field(Path("out/clips"), description="a folder for clips of events; null: none")
     clips_max_size_mb: float = Field(2000.0, gt=0, description="size above which the oldest clips are deleted")
     before_s: float = Field(3.0, ge=0, le=30, description="seconds of a clip before its event")

@@ -31,7 +31,7 @@ Observer = Callable[[int, Masks, float], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What a tracker says of one object on one frame."""
+    """A tracker's answer about one object on one frame."""
 
     mask: Mask
     score: float = 1.0
@@ -40,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One clip: its pictures, and the folders of its annotations."""
+    """One clip: its images, and the folders of its annotations."""
 
     name: str
     frames: tuple[Path, ...]
@@ -56,10 +56,10 @@ class Clip:
         return _indices(path) == 255 if path.exists() else None
 
     def frame(self, index: int) -> Frame:
-        """The picture of that place in the clip; raises UsageError naming the file."""
+        """The frame at that index of the clip; raises UsageError naming the file."""
         image = cv2.imread(str(self.frames[index]))
         if image is None:
-            raise UsageError(f"{self.frames[index]}: cannot be read as a picture")
+            raise UsageError(f"{self.frames[index]}: cannot be read as an image")
         return Frame.from_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index=index, source=self.name)
 
 

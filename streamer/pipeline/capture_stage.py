@@ -1,4 +1,4 @@
-"""The capture stage: frames of the source to those who wait for them."""
+"""The capture stage: frames of the source to every stage that waits for them."""
 
 from __future__ import annotations
 

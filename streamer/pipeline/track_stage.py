@@ -102,7 +102,7 @@ class TrackStage:
         )
 
     def _track(self, frame: Frame, commands: Sequence[Command]) -> tuple[Track, ...]:
-        """The tracks of all objects; those that were not looked for are as they were, and older."""
+        """The tracks of all objects; objects that were not looked for are as they were, and older."""
         same_epoch, self._epoch = self._epoch in (None, frame.epoch), frame.epoch
         if self._motion is None or not isinstance(self._tracker, SelectiveTracker) or not same_epoch:
             tracks = self._tracker.track(frame, commands)

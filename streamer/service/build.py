@@ -13,12 +13,12 @@ from streamer.channel import Channel
 from streamer.config.prompts import build_prompts
 from streamer.config.settings import (
     FindSettings,
-    GridSettings,
     KeySettings,
     ModelSettings,
     PipelineSettings,
     SourceSettings,
 )
+from streamer.config.stills import GridSettings
 from streamer.edgetam import open_engine
 from streamer.finders.auto_prompter import AutoPrompter
 from streamer.masks import Mask

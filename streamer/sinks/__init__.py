@@ -92,7 +92,7 @@ def _journal(address: Address) -> AnySink:
     from streamer.events.journal_sink import JournalSink
     from streamer.events.receivers import receivers_of
 
-    address.allow("days", "max_size_mb", "webhook", "mqtt")
+    address.allow("days", "max_size_mb", "webhook", "mqtt", "mqtt_discovery")
     settings = checked(EventSettings, {"file": address.target, **address.options}, f"sink {address.shown}")
     return JournalSink(settings, receivers_of(settings))
 

@@ -53,13 +53,12 @@ class TrackResult:
     tracked_ns: int = 0  # monotonic clock when the tracks were ready
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     mask_from: MaskOrigin = "model"  # motion: at least one mask was carried from an earlier frame
-    recorded_ns: int | None = None  # a recording's own time, which goes on over loops; None for a live source
+    recorded_ns: int | None = None  # a recording's own time, which continues over loops; None for a live source
     memo: Memo = field(default_factory=Memo, init=False, repr=False)
 
     @property
     def time_ns(self) -> int:
-        """When this happened: a recording's own time, a live source's capture time. What is measured by it does not
-        depend on how fast a recording is read."""
+        """A recording's own time, so that durations do not depend on its pace; a live source's capture time."""
         return self.frame.captured_ns if self.recorded_ns is None else self.recorded_ns
 
 
