@@ -87,7 +87,7 @@ def unclaimed(track: Track, age: int, size_hw: tuple[int, ...]) -> Track:
 
 
 def carry(anchor: Anchor, path: Path) -> Carried:
-    """By the flow where enough points agree; else by the median displacement of the points that agree; else as it was."""
+    """By the flow where enough points agree; else by the median displacement of the agreeing ones; else as it was."""
     small = cv2.remap(anchor.small_hw, path.origin_hw3[..., :2].copy(), None, cv2.INTER_LINEAR)
     inside = small > INSIDE if (small > INSIDE).any() else small > 0
     if not inside.any():
