@@ -17,11 +17,11 @@ from streamer.service.camera import Camera
 from streamer.service.looks import Looks
 from streamer.types import Frame, TrackResult
 from streamer.video.jpeg import jpeg_of, scaled
+from streamer.web.link import WIDTHS
 
 if TYPE_CHECKING:
     from streamer.video.h264 import H264Encoder
 
-WIDTHS = (320, 640, 960, 1280, 1920)  # that frames are scaled down to; few, so that readers share them
 NO_LOOKS = Looks()
 ImageFormat = Literal["none", "jpeg", "h264"]
 
