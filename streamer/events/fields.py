@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from streamer.events.types import Event, ObjectEvent, PlaceEvent, SourceEvent
@@ -19,3 +20,11 @@ def event_fields(event: Event) -> dict[str, Any]:
             own = ("zone", "object_id", "index", "score", "box", "inside_s", "to")
     names = ("source", "epoch", "wall_ns", "message", *own)
     return {"event": event.kind} | {name: getattr(event, name) for name in names}
+
+
+def named_fields(event: Event, name_of: Callable[[int], str | None]) -> dict[str, Any]:
+    """The fields with the name that a user gave the object, also in the message."""
+    fields = event_fields(event)
+    if isinstance(event, SourceEvent) or (name := name_of(event.object_id)) is None:
+        return fields
+    return fields | {"name": name, "message": fields["message"].replace(f"object {event.object_id}", name, 1)}
