@@ -20,7 +20,8 @@ def streamer(*words: str) -> subprocess.CompletedProcess[str]:
 
 def test_a_run_that_was_killed_is_read_and_tracked_again(tmp_path):
     file = tmp_path / "run.mcap"
-    words = ["run", "--source", SCENE, "--model", "still", "--box", "1:truth", "--sink", f"{file}?images=png"]
+    words = ["run", "--source", SCENE, "--model", "still", "--box", "1:truth", "--motion", "enabled=false"]
+    words += ["--sink", f"{file}?images=png"]
     process = subprocess.Popen([*STREAMER, *words], stderr=subprocess.DEVNULL)
     wait(lambda: file.exists() and file.stat().st_size > 2_000_000)
     began = time.monotonic()

@@ -66,15 +66,15 @@ def record(path: Path, options: str = "?images=png") -> tuple[list[TrackResult],
     sink.begin(RUN)
     kept, acks, commands = ListSink(), [], Channel(64)
     pipeline = Pipeline(Footage(), StillTracker(), {"mcap": sink, "kept": kept}, commands=commands)
-    step = pipeline._stage.step
+    step = pipeline._step
 
-    def step_with_commands(frame: Frame, dropped: int) -> TrackResult | None:
+    def step_with_commands(frame: Frame) -> TrackResult | None:
         if frame.index in BY_FRAME:
             commands.put(Request(tuple(BY_FRAME[frame.index]), acks.append))
-        return step(frame, dropped)
+        return step(frame)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pipeline._stage, "step", step_with_commands)
+        patch.setattr(pipeline, "_step", step_with_commands)
         pipeline.run()
     return kept.results, acks
 
