@@ -18,13 +18,15 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1 (it failed while running) or 2 (a usage error)."""
-    args = parser().parse_args(argv)
     memory.limit_malloc_arenas()
-    logs.begin(args.log, debug=args.debug)
+    debug = False
     try:
+        args = parser().parse_args(argv)
+        debug = args.debug
+        logs.begin(args.log, debug=debug)
         status: int = args.command(args)
     except StreamerError as error:
-        if args.debug:
+        if debug:
             print(redact(traceback.format_exc()), file=sys.stderr, end="")
         print(f"streamer: {redact(str(error))}", file=sys.stderr)
         return error.exit_code

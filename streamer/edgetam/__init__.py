@@ -1,10 +1,10 @@
-"""EdgeTAM: `open_tracker` on a stream, `open_engine` on several, `open_segmenter` on stills. The only home of torch."""
+"""EdgeTAM: `open_tracker` on a stream, `open_engine` on several, `open_segmenter` on stills."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamer.config.settings import SEGMENT_MEMORY_MB
+from streamer.config.stills import SEGMENT_MEMORY_MB
 
 if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings

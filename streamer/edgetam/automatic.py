@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.config.settings import GridSettings
+from streamer.config.stills import GridSettings
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.edgetam.search_window import Crop
 from streamer.masks import Mask, box_of

@@ -24,8 +24,12 @@ EXAMPLE = Path(__file__).parent / "example_without_torch.py"
 NEEDS = {"onnx": ("onnxscript",), "openvino": ("openvino",), "coreml": ("coremltools",)}
 
 
-def export(model: str, kind: str, size: int | None, out: Path) -> list[Path]:
+def export(
+    model: str, kind: str, size: int | None, out: Path, progress: Callable[[], object] = lambda: None
+) -> list[Path]:
     """Write the graphs of `model` to the folder `out` as `onnx`, `openvino` or `coreml`; returns the files.
+
+    `progress` is called after each graph.
 
     Raises UsageError for an unknown kind or a converter that is not installed, StreamerError naming the graph that
     cannot be converted, and ModelError where the model cannot be loaded.
@@ -48,6 +52,7 @@ def export(model: str, kind: str, size: int | None, out: Path) -> list[Path]:
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise StreamerError(f"--format {kind}: the graph {name} cannot be converted: {reason[0]}") from error
+        progress()
     (out / "settings.json").write_text(json.dumps(settings(checkpoint), indent=2) + "\n")
     (out / "README.md").write_text(readme(checkpoint, kind, files))
     if kind != "coreml":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.config.settings import SEGMENT_MEMORY_MB
+from streamer.config.stills import SEGMENT_MEMORY_MB
 from streamer.edgetam.preprocessor import Preprocessor, paste_mask
 from streamer.edgetam.resizing import resize_plane
 from streamer.edgetam.runtimes.port import MASK_AS_LOGIT, MAX_LOGIT_AS_PROMPT, Candidates, Floats, Opaque, Runtime

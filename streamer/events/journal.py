@@ -1,4 +1,4 @@
-"""Events in SQLite: bounded by age and size, with how far each receiver has got."""
+"""Events in SQLite: bounded by age and size, with the position of each receiver."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ Row = tuple[int, str, str, str]  # wall_ns, source, kind, and the event's fields
 
 
 def row_of(event: Event) -> Row:
-    """An event as it is stored."""
+    """A stored event."""
     source = event.source.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
     return event.wall_ns, source, event.kind, json.dumps(event_fields(event))
 
