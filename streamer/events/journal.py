@@ -1,4 +1,4 @@
-"""Events in SQLite: bounded by age and size, with how far each receiver has got."""
+"""Events in SQLite: bounded by age and size, with the position of each receiver."""
 
 from __future__ import annotations
 

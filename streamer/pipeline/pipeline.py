@@ -27,7 +27,7 @@ from streamer.types import Command, Frame, Request, TrackResult
 LIVE_DEPTH = 1  # the newest frame wins: at 60 fps in and 25 ms a step a result is 34 ms old at 1, 549 ms at 32
 RECORDED_DEPTH = 8
 COMMAND_DEPTH = 64
-STEP_TIMEOUT_S = 1.0  # for the step that is running when the pipeline is told to stop
+STEP_TIMEOUT_S = 1.0  # for the step that is running when `stop` is called
 STOP_TIMEOUT_S = 1.2  # for the other stages then; one that misses it is abandoned with what it holds
 FINISH_TIMEOUT_S = 60.0  # for sinks to write what is left after a source has ended
 POLL_S = 0.05

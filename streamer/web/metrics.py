@@ -89,7 +89,14 @@ class PrometheusMetrics:
             "sink_lost", "Events, clips and results that a sink could not write.", ["camera", "sink"], _lost(statuses)
         )
         yield _counter("source_events", "Events of sources.", ["camera", "kind", "cause"], _events(statuses))
-        yield from _source_quality(statuses)
+        for key, what in (
+            ("fps", "Frames per second from the source, over five seconds."),
+            ("age_s", "Seconds since the last frame arrived."),
+            ("stalls_last_hour", "Times in the last hour that a source stalled or froze."),
+            ("reconnects_last_hour", "Times in the last hour that a source reconnected."),
+        ):
+            name = f"source_{key.replace('age_s', 'age_seconds').replace('fps', 'frames_per_second')}"
+            yield _gauge(name, what, ["camera"], [([c], v) for [c], v in _quality(statuses, key)])
         yield from _carrying(statuses)
         yield _gauge("objects", "Objects by state.", ["camera", "state"], _objects(statuses))
         yield from _zone_metrics(statuses)
@@ -111,17 +118,6 @@ def _frames(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
         ("results", "Frames that were published with masks of the model or carried ones."),
     ):
         yield _counter(name, what, ["camera"], _each(statuses, name))
-
-
-def _source_quality(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
-    for key, what in (
-        ("fps", "Frames per second from the source, over five seconds."),
-        ("age_s", "Seconds since the last frame arrived."),
-        ("stalls_last_hour", "Times in the last hour that a source stalled or froze."),
-        ("reconnects_last_hour", "Times in the last hour that a source reconnected."),
-    ):
-        name = f"source_{key.replace('age_s', 'age_seconds').replace('fps', 'frames_per_second')}"
-        yield _gauge(name, what, ["camera"], [([c], v) for [c], v in _quality(statuses, key)])
 
 
 def _carrying(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
