@@ -6,7 +6,7 @@ import json
 import ssl
 import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, Self
@@ -160,7 +160,7 @@ class Client:
     def event_file(self, event_id: int, name: Literal["snapshot.jpg", "mask.png", "clip.mp4"]) -> bytes:
         return self._get(f"/events/{event_id}/{name}")
 
-    def results(self, camera: str, *, images: bool = False, width: int | None = None) -> Iterator[Result]:
+    def results(self, camera: str, *, images: bool = False, width: int | None = None) -> Generator[Result, None, None]:
         """The newest result each time, until the camera is removed; a slow reader misses results."""
         query = urlencode({"images": "jpeg" if images else "none"} | ({"width": width} if width else {}))
         url = f"{self._url.replace('http', 'ws', 1)}{PREFIX}{_path(camera)}/results?{query}"

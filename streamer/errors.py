@@ -6,6 +6,14 @@ class StreamerError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """One line that every terminal and every JSON can hold: what is not printable is escaped."""
+        return "".join(char if char.isprintable() else escaped(char) for char in super().__str__())
+
+
+def escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
 
 class UsageError(StreamerError):
     """An invalid option, setting or input; the command line exits with 2."""

@@ -13,10 +13,12 @@ import pytest
 
 NAMES = (
     "browser",
+    "caddy",
     "clips",
     "gcc",
     "mqtt",
     "netns",
+    "nginx",
     "nncf",
     "node",
     "openssl",

@@ -13,8 +13,6 @@ from streamer.uris import Address
 
 
 def bench(args: argparse.Namespace) -> int:
-    if getattr(args, "frames", 1) < 1:
-        raise UsageError(f"--frames {args.frames}: give 1 or more")
     match args.what:
         case "engine":
             figures = _engine(args)
@@ -50,7 +48,7 @@ def _live(args: argparse.Namespace) -> dict[str, Any]:
     model, objects = section_of(args, "model", ModelSettings).id, _count(args.objects)
     match args.what:
         case "pipeline":
-            size = Address("", "", {"size": args.size}).size("size", (0, 0))
+            size = Address("", "--size", {"size": args.size}).size("size", (0, 0))
             return live.pipeline(model, args.frames, objects, size, exact=args.exact)
         case "crowd":
             return live.crowd(model, args.frames, objects)

@@ -15,6 +15,9 @@ class MotionSettings(Section):
         15, ge=1, le=120, description="frames after which a mask that the model did not confirm is no longer shown"
     )
     step_ms: float = Field(
-        100.0, gt=0, description="ms of a model step; beyond it a step takes only the objects that need the model most"
+        100.0,
+        gt=0,
+        le=60_000,
+        description="ms of a model step; beyond it a step takes only the objects that need the model most",
     )
     guide: bool = Field(True, description="an object's search window follows its motion between the model's frames")

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from streamer.edgetam.model_info import info_of
+from streamer.edgetam.runtimes.cache import FORMAT, fingerprint
 from streamer.edgetam.steps import GRAPHS, Step, examples
 from streamer.edgetam.weights import Checkpoint, load
 from streamer.errors import StreamerError, UsageError
@@ -60,16 +62,7 @@ def export(
 
 def settings(checkpoint: Checkpoint) -> dict[str, Any]:
     """What a program needs to know beside the graphs."""
-    config = checkpoint.model.config
-    return {
-        "model": checkpoint.name,
-        "size": checkpoint.size,
-        "mean": list(checkpoint.mean),
-        "std": list(checkpoint.std),
-        "memories": config.num_maskmem,
-        "pointers": config.max_object_pointers_in_encoder,
-        "no_memory": checkpoint.model.no_memory_embedding[0, 0].tolist(),
-    }
+    return {"format": FORMAT, **info_of(checkpoint, fingerprint(checkpoint.model)).to_json()}
 
 
 def readme(checkpoint: Checkpoint, kind: str, files: list[Path]) -> str:
@@ -108,18 +101,18 @@ def readme(checkpoint: Checkpoint, kind: str, files: list[Path]) -> str:
 
 
 def _onnx(step: Step, checkpoint: Checkpoint, path: Path) -> Path:
-    from streamer.edgetam.runtimes.onnx import convert
+    from streamer.edgetam.runtimes.conversion import to_onnx
 
     file = path.with_suffix(".onnx")
-    file.write_bytes(convert(step, checkpoint))
+    file.write_bytes(to_onnx(step, checkpoint))
     return file
 
 
 def _openvino(step: Step, checkpoint: Checkpoint, path: Path) -> Path:
-    from streamer.edgetam.runtimes.openvino import convert, save
+    from streamer.edgetam.runtimes.conversion import save, to_openvino
 
     file = path.with_suffix(".xml")
-    save(convert(step, checkpoint), file)
+    save(to_openvino(step, checkpoint), file)
     return file
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from streamer.config.settings import DETECTOR_MIN_SCORE
 from streamer.edgetam.automatic import AutomaticMasks
-from streamer.edgetam.weights import quiet
 from streamer.errors import ModelError, UsageError
 from streamer.types import Detection, Frame
 
@@ -43,6 +42,8 @@ class Detector:
         from transformers.models.auto.modeling_auto import (
             MODEL_FOR_ZERO_SHOT_OBJECT_DETECTION_MAPPING_NAMES as ZERO_SHOT,
         )
+
+        from streamer.edgetam.weights import quiet
 
         try:
             config: Any = AutoConfig.from_pretrained(model)

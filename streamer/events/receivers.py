@@ -39,7 +39,7 @@ class Webhook:
 
     def __init__(self, url: str) -> None:
         if parts_of(url).scheme not in ("http", "https"):
-            raise UsageError(f"webhook {redact(url)!r}: give an http:// or https:// address")
+            raise UsageError(f"webhook {redact(url)!r:.200}: give an http:// or https:// address")
         self.name = redact(url)
         self._url, user, password = without_login(url)
         if not has_host(self._url):
@@ -86,7 +86,7 @@ class Mqtt:
         parts = parts_of(url)
         self._topic = parts.path.strip("/")
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not self._topic:
-            raise UsageError(f"mqtt {redact(url)!r}: give mqtt://HOST:PORT/TOPIC")
+            raise UsageError(f"mqtt {redact(url)!r:.200}: give mqtt://HOST:PORT/TOPIC")
         self.name = redact(url)
         self._discovery = discovery
         self._announced: set[str] = set()  # sources that Home Assistant was told of

@@ -90,8 +90,16 @@ def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) ->
             )
 
 
+def is_there(path: Path) -> bool:
+    """Whether a path exists; false also for a name that no file can have."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _open_path(address: Address, uri: str, name: str | None) -> Source:
-    if Path(uri).exists():  # a name that itself holds a question mark
+    if is_there(Path(uri)):  # a name that itself holds a question mark
         address = Address("", uri, {})
     path = Path(address.target.removeprefix("//"))
     if str(path).startswith("/dev/video"):

@@ -21,7 +21,7 @@ from streamer.events.types import Cause
 from streamer.sources.pace import Pace
 from streamer.sources.tls import distrusted, trust
 from streamer.types import Frame
-from streamer.uris import Address, redact
+from streamer.uris import Address, check_place, redact
 
 OPEN_TIMEOUT_S = 5.0
 MAX_FPS = 240  # a stream that declares more is not believed
@@ -39,6 +39,8 @@ LIVE_OPTIONS = {
     "reorder_queue_size": "0",
 }
 PROBING = {"probesize": "500000", "analyzeduration": "1000000"}  # for containers that announce streams late
+
+TRANSPORTS = ("tcp", "udp", "udp_multicast", "http", "https")
 
 Opener = Callable[[], InputContainer]
 
@@ -166,16 +168,16 @@ def explain(error: BaseException) -> tuple[Cause, str]:
 def open_file(path: Path, address: Address, *, name: str) -> VideoSource:
     """A recording: at full speed, or with `?realtime` at its own pace; `?loop` starts over at its end."""
     address.allow("realtime", "loop")
+    paced, loop = address.flag("realtime"), address.flag("loop")
     if not path.exists():
         raise SourceError(f"{path}: no such file", "not_found")
-    paced = address.flag("realtime")
     return VideoSource(
         lambda: av.open(str(path)),
         str(path),
         name=name,
         live=paced,
         paced=paced,
-        loop=address.flag("loop"),
+        loop=loop,
     )
 
 
@@ -199,7 +201,10 @@ def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
     of `#ca=FILE.pem`; `#verify=0` accepts any certificate.
     """
     address.allow("transport", "realtime", "loop", "ca", "verify")
+    if (transport := address.options.get("transport", "tcp")) not in TRANSPORTS:
+        raise address.error(f"option transport={transport!r:.40} must be one of {', '.join(TRANSPORTS)}")
     url, recorded = address.target, is_recording(address)
+    check_place(url)
     paced = address.flag("realtime")
     if address.scheme in ("rtsp", "rtsps"):
         read_s /= 2  # FFmpeg reads twice: at the first timeout it delivers its last frame

@@ -136,8 +136,8 @@ def test_a_server_that_speaks_http_is_not_taken_for_a_camera(tracker, nothing_le
 
 
 def test_one_camera_that_fails_disturbs_no_other(site, nano, runtime, nothing_leaks):
-    other = StreamingTracker(nano, TrackingSettings(), runtimes.start(runtime.name, nano))
-    one = StreamingTracker(nano, TrackingSettings(), runtime)
+    other = StreamingTracker(runtimes.start(runtime.name, nano), TrackingSettings())
+    one = StreamingTracker(runtime, TrackingSettings())
     with (
         Site() as broken,
         Watched(site.url, one, backoff=STEADY(), name="whole") as whole,

@@ -32,7 +32,7 @@ test("a notice covers an image that is not live", () => {
   assert.equal(notice({ connected: false, status: LIVE, quietMs: 0 }), "No connection to the server; reconnecting");
   assert.equal(notice({ connected: true, status: { ...LIVE, live: false, last_event: "lost: refused" }, quietMs: 20100 }), "No frames for 20 s: lost: refused");
   assert.equal(notice({ connected: true, status: LIVE, quietMs: 3000 }), "No frames for 3 s");
-  assert.equal(notice({ connected: true, status: { ...LIVE, paused: true }, quietMs: 0 }), "Tracking is paused");
+  assert.equal(notice({ connected: true, status: { ...LIVE, paused: true }, quietMs: 0 }), "Tracking is paused; click on an object to go on");
   assert.equal(notice({ connected: true, status: { state: "failed", error: "404" }, quietMs: 0 }), "This camera has failed: 404");
   assert.equal(notice({ connected: true, status: { state: "ended", error: null }, quietMs: 0 }), "This camera has ended");
 });
@@ -64,6 +64,12 @@ test("numbers of things are in words", () => {
   assert.equal(summary([LIVE, { ...LIVE, live: false }]), "1 of 2 cameras live");
   assert.equal(counted(1, "object"), "1 object");
   assert.equal(counted(0, "object"), "0 objects");
+});
+
+test("1080p over a slow link is 7.8 s old and called live: old frames are no live image, however often they come", () => {
+  assert.equal(notice({ connected: true, status: LIVE, quietMs: 100, ageMs: 7700 }), "These frames are 7.8 s old: the connection is too slow for them");
+  assert.equal(notice({ connected: true, status: LIVE, quietMs: 100, ageMs: 900 }), "");
+  assert.equal(notice({ connected: true, status: LIVE, quietMs: 100, ageMs: -5000 }), "");
 });
 
 test("a zone's label shows who is inside, and a line's how many crossed it to each side", () => {

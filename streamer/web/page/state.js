@@ -16,17 +16,21 @@ export function badge(status) {
 }
 
 // What covers the image while it is not live; empty while it is.
-export function notice({ connected, status, quietMs }) {
+export function notice({ connected, status, quietMs, ageMs = null }) {
   if (!connected) return "No connection to the server; reconnecting";
   if (status && status.state !== "running") {
     return `This camera has ${status.state === "failed" ? "failed" : "ended"}${status.error ? `: ${status.error}` : ""}`;
   }
-  if (status?.paused) return "Tracking is paused";
+  if (status?.paused) return "Tracking is paused; click on an object to go on";
   if (quietMs > STALE_MS) {
     const why = status?.last_event && !status.live ? `: ${status.last_event}` : "";
     return `No frames for ${Math.round(quietMs / 1000)} s${why}`;
   }
-  return "";
+  return slowness(ageMs + quietMs);
+}
+
+function slowness(ageMs) {
+  return ageMs > STALE_MS ? `These frames are ${(ageMs / 1000).toFixed(1)} s old: the connection is too slow for them` : "";
 }
 
 // The age of the frame on the screen, which grows while none follows. `ageMs` is its age when it was shown.

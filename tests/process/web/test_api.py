@@ -141,7 +141,7 @@ def test_a_camera_is_added_changed_and_removed(client):
         ({"uri": "scene:?objects=0"}, "objects=0"),
         ({"uri": SCENE, "max_fps": -1}, "max_fps"),
         ({"uri": SCENE, "zones": [{"name": "z", "points": [[0, 0], [1, 1], [0, 0]]}]}, "a point is there twice"),
-        ({"uri": SCENE, "zones": [{"name": "z", "points": [[0, 0], [2, 1], [0, 1]]}]}, "less than or equal to 1"),
+        ({"uri": SCENE, "zones": [{"name": "z", "points": [[0, 0], [2, 1], [0, 1]]}]}, "must be at most 1"),
         ({"uri": SCENE, "sinks": ["/tmp/x.mp4"]}, "unknown key 'sinks'"),
         ({"uri": SCENE, "control": "tcp://127.0.0.1:1"}, "unknown key 'control'"),
     ],

@@ -63,7 +63,7 @@ def exposed(*statuses):
 
 @pytest.fixture(scope="module")
 def document():
-    service = Service(None, None, AccessPolicy(Credentials()))
+    service = Service(None, None, AccessPolicy(Credentials))
     return build_app(service, PrometheusMetrics(lambda: [], lambda: 0)).openapi()
 
 
@@ -117,7 +117,7 @@ def test_numbers_that_are_not_finite_are_null_and_a_fault_of_the_server_is_one_l
     )
     camera.status = lambda: STATUS | {"error": None, "uri": "scene:", "max_fps": math.inf, "quality": {"fps": math.nan}}
     cameras: Any = SimpleNamespace(all=lambda: [camera])
-    service = Service(cameras, Readers(), AccessPolicy(Credentials()))
+    service = Service(cameras, Readers(), AccessPolicy(Credentials))
     client = TestClient(build_app(service, None), base_url="http://localhost", raise_server_exceptions=False)
     answer = client.get(f"{PREFIX}/cameras")
     assert answer.status_code == 200
