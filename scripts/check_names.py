@@ -47,7 +47,18 @@ UNCLEAR = {
 UNCLEAR_IN_CODE = {
     pattern: name for pattern, name in UNCLEAR.items() if "is none" not in pattern
 }  # `is None` is Python
-PENDING = ROOT / "streamer" / "edgetam"  # its docstrings still have some of these
+PENDING = tuple(  # they still have some of these
+    ROOT / "streamer" / "edgetam" / name
+    for name in (
+        "automatic.py",
+        "image.py",
+        "object_table.py",
+        "runtimes/openvino.py",
+        "snapshot.py",
+        "tracker.py",
+        "weights.py",
+    )
+)
 DOCUMENTS = (".md", ".yaml", ".yml")
 RENAMES = ("CHANGELOG.md",)  # which says what was renamed
 SUFFIXES = (".py", ".md", ".yaml", ".yml", ".js", ".html", ".toml")
@@ -73,7 +84,7 @@ def hits(path: Path) -> list[str]:
     patterns = dict(GIVEN_UP)
     if path.suffix in DOCUMENTS:
         patterns |= UNCLEAR
-    elif path.is_relative_to(ROOT / "streamer") and not path.is_relative_to(PENDING):
+    elif path.is_relative_to(ROOT / "streamer") and path not in PENDING:
         patterns |= UNCLEAR_IN_CODE
     return [
         f"{path.relative_to(ROOT)}:{number}: {match[0]!r}: write {name}"
