@@ -91,7 +91,7 @@ class Address:
         return int(match[1]), int(match[2])
 
     def allow(self, *names: str) -> None:
-        """Raise UsageError for an option that is none of these."""
+        """Raise UsageError for any other option."""
         for name in self.options:
             if name not in names:
                 known = ", ".join(names) or "none"
@@ -162,7 +162,7 @@ def check_place(url: str) -> None:
 
 
 def parts_of(url: str) -> SplitResult:
-    """Scheme, host, port and the rest of a URL; raises UsageError where it is none."""
+    """Scheme, host, port and the rest of a URL; raises UsageError for anything else."""
     check_login(url)
     try:
         parts = urlsplit(url)

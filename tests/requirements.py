@@ -22,6 +22,7 @@ NAMES = (
     "nncf",
     "node",
     "openssl",
+    "promtool",
     "root",
     "tmpfs",
     "vos-benchmark",

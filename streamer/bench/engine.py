@@ -28,7 +28,7 @@ from streamer.video.scene import MAX_OBJECTS, Scene, SceneSettings
 WARM_UP = 8  # frames until the memories are full, and every engine has met its shapes
 MIN_IOU = 0.999  # below which the two do not do the same thing, and no ratio means anything
 MATRIX, PRODUCTS = 2048, 5
-PICTURE = (960, 540)
+FRAME_SIZE = (960, 540)
 
 
 @dataclass(slots=True, eq=False)
@@ -88,7 +88,7 @@ def engine(
         ratio = race.beside_reference() if reference else {}
         figures.append({"objects": count, "ours_ms": round(race.ours_ms, 2)} | ratio | speed)
     described = runtimes.describe(started, ours)
-    return {"model": described, "threads": threads, "frames": frames, "picture": list(PICTURE), "counts": figures}
+    return {"model": described, "threads": threads, "frames": frames, "frame_size": list(FRAME_SIZE), "counts": figures}
 
 
 def _speed(work_gflop: float, milliseconds: float, machine_gflops: float) -> dict[str, float]:
@@ -107,14 +107,14 @@ def _race(tracker: StreamingTracker, theirs: Checkpoint | None, count: int, fram
     session = ReferenceTracker(theirs) if theirs is not None else None
     for index in range(WARM_UP + frames):
         frame = Frame.from_image(scene.draw(index)[0], index=index)
-        given = boxes_of(scene) if index == 0 else ()
+        prompts = boxes_of(scene) if index == 0 else ()
         references, theirs_s = [], 0.0
         if session is not None:
             started = time.perf_counter()
-            references = session.track_all(frame, given)
+            references = session.track_all(frame, prompts)
             theirs_s = time.perf_counter() - started
         started = time.perf_counter()
-        tracks = tracker.track(frame, given)
+        tracks = tracker.track(frame, prompts)
         ours_s = time.perf_counter() - started
         if references:
             race.compare(tracks, references)
@@ -155,7 +155,7 @@ def gflop_per_frame(checkpoint: Checkpoint, count: int) -> float:
 
 def scene_of(count: int) -> Scene:
     """A scene of this many objects, none of them hidden."""
-    width, height = PICTURE
+    width, height = FRAME_SIZE
     return Scene(SceneSettings(objects=count, width=width, height=height, occluder=False))
 
 

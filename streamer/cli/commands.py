@@ -49,6 +49,7 @@ def _run(commands: Commands) -> None:
     setting(parser, "--reconnect", key="source.reconnect")
     _model_options(parser, "size", "device", "runtime")
     _tracking_options(parser)
+    _motion_option(parser)
     _prompt_options(parser)
     setting(parser, "--sink", key="sinks", metavar="URI", repeat=True)
     setting(parser, "--find", "--detect", key="find.method", metavar="METHOD", show_default=False)
@@ -86,6 +87,12 @@ def _tracking_options(parser: argparse.ArgumentParser) -> None:
     setting(parser, "--exact", key="tracking.exact")
     parser.add_argument(
         "--tracking", action="append", default=[], metavar="KEY=VALUE", help="a setting, like zoom=3 or extensions=true"
+    )
+
+
+def _motion_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--motion", action="append", default=[], metavar="KEY=VALUE", help="a setting, like enabled=false or max_age=30"
     )
 
 
@@ -221,7 +228,16 @@ def _evaluate(commands: Commands) -> None:
     parser.add_argument("--live", type=FPS, metavar="FPS", help="score what is on the screen as the clip plays")
     step = "with --live: the tracker's time a frame (default: as measured)"
     parser.add_argument("--step-ms", type=number(at_least=0, at_most=1e6), metavar="X", help=step)
-    parser.add_argument("--pictures", metavar="FOLDER", help="draw each clip's worst frame there")
+    parser.add_argument(
+        "--object-ms",
+        type=number(at_least=0, at_most=1e6),
+        metavar="X",
+        help="with --step-ms: further time for each object",
+    )
+    flow = "with --live: the time of carrying masks to a frame (default: as measured)"
+    parser.add_argument("--flow-ms", type=number(at_least=0, at_most=1e6), metavar="X", help=flow)
+    _motion_option(parser)
+    parser.add_argument("--worst-frames", metavar="FOLDER", help="draw each clip's worst frame there")
     _model_options(parser, "size", "runtime")
     _tracking_options(parser)
 

@@ -11,9 +11,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from streamer.cli.arguments import count, number
-from streamer.config.load import checked, tracking_of
+from streamer.config.load import checked, motion_of, tracking_of
 from streamer.config.section import Section, is_switch, sections_in
-from streamer.config.settings import SegmentSettings, Settings
+from streamer.config.settings import Settings
+from streamer.config.stills import SegmentSettings
 
 S = TypeVar("S", bound=Section)
 PREFIX = "settings:"  # of the names in the namespace; the rest is the key's path in a configuration
@@ -64,6 +65,8 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
             below[key] = value
     if pairs := getattr(args, "tracking", None):
         tree["tracking"] = tracking_of(pairs) | tree.get("tracking", {})
+    if pairs := getattr(args, "motion", None):
+        tree["motion"] = motion_of(pairs)
     return tree
 
 

@@ -76,24 +76,31 @@ def _load(model: type[S], path: Path | None, overrides: dict[str, Any]) -> S:
 
 def tracking_of(pairs: Sequence[str]) -> dict[str, Any]:
     """The tracking settings of KEY=VALUE pairs, not yet checked; raises UsageError for what is no pair."""
+    return _pairs(pairs, "--tracking", "zoom=3")
+
+
+def motion_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """The motion settings of KEY=VALUE pairs, likewise."""
+    return _pairs(pairs, "--motion", "enabled=false")
+
+
+def _pairs(pairs: Sequence[str], option: str, example: str) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise UsageError(f"--tracking {pair!r}: write KEY=VALUE, such as zoom=3")
-        values[key] = _parsed_option(pair, value)
+            raise UsageError(f"{option} {pair!r:.80}: write KEY=VALUE, such as {example}")
+        values[key] = _parsed_option(option, pair, value)
     return values
 
 
-def _parsed_option(pair: str, value: str) -> Any:
+def _parsed_option(option: str, pair: str, value: str) -> Any:
     from yaml import YAMLError
 
     try:
         return _parsed(value)
     except (YAMLError, ValueError) as error:
-        raise UsageError(
-            f"--tracking {pair!r:.80}: {value!r:.80} is no value: {' '.join(str(error).split())}"
-        ) from error
+        raise UsageError(f"{option} {pair!r:.80}: {value!r:.80} is no value: {' '.join(str(error).split())}") from error
 
 
 def _parsed(text: str) -> Any:

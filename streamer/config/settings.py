@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from streamer.config.limits import DAY_S, NAME_PATTERN, YEAR_S, ZONE_NAME_PATTERN, Coordinate, Share
+from streamer.config.motion import MotionSettings
 from streamer.config.runtimes import RuntimeName
 from streamer.config.section import Section
 from streamer.config.web_settings import WebSettings
@@ -19,7 +20,6 @@ EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded
 MIN_AREA = 1e-4  # of the frame
 MIN_SCORES = {"automatic": 0.7, "motion": 0.2}  # of detections, by method; a detector's is below
 DETECTOR_MIN_SCORE = 0.3
-SEGMENT_MEMORY_MB = 2048.0
 
 
 class SourceSettings(Section):
@@ -128,41 +128,6 @@ class FindSettings(Section):
         return MIN_SCORES.get(self.method, DETECTOR_MIN_SCORE) if self.min_score is None else self.min_score
 
 
-class GridSettings(Section):
-    """Where `segment --auto` clicks, and which masks it keeps; the defaults are transformers' `mask-generation`'s."""
-
-    points_per_side: int = Field(32, ge=1, le=256, description="points of the grid in a row")
-    points_at_a_time: int = Field(64, ge=1, le=4096)
-    predicted_iou: float = Field(
-        0.88, ge=0, le=1, description="the model's own estimate of a mask's IoU, above which it is kept"
-    )
-    stability: float = Field(
-        0.95,
-        ge=0,
-        le=1,
-        description="IoU of a mask at thresholds `stability_offset` above and below 0, above which it is kept",
-    )
-    stability_offset: float = Field(1.0, ge=0, le=100)
-    box_nms: float = Field(0.7, ge=0, le=1, description="of two masks whose boxes overlap more, the better is kept")
-    crop_layers: int = Field(0, ge=0, le=4, description="layer n looks again at 4^n overlapping crops of the image")
-    crop_overlap: float = Field(
-        512 / 1500, ge=0, le=1, description="of the first layer's crops, in the image's shorter side"
-    )
-    crop_points_downscale: int = Field(
-        1, ge=1, le=16, description="layer n has points_per_side / this^n points in a row"
-    )
-    min_area: int = Field(
-        0, ge=0, le=10**9, description="pixels below which masks, and islands and holes of masks, are dropped"
-    )
-
-
-class SegmentSettings(Section):
-    """Masks on still images."""
-
-    grid: GridSettings = Field(default_factory=GridSettings)
-    memory_mb: float = Field(SEGMENT_MEMORY_MB, ge=1, le=1e7, description="memory for what is computed at a time")
-
-
 class ZoneSettings(Section):
     """A polygon of three points or more that objects enter, leave and stay in; or a line of two that they cross."""
 
@@ -228,6 +193,7 @@ class PipelineSettings(Section):
 
     source: SourceSettings
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+    motion: MotionSettings = Field(default_factory=MotionSettings)
     prompts: tuple[PromptSettings, ...] = Field((), description="objects to track from the first frame on")
     find: FindSettings | None = Field(None, description="track objects without a prompt")
     zones: tuple[ZoneSettings, ...] = Field((), description="polygons and lines that raise events")
@@ -272,6 +238,11 @@ class EventSettings(Section):
     )
     webhook: str | None = Field(None, description="a URL that each event is posted to")
     mqtt: str | None = Field(None, description="mqtt://HOST/TOPIC")
+    mqtt_discovery: str | None = Field(
+        None,
+        pattern=r"^[\w/-]{1,64}$",
+        description="Home Assistant's discovery prefix, usually `homeassistant`: events then go to TOPIC/SOURCE",
+    )
     clips: Path | None = Field(Path("out/clips"), description="a folder for clips of events; null: none")
     clips_max_size_mb: float = Field(2000.0, gt=0, le=1e9, description="size above which the oldest clips are deleted")
     before_s: float = Field(3.0, ge=0, le=30, description="seconds of a clip before its event")

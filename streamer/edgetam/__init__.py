@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamer.config.settings import SEGMENT_MEMORY_MB
+from streamer.config.stills import SEGMENT_MEMORY_MB
 
 if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings

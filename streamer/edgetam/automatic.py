@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import nms
 
-from streamer.config.settings import GridSettings
+from streamer.config.stills import GridSettings
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.edgetam.search_window import Crop
 from streamer.masks import Mask, box_of

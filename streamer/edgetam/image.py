@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streamer.config.settings import SEGMENT_MEMORY_MB
+from streamer.config.stills import SEGMENT_MEMORY_MB
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, ImageEncoder, MaskDecoder
 from streamer.edgetam.preprocessor import Preprocessor, paste_mask
 from streamer.edgetam.runtimes.eager import TorchRuntime

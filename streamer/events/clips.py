@@ -85,7 +85,7 @@ class PendingClip:
 class ClipSink:
     """Writes an event's files, named by `stem`, in a thread of its own; older files are deleted by age and size.
 
-    A failure to write is logged and counted in `failed`; tracking goes on, and so do later clips. Raises SinkError
+    A failure to write is logged and counted in `failed`; tracking and later clips continue. Raises SinkError
     where the folder cannot be created at start-up.
     """
 
@@ -128,7 +128,7 @@ class ClipSink:
             self._pending.append(PendingClip(name, until_ns, list(self._recent)))
 
     def close(self) -> None:
-        """Clips that wait for later frames are written with those that came."""
+        """Clips that wait for later frames are written with the frames so far."""
         for clip in self._pending:
             self._jobs.put(lambda clip=clip: self._write_clip(clip))  # type: ignore[misc]
         self._pending.clear()
@@ -189,7 +189,7 @@ def prune(folder: Path, settings: EventSettings, now_s: float) -> None:
 
 
 def own_files(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
-    """The files of events in a folder, except those that another camera's sink has just deleted."""
+    """The files of events in a folder, except files that another camera's sink has just deleted."""
     for file in folder.iterdir():
         if OWN_FILE.fullmatch(file.name):
             with contextlib.suppress(FileNotFoundError):

@@ -22,7 +22,7 @@ class ZoneFigures:
     zone: str
     entered: int = 0  # a polygon
     left: int = 0
-    inside: int = 0  # objects in it now, without those that are lost
+    inside: int = 0  # objects in it now, without lost ones
     to_left: int = 0  # crossings of a line, seen along it from its first point
     to_right: int = 0
     stays: int = 0  # that ended, as the object left or was removed
@@ -30,7 +30,7 @@ class ZoneFigures:
     longest_s: float = 0.0  # of these stays
 
     def after(self, events: Iterable[PlaceEvent], removed_s: Sequence[float], inside: int) -> ZoneFigures:
-        """With the events of one result, the stays of objects that were removed in the zone, and who is inside now."""
+        """With the events of one result, the stays of objects removed in the zone, and the number of objects inside."""
         own = [event for event in events if event.zone == self.zone]
         ended_s = [event.inside_s for event in own if event.kind == "left"] + list(removed_s)
         return replace(

@@ -13,12 +13,12 @@ from streamer.channel import Channel
 from streamer.config.prompts import build_prompts
 from streamer.config.settings import (
     FindSettings,
-    GridSettings,
     KeySettings,
     ModelSettings,
     PipelineSettings,
     SourceSettings,
 )
+from streamer.config.stills import GridSettings
 from streamer.edgetam import open_engine
 from streamer.finders.auto_prompter import AutoPrompter
 from streamer.masks import Mask
@@ -80,6 +80,7 @@ def build_pipeline(
             commands=commands,
             zones=settings.zones,
             privacy=settings.privacy,
+            motion=settings.motion if settings.motion.enabled and not settings.tracking.exact else None,
             acquire=wiring.acquire,
         )
         opened.pop_all()  # the stages close them

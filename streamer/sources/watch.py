@@ -32,7 +32,7 @@ SLICE_S = 0.05
 
 
 class WatchedSource:
-    """A live source that reconnects. The frame index goes on counting; each discontinuity raises the epoch.
+    """A live source that reconnects. The frame index continues; each discontinuity raises the epoch.
 
     A thread of its own reads, so a read that blocks forever is noticed, and the thread is abandoned. `first` is a
     connection that is open already. Raises UsageError where no attempt can succeed; every other failure is retried

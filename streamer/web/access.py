@@ -81,7 +81,7 @@ class Sessions:
 
 @dataclass(slots=True)
 class AccessPolicy:
-    """Who has access, and under which host names."""
+    """The users and tokens with access, and the host names of the server."""
 
     read_credentials: Callable[[], Credentials]  # as they are now
     names: frozenset[str] = frozenset()  # beside those of this machine; empty: any, where credentials are required

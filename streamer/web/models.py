@@ -59,7 +59,7 @@ class CameraBody(Body):
     """A camera as it may be set over HTTP. Where it writes, and what it hides, is for the configuration file alone."""
 
     source: RemoteSource
-    tracking: TrackingSettings | None = Field(None, description="unset: as it is; for a new camera the defaults")
+    tracking: TrackingSettings | None = Field(None, description="unset: unchanged; for a new camera the defaults")
     find: RemoteFind | None = None
     zones: tuple[ZoneSettings, ...] = Field((), max_length=64)
     max_fps: float | None = Field(None, ge=0.01, le=1000)
@@ -180,7 +180,7 @@ class ObjectsAnswer(Answer):
 
 
 class CameraAnswer(Answer):
-    """A camera as it is now."""
+    """The current state of a camera."""
 
     name: str
     state: Literal["running", "failed", "ended", "stopped"]
@@ -198,7 +198,7 @@ class CamerasAnswer(Answer):
 
 
 class EventAnswer(Answer):
-    """An event; `files` are those that exist."""
+    """An event; `files` lists the files that exist."""
 
     id: int
     event: str

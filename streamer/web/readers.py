@@ -137,7 +137,7 @@ class Readers:
         return len(self._readers) + self._players.total() >= MAX_READERS
 
     def latest(self, camera: str) -> TrackResult | None:
-        """The newest result of a camera; None if there is none, or no longer."""
+        """The newest result of a camera; None before the first one, and after the last."""
         feed = None if self._closed else self.feeds.get(camera)
         return None if feed is None else feed.latest
 

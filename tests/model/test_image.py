@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.config.settings import GridSettings
+from streamer.config.stills import GridSettings
 from streamer.edgetam.automatic import AutomaticMasks, without_specks
 from streamer.edgetam.image import ImageSegmenter
 from streamer.edgetam.weights import NANO

@@ -29,6 +29,15 @@ def test_a_shipped_config_is_found_by_its_name_unless_a_file_has_that_name(tmp_p
     assert config.load(Path("webcam"), {}).source.uri == "mine"
 
 
+def test_a_config_of_the_user_s_folder_is_found_before_a_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shipped, "user_folder", lambda: tmp_path / "own")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "webcam.yaml").write_text("source: {uri: own}")
+    assert config.load(Path("webcam"), {}).source.uri == "own"
+    assert config.load(Path("rtsp"), {}).source.uri != "own"
+
+
 def test_a_name_that_is_neither_a_file_nor_shipped_lists_the_shipped_ones(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"survey: no such file, and no configuration of that name; known: .*webcam"):
