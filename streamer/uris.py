@@ -106,7 +106,7 @@ class Address:
 
 
 def parse(uri: str) -> Address:
-    """Cut a URI; options follow `?`, or `#` for network addresses, whose own query is left as it is."""
+    """Cut a URI; options follow `?`, or `#` for network addresses, whose own query stays."""
     if not uri.strip() or "\0" in uri:
         raise UsageError(f"{redact(uri)!r:.200} is no address: it is empty, or holds a null character")
     scheme, found, rest = uri.partition(":")

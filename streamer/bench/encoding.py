@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from streamer.edgetam import torch_threads
+from streamer.edgetam import cores
 from streamer.edgetam.runtimes import choose as runtimes
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.steps import Encode
 from streamer.edgetam.weights import Checkpoint, choose_device, load
 
@@ -21,7 +22,7 @@ WARM_UP = 3  # rounds
 def encoding(model: str, counts: Sequence[int], rounds: int) -> dict[str, Any]:
     """Milliseconds for each number of frames, in turn, by the runtime that `auto` chooses (torch off the CPU)."""
     checkpoint = load(model)
-    name = runtimes.choose("auto", choose_device("auto"))
+    name = runtimes.choose("auto", choose_device("auto").type)
     prepare = _in_openvino if name == "openvino" else _in_torch
     encoders = {count: prepare(checkpoint, count) for count in counts}
     pixels = torch.randn(max(counts), 3, checkpoint.size, checkpoint.size, device=checkpoint.device)
@@ -45,20 +46,21 @@ def encoding(model: str, counts: Sequence[int], rounds: int) -> dict[str, Any]:
 
 
 def _in_openvino(checkpoint: Checkpoint, count: int) -> Callable[[Tensor], object]:
-    from streamer.edgetam.runtimes.openvino import convert, core, options
+    from streamer.edgetam.runtimes.conversion import to_openvino
+    from streamer.edgetam.runtimes.openvino import core, options
 
-    model = convert(Encode(checkpoint.model), checkpoint)
+    model = to_openvino(Encode(checkpoint.model), checkpoint)
     model.reshape({0: [count, 3, checkpoint.size, checkpoint.size]})
     encode = core().compile_model(model, "CPU", options())
     return lambda pixels: encode([pixels.numpy()], share_inputs=True)
 
 
 def _in_torch(checkpoint: Checkpoint, _: int) -> Callable[[Tensor], object]:
-    encode = runtimes.start("torch", checkpoint).encode_image
-    torch.set_num_threads(torch_threads.count())
+    encode = TorchRuntime(checkpoint)
+    torch.set_num_threads(cores.count())
 
     def encoded(pixels: Tensor) -> None:
-        with torch.inference_mode():
-            encode(pixels).top_gchw[0, 0, 0, 0].item()  # waits for the device
+        _, _, top = encode.run("image_encoder", [pixels])
+        top[0, 0, 0, 0].item()  # waits for the device
 
     return encoded

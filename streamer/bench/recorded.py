@@ -13,6 +13,7 @@ import numpy as np
 
 from streamer.bench.live import SETTLED, slope_kb
 from streamer.edgetam import open_segmenter, open_tracker
+from streamer.edgetam.runtimes.port import describe
 from streamer.masks import box_of, deepest_point, iou
 from streamer.offline.propagation import Propagation
 from streamer.offline.recording import open_recording
@@ -54,7 +55,7 @@ def image(model: str, rounds: int) -> dict[str, Any]:
         "further_to_first": round(float(np.median(furthers[1:]) / np.median(firsts[1:])), 3),
         "image_size": list(STILL),
         "batch_to_single_lowest_iou": round(min(overlaps), 5),
-        "model": {"id": segmenter.checkpoint.name, "size": segmenter.checkpoint.size, "runtime": "torch"},
+        "model": describe(segmenter.runtime.info, segmenter.runtime.name),
     }
 
 
@@ -72,9 +73,7 @@ def video(model: str, frames: int) -> dict[str, Any]:
                 samples.append((index, resident_mb()))
 
         prompts = {number: {0: Prompt(number, box=box)} for number, box in boxes.items()}
-        run = Propagation(
-            recording, store, tracker.checkpoint, tracker.tracking, tracker.runtime, exact=False, progress=progress
-        )
+        run = Propagation(recording, store, tracker.runtime, tracker.tracking, exact=False, progress=progress)
         run.plan(prompts)
         began = time.perf_counter()
         run.run(prompts)

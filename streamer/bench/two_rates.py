@@ -11,7 +11,7 @@ import numpy as np
 from streamer.config.motion import MotionSettings
 from streamer.config.settings import PipelineSettings, SourceSettings
 from streamer.edgetam import open_engine
-from streamer.masks import box_of, iou
+from streamer.masks import PixelBox, box_of, decode, encode, iou
 from streamer.pipeline.meter import percentiles
 from streamer.pipeline.pipeline import Limits
 from streamer.ports import TrackerEngine
@@ -20,42 +20,48 @@ from streamer.sources.scene import SceneSource
 from streamer.types import Prompt, TrackResult
 from streamer.video.scene import Scene, SceneSettings
 
+SCORE_EVERY = 3  # results
 WARM_UP_S = 2.0  # the first steps and the first answer are not counted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """One object of one result, its mask as run lengths."""
+
+    index: int
+    object_id: int
+    age: int
+    box: PixelBox | None
+    data: bytes
 
 
 @dataclass(slots=True)
 class Shown:
-    """A sink that scores every result against the scene's truth of its own frame, and times it."""
+    """A sink that times every result, and keeps its masks: they are scored after the run, which must not pay for it."""
 
-    scene: Scene
+    size_wh: tuple[int, int]
     began_s: float = field(default_factory=time.monotonic)
     moments_s: list[float] = field(default_factory=list)
     latencies_ms: dict[str, list[float]] = field(default_factory=lambda: {"model": [], "motion": []})
-    ages: list[float] = field(default_factory=list)
-    ious: list[float] = field(default_factory=list)
-    objects: int = 0
-    masks: int = 0
-    complete: int = 0
+    indices: list[int] = field(default_factory=list)
+    seen: list[Seen] = field(default_factory=list)
 
     def write(self, result: TrackResult) -> None:
-        now_s = time.monotonic()
+        now_s, index = time.monotonic(), result.frame.index
         if now_s - self.began_s < WARM_UP_S:
             return
         self.moments_s.append(now_s)
+        self.indices.append(index)
         self.latencies_ms[result.mask_from].append((time.monotonic_ns() - result.frame.captured_ns) / 1e6)
-        truth = self.scene.truth(result.frame.index)
-        with_mask = [track for track in result.tracks if track.box is not None]
-        visible = {number for number, mask in truth.items() if mask.any()}
-        self.ages += [float(track.age) for track in result.tracks]
-        self.ious += [iou(track.mask, truth[track.object_id]) for track in result.tracks if track.object_id in visible]
-        self.objects += len(visible)
-        self.masks += sum(track.object_id in visible for track in with_mask)
-        self.complete += visible <= {track.object_id for track in with_mask}
+        for track in result.tracks:
+            data = encode(track.mask, track.box, "rle")
+            self.seen.append(Seen(index, track.object_id, track.age, track.box, data))
 
     def close(self) -> None:
         pass
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self, scene: Scene) -> dict[str, Any]:
+        """Rates and latencies, and how masks compare with the scene's truth of the frames that they were shown with."""
         passed_s = self.moments_s[-1] - self.moments_s[0] if len(self.moments_s) > 1 else 0.0
         count = len(self.moments_s)
         return {
@@ -63,10 +69,22 @@ class Shown:
             "results": count,
             "from_motion": round(len(self.latencies_ms["motion"]) / count, 4) if count else None,
             "capture_to_publish_ms": {kind: percentiles(values) for kind, values in self.latencies_ms.items()},
-            "age_frames": percentiles(self.ages),
-            "objects_with_mask": round(self.masks / self.objects, 4) if self.objects else None,
-            "results_with_all_masks": round(self.complete / count, 4) if count else None,
-            "mean_iou": round(float(np.mean(self.ious)), 4) if self.ious else None,
+            "age_frames": percentiles([float(each.age) for each in self.seen]),
+            **self._score(scene),
+        }
+
+    def _score(self, scene: Scene) -> dict[str, Any]:
+        truth = {index: scene.truth(index) for index in self.indices[::SCORE_EVERY]}
+        visible = {(index, number) for index, masks in truth.items() for number, mask in masks.items() if mask.any()}
+        scored = [each for each in self.seen if (each.index, each.object_id) in visible]
+        with_mask = {(each.index, each.object_id) for each in scored if each.box is not None}
+        masks = [(each, decode(each.data, each.box, "rle", self.size_wh)) for each in scored]
+        ious = [iou(mask, truth[each.index][each.object_id]) for each, mask in masks]
+        missing = {index for index, number in visible - with_mask}
+        return {
+            "objects_with_mask": round(len(with_mask) / len(visible), 4) if visible else None,
+            "results_with_all_masks": round(1 - len(missing) / len(truth), 4) if truth else None,
+            "mean_iou": round(float(np.mean(ious)), 4) if ious else None,
         }
 
 
@@ -96,11 +114,11 @@ def _run(
     )
     source = SceneSource(scene, name="scene")
     prompts = [Prompt(number, box=box_of(mask)) for number, mask in source.scene.truth(0).items() if mask.any()]
-    shown = Shown(source.scene)
+    shown = Shown(size_wh)
     settings = PipelineSettings(source=SourceSettings(uri="scene:"), motion=motion)
     limits = Limits(seconds=seconds + WARM_UP_S)
     wiring = Wiring(source=source, sinks={"shown": shown}, prompts=prompts, limits=limits)
     pipeline = build_pipeline(settings, engine.tracker, wiring)
     pipeline.run()
     tracked = pipeline.figures
-    return {"model_fps": round(tracked.fps, 2), **shown.figures()}
+    return {"model_fps": round(tracked.fps, 2), **shown.figures(source.scene)}

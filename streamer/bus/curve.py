@@ -1,4 +1,4 @@
-"""Who may connect from another machine: CURVE keys (ZeroMQ's, RFC 26), in files of one line each.
+"""Access from other machines: CURVE keys (ZeroMQ's, RFC 26), in files of one line each.
 
 `NAME.key` is public and goes to the other side; `NAME.secret` stays, readable by its owner alone.
 """
@@ -35,7 +35,7 @@ class ServerKeys:
     clients: Path
 
     def allows(self, public: bytes) -> bool:
-        """Whether one of the files holds this key; one that is broken since the start lets nobody in."""
+        """Whether one of the files holds this key; a file that broke since the start admits no client."""
         for file in self.clients.glob("*.key"):
             with contextlib.suppress(UsageError):
                 if read_public(file) == public:

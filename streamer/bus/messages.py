@@ -40,7 +40,7 @@ class ObjectMask:
     confidence: float = 1.0  # in a carried mask
 
     def mask(self) -> Mask:
-        """The mask, H x W bool; raises WireError where the bytes are none."""
+        """The mask, H x W bool; raises WireError where the bytes are no mask."""
         try:
             return decode(self.data, self.box, self.codec, self.size_wh)
         except (ValueError, struct.error, IndexError) as error:

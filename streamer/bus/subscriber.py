@@ -97,7 +97,7 @@ class Subscriber:
         return age_ms + self.ahead_ms
 
     def _name(self, message: Message) -> None:
-        """Having heard of a source, listen to that one topic: only so is the newest message kept of each."""
+        """Subscribe to the topic of the first source: the socket keeps one newest message, whatever its topic."""
         old, self._socket = self._socket, self._connect(f"{message.source}/{self._topic}\0".encode())
         old.close()
         self._named = True

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from streamer.cli import logs
 from streamer.cli.commands import parser
-from streamer.errors import StreamerError
+from streamer.config.runtimes import TORCH_PACKAGES
+from streamer.errors import StreamerError, UsageError
 from streamer.process import memory
 from streamer.uris import redact
 
@@ -29,6 +30,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(redact(traceback.format_exc()), file=sys.stderr, end="")
         print(f"streamer: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if (package := error.name or "") not in TORCH_PACKAGES:
+            raise
+        print(f"streamer: this needs {package}; install it with: pip install 'streamer[torch]'", file=sys.stderr)
+        return UsageError.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

@@ -82,6 +82,7 @@ def count(at_least: int = 1, at_most: int = 10**9) -> Callable[[str], int]:
 
 
 SECONDS = number(above=0, at_most=31_536_000)  # up to a year
+MILLISECONDS = number(at_least=0, at_most=1e6)
 SHARE = number(at_least=0, at_most=1)
 SIDE = count(64, 2048)  # of a model's square input, in pixels
 FPS = number(at_least=0.01, at_most=1000)

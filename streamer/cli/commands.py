@@ -8,7 +8,7 @@ from importlib import import_module
 
 import streamer
 from streamer.cli import bench_options
-from streamer.cli.arguments import FPS, SECONDS, Parser, count, number
+from streamer.cli.arguments import FPS, MILLISECONDS, SECONDS, Parser, count, number
 from streamer.cli.options import Commands, setting
 from streamer.config.settings import ServeSettings
 from streamer.types import MAX_OBJECT_ID
@@ -227,15 +227,11 @@ def _evaluate(commands: Commands) -> None:
     parser.add_argument("--sequences", metavar="A,B", help="only these clips")
     parser.add_argument("--live", type=FPS, metavar="FPS", help="score what is on the screen as the clip plays")
     step = "with --live: the tracker's time a frame (default: as measured)"
-    parser.add_argument("--step-ms", type=number(at_least=0, at_most=1e6), metavar="X", help=step)
-    parser.add_argument(
-        "--object-ms",
-        type=number(at_least=0, at_most=1e6),
-        metavar="X",
-        help="with --step-ms: further time for each object",
-    )
+    parser.add_argument("--step-ms", type=MILLISECONDS, metavar="X", help=step)
+    each = "with --step-ms: further time for each object"
+    parser.add_argument("--object-ms", type=MILLISECONDS, metavar="X", help=each)
     flow = "with --live: the time of carrying masks to a frame (default: as measured)"
-    parser.add_argument("--flow-ms", type=number(at_least=0, at_most=1e6), metavar="X", help=flow)
+    parser.add_argument("--flow-ms", type=MILLISECONDS, metavar="X", help=flow)
     _motion_option(parser)
     parser.add_argument("--worst-frames", metavar="FOLDER", help="draw each clip's worst frame there")
     _model_options(parser, "size", "runtime")

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from streamer.cli.options import section_of
+from streamer.cli.progress import Progress
 from streamer.config.motion import MotionSettings
 from streamer.config.settings import ModelSettings, TrackingSettings
 from streamer.edgetam import open_tracker
@@ -50,7 +51,7 @@ def evaluate(args: argparse.Namespace) -> int:
     live = _live(args, follow_some)
     scores: list[Score] = []
     broken: list[str] = []
-    for clip in clips:
+    for clip in Progress(clips, total=len(clips), unit="clip", disable=not args.json):
         worst = Worst(clip)
         try:
             scores += davis.evaluate(clip, follow, args.prompt, live=live, observer=worst)

@@ -116,9 +116,8 @@ def _propagation(args: argparse.Namespace, recording: Recording, store: Store, s
     return Propagation(
         recording,
         store,
-        tracker.checkpoint,
-        tracking,
         tracker.runtime,
+        tracking,
         exact=tracking.exact,
         stop=lambda: bool(stopped),
     )

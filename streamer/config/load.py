@@ -1,4 +1,4 @@
-"""Settings from files and options, each mistake told with its key and the nearest known one."""
+"""Settings from files and options, each mistake reported with its key and the nearest known one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sink that stores events: nothing that happens to the file loses one, or holds up the pipeline."""
+"""The sink that stores events. A locked, full or broken file loses no event and does not delay the pipeline."""
 
 from __future__ import annotations
 

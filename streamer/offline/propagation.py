@@ -1,4 +1,4 @@
-"""Objects through a recording, forwards and backwards from what was pointed at; what was done is not done again."""
+"""Objects through a recording, forwards and backwards from the prompts; finished frames are not tracked again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.runtimes.choose import Runtime
+from streamer.edgetam.runtimes.port import Runtime
 from streamer.edgetam.video import Conditioned, PassTracker, PropagatingTracker, RecordedTracker
-from streamer.edgetam.weights import Checkpoint
 from streamer.masks import encode
 from streamer.offline.recording import Recording
 from streamer.offline.store import Direction, Store
@@ -33,9 +32,8 @@ class Propagation:
 
     recording: Recording
     store: Store
-    checkpoint: Checkpoint
-    tracking: TrackingSettings
     runtime: Runtime
+    tracking: TrackingSettings
     exact: bool = False
     progress: Callable[[], object] = lambda: None
     stop: Callable[[], bool] = lambda: False
@@ -145,11 +143,10 @@ class Propagation:
 
     def _tracker(self, direction: Direction) -> RecordedTracker:
         if not self.exact:
-            return PassTracker(self.checkpoint, self.tracking, self.runtime)
+            return PassTracker(self.runtime, self.tracking)
         return PropagatingTracker(
-            self.checkpoint,
-            self.tracking,
             self.runtime,
+            self.tracking,
             count=self.recording.count,
             backwards=direction == "backwards",
         )

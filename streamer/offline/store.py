@@ -1,4 +1,4 @@
-"""The tracks of a recording so far, on disk: whatever ends the program, what was committed is there."""
+"""The tracks of a recording so far, on disk: committed tracks survive a crash."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Store:
     """One SQLite file. Nothing is stored before `commit`."""
 
     def __init__(self, path: Path) -> None:
-        """Raises SinkError where it cannot be opened, or is something else."""
+        """Raises SinkError where it cannot be opened, or is another kind of file."""
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)

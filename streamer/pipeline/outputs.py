@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from streamer.config.settings import PrivacySettings, ZoneSettings
-from streamer.events.counts import ZoneFigures
 from streamer.events.object_state import ObjectStates
 from streamer.events.types import Event, SourceEvent
 from streamer.events.zones import Zones
@@ -42,7 +41,7 @@ class Outputs:
         self.source_meter, self.track_meter, self.result_meter = SourceMeter(), TrackMeter(), ResultMeter()
         self.writers = {name: SinkWriter(sink, lossy=lossy) for name, sink in sinks.items()}
         self._object_states = ObjectStates()
-        self._zones = Zones(zones)
+        self.zones = Zones(zones)
         self._hide = no_filter if privacy is None else PrivacyFilter(privacy).apply
         self._hides = privacy is not None
         self._clock_ns = clock_ns
@@ -63,7 +62,7 @@ class Outputs:
         for writer in self.writers.values():
             writer.put_model_result(shown)
         self.track_meter.update(result, self._clock_ns())
-        events: list[Event] = [*self._object_states.update(result), *self._zones.update(result)]
+        events: list[Event] = [*self._object_states.update(result), *self.zones.update(result)]
         for event in events:
             self.put_event(event)
 
@@ -79,11 +78,6 @@ class Outputs:
         """Nothing more will come; what was put is still written."""
         for writer in self.writers.values():
             writer.close()
-
-    @property
-    def zone_figures(self) -> tuple[ZoneFigures, ...]:
-        """What was counted at zones so far; immutable, for any thread."""
-        return self._zones.figures
 
     @property
     def dropped(self) -> dict[str, int]:

@@ -27,7 +27,7 @@ from streamer.types import Command, Frame, Request, TrackResult
 LIVE_DEPTH = 1  # the newest frame wins: at 60 fps in and 25 ms a step a result is 34 ms old at 1, 549 ms at 32
 RECORDED_DEPTH = 8
 COMMAND_DEPTH = 64
-STEP_TIMEOUT_S = 1.0  # for the step that is running when the pipeline is told to stop
+STEP_TIMEOUT_S = 1.0  # for the step that is running when `stop` is called
 STOP_TIMEOUT_S = 1.2  # for the other stages then; one that misses it is abandoned with what it holds
 FINISH_TIMEOUT_S = 60.0  # for sinks to write what is left after a source has ended
 POLL_S = 0.05
@@ -79,10 +79,9 @@ class Pipeline:
         self._acquire = acquire
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
-        queues = [self._frames] if self._motion is None else [self._frames, self._shown]
+        queues = [self._frames] if self._motion is None else [self._shown, self._frames]
         self._capture = CaptureStage(source, queues, self.outputs, limits.fps)
-        self._errors: list[BaseException] = []
-        self._stopping = False
+        self._errors, self._stopping = list[BaseException](), False
 
     @property
     def figures(self) -> TrackFigures:
@@ -130,7 +129,8 @@ class Pipeline:
                 if time.monotonic() > deadline:
                     self._abort()
         finally:
-            self._abort()
+            self._frames.abort()
+            self._shown.close()  # what was captured before the end is still shown
             self.source.close()
             self._end([track, *motion], [*others, capture])
         if self._errors:
@@ -183,12 +183,12 @@ class Pipeline:
         try:
             for frame in self._frames:
                 result = self._step(frame)
+                if self._motion is not None:
+                    self._motion.answer(result, self._stage.object_ids, self._stage.acknowledgements)
+                elif result is not None:
+                    self.outputs.put_result(result)
                 if result is None:
                     continue
-                if self._motion is None:
-                    self.outputs.put_result(result)
-                else:
-                    self._motion.answer(result, self._stage.object_ids)
                 self.outputs.put_model_result(result)
                 if self.figures.tracked == self.limits.frames:
                     break
@@ -216,10 +216,10 @@ class Pipeline:
         assert self._motion is not None
         try:
             for frame in self._shown:
-                if self._stage.paused:
-                    self._motion.clear()
-                else:
-                    self.outputs.put_result(self._motion.step(frame, self._shown.dropped))
+                result = self._motion.step(frame, self._shown.dropped, lambda: self._stage.paused)
+                if result is not None:
+                    self.outputs.put_result(result)
+                    self._motion.acknowledge(frame)
         finally:
-            self._motion.answers.abort()
+            self._motion.close()
             self._abort()

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streamer.channel import Channel
 from streamer.errors import CommandError
+from streamer.pipeline.acknowledgements import NOTHING, Acknowledgements
 from streamer.pipeline.motion_stage import MotionStage
 from streamer.pipeline.recording_clock import RecordingClock
 from streamer.ports import NamesObjects, OnDemandFinder, SelectiveTracker, Tracker
@@ -38,6 +39,7 @@ class TrackStage:
         self._waiting: list[Request] = []
         self._recording = recording
         self._motion = motion
+        self.acknowledgements = NOTHING  # of the last step: with carried masks they wait for a result that is shown
         self._last: tuple[int, int] | None = None  # index and time in ns of the last tracked frame
         self._epoch: int | None = None
         self._known: dict[int, Track] = {}  # the last track of each object
@@ -74,7 +76,11 @@ class TrackStage:
         idle = self.paused and not for_tracker  # commands beside a pause take effect before it
         tracks = () if idle else self._track(frame, for_tracker)
         tracked_ns = self._clock_ns()
-        self._acknowledge(requests, commands[len(first) :], frame)
+        acknowledgements = _acknowledgements(requests, commands[len(first) :], frame)
+        if idle or self._motion is None:
+            acknowledgements.send()
+        else:
+            self.acknowledgements = acknowledgements
         if idle:
             return None
         if self._motion is not None:
@@ -118,15 +124,6 @@ class TrackStage:
         for request in self._waiting + self._commands.drain():
             request.reply(Ack(error=reason))
 
-    def _acknowledge(self, requests: Sequence[Request], commands: Sequence[Command], frame: Frame) -> None:
-        """Answer each request with the frame and with the ids of its prompts; `commands` are those of all of them."""
-        at = 0
-        for request in requests:
-            own = commands[at : at + len(request.commands)]
-            at += len(request.commands)
-            ids = tuple(command.object_id for command in own if isinstance(command, Prompt))
-            request.reply(Ack(None, frame.index, frame.epoch, tuple(i for i in ids if i is not None)))
-
     def _accept(self, frame: Frame) -> tuple[list[Request], tuple[Command, ...]]:
         """The requests that take effect on this frame, and all commands with their objects' ids.
 
@@ -167,6 +164,17 @@ class TrackStage:
         return tuple(
             command if _is_switch(command) or isinstance(command, Find) else next(checked) for command in commands
         )
+
+
+def _acknowledgements(requests: Sequence[Request], commands: Sequence[Command], frame: Frame) -> Acknowledgements:
+    """The ids of each request's prompts; `commands` are those of all requests."""
+    at, answers = 0, []
+    for request in requests:
+        own = commands[at : at + len(request.commands)]
+        at += len(request.commands)
+        ids = (command.object_id for command in own if isinstance(command, Prompt))
+        answers.append((request, tuple(i for i in ids if i is not None)))
+    return Acknowledgements(frame, tuple(answers))
 
 
 def _older(track: Track, frames: int) -> Track:

@@ -26,7 +26,7 @@ def limit_malloc_arenas() -> None:
 
 
 def trim_heap() -> None:
-    """Give pages that hold nothing back to the system; some milliseconds, for moments when much was freed."""
+    """Return unused pages to the system; takes milliseconds, so call it after much was freed."""
     trim = _glibc("malloc_trim")
     if trim is not None:
         trim(0)

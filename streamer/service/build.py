@@ -105,7 +105,7 @@ def build_tracker(engine: TrackerEngine, settings: PipelineSettings) -> LiveTrac
 
 
 def without_restored(prompts: Sequence[Prompt], tracker: Tracker) -> list[Prompt]:
-    """The prompts of objects that the tracker did not restore from a state file, and that nobody removed since."""
+    """The prompts of objects that the tracker did not restore from a state file, and that were not removed since."""
     settled: frozenset[int] = getattr(tracker, "settled_ids", frozenset())
     return [prompt for prompt in prompts if prompt.object_id not in settled]
 

@@ -103,8 +103,9 @@ def _journal(address: Address) -> AnySink:
     from streamer.events.receivers import receivers_of
 
     address.allow("days", "max_size_mb", "webhook", "mqtt", "mqtt_discovery")
-    options = {"file": _path_in(address, "journal:FILE.sqlite"), **address.options}
-    settings = checked(EventSettings, options, f"sink {address.shown}")
+    settings = checked(
+        EventSettings, {"file": _path_in(address, "journal:FILE.sqlite"), **address.options}, f"sink {address.shown}"
+    )
     return JournalSink(settings, receivers_of(settings))
 
 

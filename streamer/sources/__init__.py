@@ -56,7 +56,7 @@ def is_camera(uri: str) -> bool:
 
 
 def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) -> Source:
-    """The source of a URI; the README lists them. `name` is what messages call it.
+    """The source of a URI; docs/sources.md lists them. `name` is what messages call it.
 
     A network that is silent for `read_s` seconds has failed.
 

@@ -78,12 +78,7 @@ class PrometheusMetrics:
         yield _gauge("camera_up", "1 while fresh frames arrive.", ["camera"], _each(statuses, "live"))
         yield _gauge("camera_state", "1 for the current state of a camera.", ["camera", "state"], _states(statuses))
         yield _gauge("camera_paused", "1 while tracking is paused.", ["camera"], _each(statuses, "paused"))
-        for key, name, what in (
-            ("frames_captured", "frames_captured", "Frames that arrived from the source."),
-            ("frames_tracked", "frames_tracked", "Frames that the model saw."),
-            ("results", "results", "Frames that were published with masks of the model or carried ones."),
-        ):
-            yield _counter(name, what, ["camera"], _each(statuses, key))
+        yield from _frames(statuses)
         yield _counter(
             "frames_dropped",
             "Frames that were not tracked or not written, by cause.",
@@ -94,7 +89,14 @@ class PrometheusMetrics:
             "sink_lost", "Events, clips and results that a sink could not write.", ["camera", "sink"], _lost(statuses)
         )
         yield _counter("source_events", "Events of sources.", ["camera", "kind", "cause"], _events(statuses))
-        yield from _source_quality(statuses)
+        for key, what in (
+            ("fps", "Frames per second from the source, over five seconds."),
+            ("age_s", "Seconds since the last frame arrived."),
+            ("stalls_last_hour", "Times in the last hour that a source stalled or froze."),
+            ("reconnects_last_hour", "Times in the last hour that a source reconnected."),
+        ):
+            name = f"source_{key.replace('age_s', 'age_seconds').replace('fps', 'frames_per_second')}"
+            yield _gauge(name, what, ["camera"], [([c], v) for [c], v in _quality(statuses, key)])
         yield from _carrying(statuses)
         yield _gauge("objects", "Objects by state.", ["camera", "state"], _objects(statuses))
         yield from _zone_metrics(statuses)
@@ -109,15 +111,13 @@ class PrometheusMetrics:
         )
 
 
-def _source_quality(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
-    for key, what in (
-        ("fps", "Frames per second from the source, over five seconds."),
-        ("age_s", "Seconds since the last frame arrived."),
-        ("stalls_last_hour", "Times in the last hour that a source stalled or froze."),
-        ("reconnects_last_hour", "Times in the last hour that a source reconnected."),
+def _frames(statuses: list[dict[str, Any]]) -> Iterator[Metric]:
+    for name, what in (
+        ("frames_captured", "Frames that arrived from the source."),
+        ("frames_tracked", "Frames that the model saw."),
+        ("results", "Frames that were published with masks of the model or carried ones."),
     ):
-        name = f"source_{key.replace('age_s', 'age_seconds').replace('fps', 'frames_per_second')}"
-        yield _gauge(name, what, ["camera"], [([c], v) for [c], v in _quality(statuses, key)])
+        yield _counter(name, what, ["camera"], _each(statuses, name))
 
 
 def _carrying(statuses: list[dict[str, Any]]) -> Iterator[Metric]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from streamer.config.limits import Coordinate
@@ -56,7 +56,7 @@ class RemoteFind(Body, FindSettings):
 
 
 class CameraBody(Body):
-    """A camera as it may be set over HTTP. Where it writes, and what it hides, is for the configuration file alone."""
+    """A camera that may be set over HTTP. What it writes and hides is for the configuration file alone."""
 
     source: RemoteSource
     tracking: TrackingSettings | None = Field(None, description="unset: unchanged; for a new camera the defaults")
@@ -122,6 +122,18 @@ class EventsQuery(Parameters):
     limit: int = Field(50, ge=1, le=500)
 
 
+def _not_a_number(value: Any) -> Any:
+    """Reject seconds since 1970, which pydantic takes for a time and the schema's `date-time` does not."""
+    if isinstance(value, str) and value.strip().lstrip("+-").replace(".", "", 1).isdigit():
+        raise PydanticCustomError(
+            "moment_type", "input should be ISO 8601 with a time zone, such as 2026-01-31T12:00:00Z"
+        )
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
+
+
 class SessionQuery(Parameters):
     """Who asks."""
 
@@ -132,8 +144,8 @@ class CountsQuery(Parameters):
     """A selection of counts."""
 
     camera: CameraName | None = None
-    since: AwareDatetime | None = Field(None, description="ISO 8601 with a time zone; unset: all that is stored")
-    until: AwareDatetime | None = None
+    since: Moment | None = Field(None, description="ISO 8601 with a time zone; unset: all that is stored")
+    until: Moment | None = None
     every_s: float = Field(3600.0, ge=1, le=31_536_000, description="seconds of an interval")
 
 

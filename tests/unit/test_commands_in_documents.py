@@ -11,7 +11,7 @@ from streamer.cli.commands import parser
 from tests.unit.test_architecture import ROOT
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-PLACEHOLDERS = {"N": "1", "WxH": "640x360", "S": "1", "F": "1", "X": "0.5"}  # as the documents write numbers
+PLACEHOLDERS = {"N": "64", "WxH": "640x360", "S": "1", "F": "1", "X": "0.5"}  # as the documents write numbers
 
 
 def commands(text: str) -> list[str]:

@@ -69,7 +69,8 @@ def test_the_command_prints_csv_or_json(journal, capsys):
 
 
 @pytest.mark.parametrize(
-    ("more", "line"), [(["--every", "0"], "--every 0: give 1 to"), (["--every", "nan"], "--every nan: give 1 to")]
+    ("more", "line"),
+    [(["--every", "0"], "--every: 0 must be at least 1"), (["--every", "nan"], "--every: 'nan' is no number")],
 )
 def test_an_interval_that_is_none_is_refused(journal, capsys, more, line):
     assert main(["counts", str(journal.path), *more]) == 2

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from streamer.channel import Channel
 from streamer.config.motion import MotionSettings
 from streamer.config.settings import ZoneSettings
 from streamer.edgetam.still import StillTracker
-from streamer.pipeline.motion_stage import IMPATIENCE_NS, ModelPace, MotionStage
+from streamer.pipeline.motion_stage import FIRST_WAIT_S, IMPATIENCE_NS, ModelPace, MotionStage
 from streamer.pipeline.pipeline import Pipeline
-from streamer.types import Pause, Prompt, TrackResult
+from streamer.types import Pause, Prompt, Request, TrackResult
 from tests.fakes import FakeSource, FakeTracker, ListSink, picture, track
 from tests.waiting import wait
 
@@ -42,7 +43,7 @@ def test_an_answer_is_waited_for_only_where_the_model_keeps_up_with_the_source()
     frame = frame_at(20, 100.0)
     assert pace(100.0, 40.0).wait_s(frame, frame.captured_ns) == pytest.approx(0.1, abs=0.01)
     assert pace(100.0, 90.0).wait_s(frame, frame.captured_ns) == 0.0
-    assert ModelPace().wait_s(frame, frame.captured_ns) == 0.0
+    assert ModelPace().wait_s(frame, frame.captured_ns) == FIRST_WAIT_S
 
 
 def test_after_an_answer_that_did_not_come_nobody_waits_for_a_while():
@@ -55,7 +56,7 @@ def test_after_an_answer_that_did_not_come_nobody_waits_for_a_while():
 
 def test_an_answer_that_comes_in_time_is_the_result_and_one_that_does_not_is_carried():
     stage, now = MotionStage(MotionSettings(), lambda: 0), [frame_at(index) for index in range(3)]
-    stage.answer(answered(now[0], 50.0, track(1)), [1])
+    stage.answer(answered(now[0], 50.0, track(1)), (1,))
     first = stage.step(now[0], 0)
     second = stage.step(now[1], 0)
     assert (first.mask_from, first.tracks[0].age) == ("model", 0)
@@ -64,7 +65,7 @@ def test_an_answer_that_comes_in_time_is_the_result_and_one_that_does_not_is_car
 
 def test_a_pause_forgets_what_was_carried():
     stage = MotionStage(MotionSettings(), lambda: 0)
-    stage.answer(answered(frame_at(0), 50.0, track(1)), [1])
+    stage.answer(answered(frame_at(0), 50.0, track(1)), (1,))
     stage.step(frame_at(0), 0)
     stage.clear()
     assert stage.step(frame_at(1), 0).tracks == ()
@@ -73,10 +74,10 @@ def test_a_pause_forgets_what_was_carried():
 def test_a_step_takes_the_neediest_objects_when_there_is_no_time_for_all():
     stage = MotionStage(MotionSettings(step_ms=60.0), lambda: 0)
     assert stage.attention([1, 2, 3], []).only is None  # nothing measured yet
-    stage.answer(answered(frame_at(0), 50.0, track(1), track(2), track(3)), [1, 2, 3])
+    stage.answer(answered(frame_at(0), 50.0, track(1), track(2), track(3)), (1, 2, 3))
     stage.step(frame_at(0), 0)
     stage.step(frame_at(1), 0)
-    stage.answer(answered(frame_at(1), 50.0, track(2)), [1, 2, 3])
+    stage.answer(answered(frame_at(1), 50.0, track(2)), (1, 2, 3))
     stage.step(frame_at(2), 0)
     stage.measured(90.0, 3)
     attention = stage.attention([1, 2, 3], [])
@@ -97,16 +98,16 @@ class BothSink(ListSink):
 
 
 class SlowTracker(FakeTracker):
-    """Takes a third of a frame's time too much, four times."""
+    """Answers when it may."""
 
-    def __init__(self, frames: int = 4) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.may_go_on = threading.Semaphore(0)
-        self.started = threading.Semaphore(0)
+        self.may_answer = threading.Semaphore(1)
+        self.started = 0
 
     def track(self, frame, commands=()):
-        self.started.release()
-        assert self.may_go_on.acquire(timeout=5)
+        self.started += 1
+        assert self.may_answer.acquire(timeout=5)
         return super().track(frame, commands)
 
 
@@ -122,22 +123,22 @@ class SteppedSource(FakeSource):
             self.between(index)
 
 
-def run_stepped(count: int, tracker: SlowTracker, sink: BothSink, **options) -> Pipeline:
-    """The model starts on frame 0, and answers after frame 3, and next after frame 6; each frame comes when the one
-    before has its result.
+def run_stepped(tracker: SlowTracker, sink: BothSink, **options) -> Pipeline:
+    """Nine frames, each when the one before has its result. The model answers at once to frame 0, then to frame 1 after
+    frame 4 was shown, then after frame 7.
     """
 
     def between(index):
         wait(lambda: len(sink.results) > index)
-        if index == 0:
-            assert tracker.started.acquire(timeout=5)
-        if index == 3:
-            tracker.may_go_on.release()
-            wait(lambda: len(sink.model_results) > 0)
-        if index == 6:
-            tracker.may_go_on.release(100)
+        if index == 1:
+            wait(lambda: tracker.started == 2)
+        if index == 4:
+            tracker.may_answer.release()
+            wait(lambda: len(sink.model_results) == 2)
+        if index == 7:
+            tracker.may_answer.release(100)
 
-    source = SteppedSource(count, live=True, between=between)
+    source = SteppedSource(9, live=True, between=between)
     pipeline = Pipeline(source, tracker, {"both": sink}, motion=MotionSettings(), **options)
     pipeline.run()
     return pipeline
@@ -145,22 +146,44 @@ def run_stepped(count: int, tracker: SlowTracker, sink: BothSink, **options) -> 
 
 def test_every_captured_frame_has_a_result_while_the_model_is_busy_and_its_own_results_go_to_those_who_ask():
     tracker, sink = SlowTracker(), BothSink()
-    pipeline = run_stepped(8, tracker, sink, first=[Prompt(1, box=BOX)])
-    assert [result.frame.index for result in sink.results] == list(range(8))
-    assert [len(result.tracks) for result in sink.results[:4]] == [0, 0, 0, 0]  # the model has not answered yet
-    carried = [result.tracks[0] for result in sink.results[4:7]]
-    assert [(track.mask_from, track.age) for track in carried] == [("motion", 4), ("motion", 5), ("motion", 6)]
-    assert sink.model_results[0].frame.index == 0
+    pipeline = run_stepped(tracker, sink, first=[Prompt(1, box=BOX)])
+    assert [result.frame.index for result in sink.results] == list(range(9))
+    shown = [(result.mask_from, result.tracks[0].age) for result in sink.results[:8]]
+    assert shown[0] == ("model", 0)
+    assert shown[1:] == [("motion", age) for age in (1, 2, 3, 4, 4, 5, 6)]
+    assert [result.frame.index for result in sink.model_results][:2] == [0, 1]
     assert all(track.mask_from == "model" for result in sink.model_results for track in result.tracks)
     assert pipeline.dropped == 0
-    assert pipeline.status()["results"] == 8
-    assert pipeline.status()["motion"]["carried"] >= 3
+    assert pipeline.status()["results"] == 9
+    assert pipeline.status()["motion"]["carried"] >= 7
+
+
+def test_a_request_is_acknowledged_with_the_first_frame_whose_result_holds_its_effect():
+    tracker, sink, acks = SlowTracker(), BothSink(), []
+    commands: Channel[Request] = Channel(4)
+    commands.put(Request((Prompt(1, box=BOX),), acks.append))
+    run_stepped(tracker, sink, commands=commands)
+    assert [(ack.error, ack.index, ack.object_ids) for ack in acks] == [(None, 0, (1,))]
+    tracker, sink, acks = SlowTracker(), BothSink(), []
+    commands = Channel(4)
+
+    class Asking(BothSink):
+        def write(self, result):
+            if result.frame.index == 0:
+                commands.put(Request((Prompt(2, box=BOX),), acks.append))
+            super().write(result)
+
+    sink = Asking()
+    run_stepped(tracker, sink, commands=commands, first=[Prompt(1, box=BOX)])
+    assert [(ack.error, ack.index, ack.object_ids) for ack in acks] == [(None, 5, (2,))]
+    holding = [result.frame.index for result in sink.results if len(result.tracks) == 2]
+    assert holding == [5, 6, 7, 8]
 
 
 def test_memory_never_sees_a_carried_mask():
     """The tracker gets frames and commands, and nothing else."""
     tracker = SlowTracker()
-    run_stepped(8, tracker, BothSink(), first=[Prompt(1, box=BOX)])
+    run_stepped(tracker, BothSink(), first=[Prompt(1, box=BOX)])
     assert tracker.log[0][1] != ()
     assert all(commands == () for _, commands in tracker.log[1:])
 
@@ -175,7 +198,7 @@ def test_events_come_from_the_models_results_alone():
 
     tracker, sink = SlowTracker(), EventList()
     everywhere = ZoneSettings(name="all", points=((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)))
-    run_stepped(8, tracker, sink, first=[Prompt(1, box=BOX)], zones=[everywhere])
+    run_stepped(tracker, sink, first=[Prompt(1, box=BOX)], zones=[everywhere])
     assert [(event.kind, event.index) for event in sink.events] == [("started", 0), ("entered", 0)]
 
 
@@ -194,7 +217,7 @@ def test_a_paused_run_gives_no_results_with_motion_either():
         FakeSource(50, live=True), FakeTracker(), {"both": sink}, motion=MotionSettings(), first=[Pause()]
     )
     pipeline.run()
-    assert all(result.tracks == () for result in sink.results)
+    assert sink.results == []
 
 
 def test_a_failure_of_the_tracker_ends_the_run_and_closes_the_sinks():

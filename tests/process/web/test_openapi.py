@@ -12,6 +12,7 @@ import pytest
 import yaml
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import ValidationError
 
 from streamer.config.load import checked
 from streamer.config.settings import CameraSettings
@@ -23,6 +24,7 @@ from streamer.web.api.dependencies import Service
 from streamer.web.app import build_app
 from streamer.web.credentials import Credentials
 from streamer.web.metrics import PrometheusMetrics
+from streamer.web.models import CountsQuery
 from streamer.web.readers import Readers
 from tests.fakes import result
 from tests.requirements import program, require
@@ -95,6 +97,13 @@ def test_every_error_is_one_line_of_json(document):
             if status.startswith("4"):
                 schema = answer["content"]["application/json"]["schema"]
                 assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}, (method, path, status)
+
+
+@pytest.mark.parametrize("value", ["0.5", "1700000000", "-3"])
+def test_a_moment_is_iso_8601_and_not_seconds_since_1970(value):
+    with pytest.raises(ValidationError, match="should be ISO 8601 with a time zone"):
+        CountsQuery(until=value)
+    assert CountsQuery(until="2026-01-31T12:00:00Z").until.year == 2026
 
 
 def test_every_reference_has_a_schema(document):
