@@ -7,7 +7,7 @@ import argparse
 from streamer.cli.arguments import number
 from streamer.config.runtimes import RUNTIMES
 
-SECONDS_INTO = number(at_least=0, at_most=1e8)
+INTO = number(at_least=0, at_most=31_536_000)  # seconds into a run
 FORMATS = ("coco", "ytvis", "davis", "mots", "cvat", "yolo")
 
 
@@ -33,12 +33,8 @@ def replay(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--sink", action="append", default=[], metavar="URI", help="(default: mjpeg:127.0.0.1:8080)")
     speed = "2: twice as fast; 0: without pauses (default: %(default)g)"
     parser.add_argument("--speed", type=number(at_least=0, at_most=1000), default=1.0, metavar="X", help=speed)
-    parser.add_argument(
-        "--from", dest="start", type=SECONDS_INTO, default=0.0, metavar="S", help="seconds into the run"
-    )
-    parser.add_argument(
-        "--to", dest="end", type=SECONDS_INTO, metavar="S", help="seconds into the run (default: its end)"
-    )
+    parser.add_argument("--from", dest="start", type=INTO, default=0.0, metavar="S", help="seconds into the run")
+    parser.add_argument("--to", dest="end", type=INTO, metavar="S", help="seconds into the run (default: its end)")
     parser.add_argument("--track", action="store_true", help="run the tracker again, and name the first difference")
     parser.add_argument("--model", metavar="M", help="--track: in place of the run's own")
     parser.add_argument("--device", help="--track: auto, cpu, cuda, mps")

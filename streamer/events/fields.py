@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields as fields_of
 from typing import Any
 
@@ -21,6 +21,14 @@ def event_fields(event: Event) -> dict[str, Any]:
             own = ("zone", "object_id", "index", "score", "box", "inside_s", "to")
     names = ("source", "epoch", "wall_ns", "message", *own)
     return {"event": event.kind} | {name: getattr(event, name) for name in names}
+
+
+def named_fields(event: Event, name_of: Callable[[int], str | None]) -> dict[str, Any]:
+    """The fields with the name that a user gave the object, also in the message."""
+    fields = event_fields(event)
+    if isinstance(event, SourceEvent) or (name := name_of(event.object_id)) is None:
+        return fields
+    return fields | {"name": name, "message": fields["message"].replace(f"object {event.object_id}", name, 1)}
 
 
 def event_of(fields: Mapping[str, Any], monotonic_ns: int) -> Event:

@@ -77,7 +77,9 @@ def track_fields(track: Track) -> dict[str, Any]:
         "box": track.box,
         "area": int(track.mask.sum()),
         "segmentation": {"size": [height, width], "counts": encode(track.mask, (0, 0, width, height), "rle").decode()},
-    } | position_fields(track.position)
+        **({} if track.mask_from == "model" else {"mask_from": track.mask_from, "age": track.age}),
+        **position_fields(track.position),
+    }
 
 
 def position_fields(position: Position | None) -> dict[str, Any]:
@@ -101,4 +103,13 @@ def track_of(fields: Mapping[str, Any]) -> Track:
     height, width = fields["segmentation"]["size"]
     mask = decode(fields["segmentation"]["counts"].encode(), (0, 0, width, height), "rle", (width, height))
     scores = (float(fields["score"]), float(fields["predicted_iou"]))
-    return Track(int(fields["id"]), mask, box_of(mask), *scores, fields["state"], position=position_of(fields))
+    return Track(
+        int(fields["id"]),
+        mask,
+        box_of(mask),
+        *scores,
+        fields["state"],
+        position=position_of(fields),
+        mask_from=fields.get("mask_from", "model"),
+        age=int(fields.get("age", 0)),
+    )

@@ -64,10 +64,10 @@ def commands_for_tracker(result: TrackResult) -> list[Command]:
 def check_whole(last: TrackResult | None, result: TrackResult) -> None:
     """Raise SourceError where results are missing, or objects were prompted before the file begins."""
     index = result.frame.index
-    if result.mask_from != "model":
+    if result.mask_from != "model" or any(track.mask_from != "model" for track in result.tracks):
         raise SourceError(
-            f"frame {index}: masks were carried by motion, which depends on the machine's speed; record with "
-            "`--motion enabled=false` to track a run again"
+            f"frame {index}: its masks were carried from an earlier one; only a run with --motion enabled=false, with "
+            "--exact or of a recording can be tracked again"
         )
     if last is None:
         prompted = {command.object_id for command in commands_for_tracker(result) if isinstance(command, Prompt)}

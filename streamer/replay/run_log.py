@@ -79,7 +79,9 @@ class RunLog:
             except StopIteration:
                 return
             except BROKEN as error:
-                reason = "it was cut off" if isinstance(error, EndOfFile) else " ".join(str(error).split())
+                reason = (
+                    "it was cut off" if isinstance(error, EndOfFile | struct.error) else " ".join(str(error).split())
+                )
                 self.broken = f"{self.path}: breaks off: {reason}"
                 return
             yield record

@@ -56,7 +56,7 @@ class TrackResult:
     tracked_ns: int = 0  # monotonic clock when the tracks were ready
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     mask_from: MaskOrigin = "model"  # motion: at least one mask was carried from an earlier frame
-    applied: tuple[Applied, ...] = ()  # commands since the last result, also on frames that passed untracked
+    applied: tuple[Applied, ...] = ()  # commands since the last result, on this frame or on untracked ones
     recorded_ns: int | None = None  # a recording's own time, which continues over loops; None for a live source
     memo: Memo = field(default_factory=Memo, init=False, repr=False)
 
