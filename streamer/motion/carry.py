@@ -87,7 +87,7 @@ def unclaimed(track: Track, age: int, size_hw: tuple[int, ...]) -> Track:
 
 
 def carry(anchor: Anchor, path: Path) -> Carried:
-    """By the flow where enough points agree; else by the median displacement of the agreeing ones; else as it was."""
+    """By the flow where enough points agree; else by the median displacement of the points that do; else unchanged."""
     small = cv2.remap(anchor.small_hw, path.origin_hw3[..., :2].copy(), None, cv2.INTER_LINEAR)
     inside = small > INSIDE if (small > INSIDE).any() else small > 0
     if not inside.any():
@@ -106,7 +106,7 @@ def carry(anchor: Anchor, path: Path) -> Carried:
 
 
 def shifted(mask: Mask, shift_xy: NDArray[np.float64]) -> Mask:
-    """The mask moved by x and y pixels."""
+    """The mask moved by a displacement in pixels."""
     moves = np.array([[1, 0, shift_xy[0]], [0, 1, shift_xy[1]]], np.float32)
     moved = cv2.warpAffine(mask.view(np.uint8), moves, mask.shape[::-1], flags=cv2.INTER_NEAREST)
     return cast(Mask, moved.view(np.bool_))

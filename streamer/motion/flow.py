@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 WIDTH = 320  # pixels of the grey images
 MIN_SIDE = 64  # of them: DIS needs some pixels at its coarsest scale
 FINEST, FINEST_OF_CHECK = 1, 2  # scales of DIS: fields at half and a quarter of the image's size, enlarged
-TOLERANCE_PX, TOLERANCE_SHARE = 2.0, 0.1  # by which a point may miss itself, and a share of its displacement beside
+TOLERANCE_PX, TOLERANCE_SHARE = 2.0, 0.1  # by which a point may miss itself, plus a share of its displacement
 
 Grey = NDArray[np.uint8]  # h x w
 Field = NDArray[np.float32]  # h x w x 2: x and y of displacements, in pixels of the grey image

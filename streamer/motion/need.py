@@ -25,7 +25,7 @@ class Need:
 
     @property
     def urgency(self) -> float:
-        """Grows with age for every object, so that each has its turn; faster for objects in doubt and for fast ones."""
+        """Grows with age for every object, so that each has its turn; faster for doubtful and for moving objects."""
         if self.state != "tracked":
             return self.age * HIDDEN[self.state]
         return self.age * (1 + DOUBT * (1 - self.confidence) + SPEED * min(self.speed, 1.0))
@@ -53,7 +53,7 @@ class StepBudget:
         self._each_ms: float | None = None  # None: nothing measured yet
 
     def measured(self, milliseconds: float, objects: int) -> None:
-        """What a step of this number of objects took."""
+        """Learn from the time of a step of a number of objects."""
         if objects == 0:
             return
         each_ms = milliseconds / objects
