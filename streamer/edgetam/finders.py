@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,21 @@ from streamer.edgetam.automatic import AutomaticMasks
 from streamer.errors import ModelError, UsageError
 from streamer.types import Detection, Frame
 
+log = logging.getLogger(__name__)
+
 
 class AutomaticFinder:
     """Everything that EdgeTAM sees."""
 
     def __init__(self, masks: AutomaticMasks) -> None:
         self._masks = masks
+        self._said = False  # once is enough
 
     def find(self, frame: Frame) -> Sequence[Detection]:
         segments = self._masks.find(frame.image)
+        if not segments and not self._said:
+            self._said = True
+            log.warning("%s: nothing to track; %s: lower find.min_score", frame.source, self._masks.best_candidate)
         return [Detection(tuple(map(float, s.box)), s.score) for s in segments if s.box is not None]  # type: ignore[arg-type]
 
 

@@ -73,12 +73,15 @@ class Journal:
         self.path = path
         self._settings = settings
         self._wall_ns = wall_ns
+        self._db: Any = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.executescript(TABLES)
         except (OSError, sqlite3.Error) as error:
+            if self._db is not None:
+                self._db.close()
             raise SinkError(f"{path}: cannot be used as a journal: {error}") from error
 
     def append(self, *rows: Row) -> None:

@@ -174,7 +174,14 @@ def _settings(uris: dict[str, str], endpoints: dict[str, str], space: Path, port
         name: {"source": {"uri": uri, "stall_s": 2}, "control": endpoints[name], "find": {"method": "motion"}}
         for name, uri in uris.items()
     }
-    events = {"file": str(space / "events.sqlite"), "clips": str(space / "clips"), "before_s": 1, "after_s": 1}
+    events = {
+        "file": str(space / "events.sqlite"),
+        "clips": str(space / "clips"),
+        "before_s": 1,
+        "after_s": 1,
+        "max_size_mb": 4,
+        "clips_max_size_mb": 6,
+    }
     return {"model": {"id": "still"}, "cameras": cameras, "web": {"port": port}, "events": events}
 
 
