@@ -10,7 +10,7 @@ from typing import Any
 import zmq
 
 from streamer.bus.curve import ClientKeys
-from streamer.bus.messages import MAX_MESSAGE, Message, unpack
+from streamer.bus.messages import MAX_MESSAGE, Message, newest_within, unpack
 from streamer.bus.sockets import connect, unlock
 from streamer.errors import StreamerError
 
@@ -49,6 +49,7 @@ class Subscriber:
         self._wall_ns = wall_ns
         self._topic = topic
         self._last_sequence: int | None = None
+        self._latest: Message | None = None
         self._context: zmq.Context[Any] = zmq.Context()
         self._socket = self._connect(f"{source}/{topic}\0".encode() if source else b"")
         self._named = source is not None
@@ -95,6 +96,23 @@ class Subscriber:
                 self.ahead_ms / 1000,
             )
         return age_ms + self.ahead_ms
+
+    def read_latest(self, max_age_s: float) -> Message | None:
+        """The newest message so far, at once and as often as it is asked for; None where it is older than `max_age_s`.
+
+        The age is that of the frame, from its capture to now. None means that nothing is known: stop. A frame that
+        lies more than FUTURE_S in the future has no age, because the two clocks differ; it is None too. Raises
+        WireError for garbage.
+        """
+        while self._socket.poll(0):
+            message = unpack(self._socket.recv())
+            if not self._named:
+                self._name(message)
+                if self._topic != "masks":
+                    continue
+            self._count(message)
+            self._latest = message
+        return newest_within(self._latest, max_age_s, self._wall_ns())
 
     def _name(self, message: Message) -> None:
         """Subscribe to the topic of the first source: the socket keeps one newest message, whatever its topic."""

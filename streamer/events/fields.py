@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import fields as fields_of
 from typing import Any
 
 from streamer.events.types import Event, ObjectEvent, PlaceEvent, SourceEvent
@@ -28,3 +29,13 @@ def named_fields(event: Event, name_of: Callable[[int], str | None]) -> dict[str
     if isinstance(event, SourceEvent) or (name := name_of(event.object_id)) is None:
         return fields
     return fields | {"name": name, "message": fields["message"].replace(f"object {event.object_id}", name, 1)}
+
+
+def event_of(fields: Mapping[str, Any], monotonic_ns: int) -> Event:
+    """The event that `event_fields` made these of; raises TypeError or KeyError."""
+    kind = PlaceEvent if "zone" in fields else ObjectEvent if "object_id" in fields else SourceEvent
+    values = dict(fields) | {"kind": fields["event"], "monotonic_ns": monotonic_ns}
+    if values.get("box") is not None:
+        values["box"] = tuple(values["box"])
+    names = {field.name for field in fields_of(kind)}
+    return kind(**{name: value for name, value in values.items() if name in names})

@@ -50,7 +50,7 @@ Row = tuple[int, str, str, str]  # wall_ns, source, kind, and the event's fields
 
 
 def row_of(event: Event, name_of: Callable[[int], str | None] = lambda _: None) -> Row:
-    """An event as it is stored; `name_of` gives the names of objects."""
+    """A stored event; `name_of` gives the names of objects."""
     source = event.source.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
     return event.wall_ns, source, event.kind, json.dumps(named_fields(event, name_of))
 
