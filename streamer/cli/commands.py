@@ -96,7 +96,7 @@ def _tracking_options(parser: argparse.ArgumentParser) -> None:
 
 def _motion_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--motion", action="append", default=[], metavar="KEY=VALUE", help="a setting, like enabled=false or max_age=30"
+        "--motion", action="append", default=[], metavar="KEY=VALUE", help="a setting, like enabled=false or max_age=60"
     )
 
 

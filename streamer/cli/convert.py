@@ -14,7 +14,8 @@ from streamer.errors import UsageError
 from streamer.formats.frames import AnnotatedFrame, Clip
 from streamer.formats.writers import FORMATS, open_writer
 from streamer.offline.recording import Recording, open_recording
-from streamer.offline.tracked import open_tracked
+from streamer.offline.tracked import Tracked, open_tracked
+from streamer.sinks.optional import need
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 def convert(args: argparse.Namespace) -> int:
     """`streamer convert`."""
     wanted = formats(args.format)
-    tracked = open_tracked(Path(args.tracked))
+    tracked = opened_tracks(Path(args.tracked))
     out = Path(args.out) if args.out else folder_of(Path(args.tracked))
     clip = Clip(tracked.name, categories(args.categories))
     frames = tracked.frames()
@@ -42,6 +43,16 @@ def convert(args: argparse.Namespace) -> int:
     else:
         log.info("%d masks on %d frames, in %s", objects, count, ", ".join(str(out / name) for name in wanted))
     return 0
+
+
+def opened_tracks(path: Path) -> Tracked:
+    """What was tracked, of a folder, JSON lines or a recorded run; raises UsageError or SourceError."""
+    if path.suffix.lower() != ".mcap":
+        return open_tracked(path)
+    need("foxglove", "mcap")
+    from streamer.replay.tracked_run import TrackedRun
+
+    return TrackedRun(path)
 
 
 def formats(text: str) -> list[str]:

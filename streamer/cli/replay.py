@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streamer.cli.progress import Progress
 from streamer.config.load import checked
@@ -19,9 +19,12 @@ from streamer.events.types import Event
 from streamer.pipeline.signals import stopped_by_signals
 from streamer.replay.compare import Comparison, compare
 from streamer.replay.play import Section, play
-from streamer.replay.run_log import RunLog, open_run
 from streamer.service.build import build_engine, build_sinks, weights_of
+from streamer.sinks.optional import need
 from streamer.types import TrackResult
+
+if TYPE_CHECKING:
+    from streamer.replay.run_log import RunLog  # which needs the package mcap
 
 log = logging.getLogger("streamer")
 DEFAULT_SINK = "mjpeg:127.0.0.1:8080"
@@ -29,6 +32,9 @@ DEFAULT_SINK = "mjpeg:127.0.0.1:8080"
 
 def replay(args: argparse.Namespace) -> int:
     """0; with --track 1 where a mask differs, or the file breaks off."""
+    need("foxglove", "mcap")
+    from streamer.replay.run_log import open_run
+
     logs = [open_run(Path(name)) for name in args.files]
     if args.speed < 0:
         raise UsageError(f"--speed {args.speed:g}: write 1 for the run's own pace, 2 for twice that, 0 for no pause")

@@ -55,6 +55,7 @@ class CocoWriter:
             "video_id": VIDEO_ID,
             "category_id": self._categories.of(track.object_id),
             "instance_id": track.object_id,
+            "track_id": track.object_id,  # FiftyOne reads this one: `instance_id` is a word of its own
             "segmentation": rle_of(track),
             "bbox": corner_and_size(track),
             "area": int(track.mask.sum()),

@@ -34,7 +34,9 @@ def open_tracked(path: Path) -> Tracked:
         return LinesOfRun(path)
     if (path / STORE).is_file():
         return FolderOfTracks(path)
-    raise UsageError(f"{path}: nothing was tracked there; name the --out of `streamer track`, or a .jsonl file")
+    raise UsageError(
+        f"{path}: nothing was tracked there; name the --out of `streamer track`, or a .jsonl or .mcap file of a run"
+    )
 
 
 @dataclass(frozen=True, slots=True)

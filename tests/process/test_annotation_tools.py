@@ -59,6 +59,7 @@ def test_trackeval_finds_davis_and_youtube_vis_equal_to_themselves(written: Path
 
 def test_fiftyone_reads_the_masks_of_coco(written: Path):
     found = read_with("fiftyone", written, "fiftyone")
-    assert {stem: [entry[0] for entry in entries] for stem, entries in found.items()} == {
-        frame.stem: [track.object_id for track in frame.seen] for frame in frames()
+    assert found == {
+        frame.stem: [[one.object_id, CLIP.category(one.object_id), int(one.mask.sum())] for one in frame.seen]
+        for frame in frames()
     }

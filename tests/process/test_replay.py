@@ -39,6 +39,11 @@ def test_a_run_that_was_killed_is_read_and_tracked_again(tmp_path):
     indexes = [line["index"] for line in lines if "objects" in line]
     assert indexes and indexes == sorted(indexes) and indexes[-1] <= indexes[0] + 9
 
+    done = streamer("convert", str(file), "--format", "coco,davis", "--out", str(tmp_path), "--json")
+    written = json.loads(done.stdout)
+    assert written["masks"] == found["masks"]
+    assert len(list((tmp_path / "coco/images/default").iterdir())) == written["frames"]
+
 
 def test_what_cannot_be_replayed_is_one_line(tmp_path):
     done = streamer("replay", str(tmp_path / "none.mcap"))

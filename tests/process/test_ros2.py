@@ -78,6 +78,10 @@ def test_a_node_of_ros_reads_labels_infos_status_and_prompts_back(tmp_path: Path
     assert found["hashes"]["labels"].startswith("RIHS01_")
     assert "streamer" in found["nodes"]
     assert found["topics"]["/cam/detections"] == ["vision_msgs/msg/Detection2DArray"]
+    if "detections" in found:  # vision_msgs is built for this ROS
+        assert found["detections"]["1"][0] == 1.0 and len(found["detections"]) == 4
+        assert found["same_stamps"]["detections"] >= 0.95 * found["counts"]["labels"]
+        assert found["label_info"] == {"0": "unlabelled"} | {name: f"object {name}" for name in ("1", "2", "9", "10")}
     answers = {ack.get("request_id"): ack for ack in found["acks"]}
     assert answers["one"]["object_ids"] == [9] and answers["clicked_point"]["object_ids"] == [10]
     assert sum(not ack["ok"] for ack in found["acks"]) == 2
