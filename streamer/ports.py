@@ -135,6 +135,14 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class ShowsPausedFrames(Protocol):
+    """A sink that people watch: while tracking is paused it gets the frames, without tracks."""
+
+    @property
+    def shows_paused_frames(self) -> bool: ...
+
+
+@runtime_checkable
 class ModelSink(Protocol):
     """A sink that takes the model's own results too: each comes after its frame, where masks are carried in between,
     and holds the objects that the model looked for (`age` 0) with the last that is known of the others.

@@ -17,7 +17,7 @@ from streamer.pipeline.privacy import PrivacyFilter, no_filter
 from streamer.pipeline.result_meter import ResultMeter
 from streamer.pipeline.sink_writer import SinkWriter
 from streamer.ports import AnySink
-from streamer.types import TrackResult
+from streamer.types import Frame, TrackResult
 
 log = logging.getLogger(__name__)
 LOG_LEVELS = {"lost": logging.WARNING, "jumped": logging.WARNING, "occluded": logging.DEBUG}  # other events: INFO
@@ -55,6 +55,12 @@ class Outputs:
         for writer in self.writers.values():
             writer.put_result(result if writer.is_finder else shown)
         self.result_meter.update(result, self._clock_ns())
+
+    def put_paused(self, frame: Frame) -> None:
+        """A frame that passes untracked, for people who watch; where something has to be hidden they see none."""
+        if not self._hides:
+            for writer in self.writers.values():
+                writer.put_paused(TrackResult(frame, ()))
 
     def put_model_result(self, result: TrackResult) -> None:
         """What the model found on a frame. Objects' states and zones are judged by it alone."""

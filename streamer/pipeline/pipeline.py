@@ -46,9 +46,8 @@ class Limits:
 class Pipeline:
     """One source through one tracker to any number of sinks.
 
-    `first` takes effect on the first frame; requests in `commands`, a channel that several producers may share, on the
-    frame that is tracked next. Pipelines that share an engine track one at a time: each step is inside `acquire()`.
-    With `motion` each frame of a live source gets a result, with masks that are carried where the model is late.
+    `first` takes effect on the first frame, requests in `commands` on the next one. Each step is inside `acquire()`:
+    pipelines that share an engine track one at a time. With `motion` each frame of a live source gets a result.
     """
 
     def __init__(
@@ -188,6 +187,7 @@ class Pipeline:
                 elif result is not None:
                     self.outputs.put_result(result)
                 if result is None:
+                    self.outputs.put_paused(frame)
                     continue
                 self.outputs.put_model_result(result)
                 if self.figures.tracked == self.limits.frames:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamer.events.types import Event
 from streamer.pipeline.sink_queue import ModelResult, SinkQueue
-from streamer.ports import AnySink, CountsLost, EventSink, ModelSink, OnDemandFinder, Sink
+from streamer.ports import AnySink, CountsLost, EventSink, ModelSink, OnDemandFinder, ShowsPausedFrames, Sink
 from streamer.types import TrackResult
 
 SINK_DEPTH = 8  # results that wait for a slow sink
@@ -34,6 +34,11 @@ class SinkWriter:
     def put_result(self, result: TrackResult) -> None:
         """Raises Closed once the sink has failed or the run has ended."""
         if self._takes_results:
+            self._queue.put_result(result)
+
+    def put_paused(self, result: TrackResult) -> None:
+        """A frame without tracks, while tracking is paused; raises Closed as `put_result` does."""
+        if isinstance(self.sink, ShowsPausedFrames):
             self._queue.put_result(result)
 
     def put_model_result(self, result: TrackResult) -> None:

@@ -50,6 +50,8 @@ class FeedMessage:
 class Feed:
     """A sink. `Readers` sets `wanted`, the variants of all readers; `deliver` is called in the thread of the sink."""
 
+    shows_paused_frames = True
+
     def __init__(self, camera: str, deliver: Callable[[str, Variant | None, FeedMessage | str], None]) -> None:
         self.wanted: frozenset[Variant] = frozenset()
         self.latest: TrackResult | None = None

@@ -162,6 +162,8 @@ def test_a_click_while_tracking_is_paused_resumes_it_and_the_image_is_not_greyed
     wait_for_frame(page)
     page.keyboard.press("p")
     page.locator("#live .view.paused:not(.stale)").wait_for()
+    before = int(page.locator(CANVAS).get_attribute("data-index"))
+    wait(lambda: int(page.locator(CANVAS).get_attribute("data-index")) > before + 5)  # the picture goes on
     page.mouse.click(*middle(page))
     page.locator(f'{CANVAS}:not([data-objects=""])').wait_for()
     with Client(url) as client:

@@ -278,7 +278,7 @@ def test_a_slow_link_gets_narrower_frames_that_are_not_seconds_old(tmp_path):
     with serving(settings) as (serve_app, server), Proxy(int(server.url.rpartition(":")[2])) as wire:
         serve_app.cameras.add("wide", CameraSettings.model_validate({"source": {"uri": uri}}))
         wire.bytes_a_second = 60_000
-        ages_s, widths, until = [], [], time.monotonic() + 10
+        ages_s, widths, until = [], [], time.monotonic() + 7
         with Client(f"http://127.0.0.1:{wire.port}") as client:
             results = client.results("wide", images=True, width=1280)
             for result in results:
