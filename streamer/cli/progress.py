@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -23,6 +24,14 @@ class LogLines:
 
     def flush(self) -> None:
         pass
+
+
+def _knows_its_width(stream: TextIO) -> bool:
+    """False for a pseudo-terminal of 0 columns, into which tqdm would write nothing."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns > 0
+    except (OSError, ValueError):
+        return False
 
 
 class Progress(tqdm):  # type: ignore[type-arg] # tqdm is generic for type checkers alone
@@ -52,7 +61,7 @@ class Progress(tqdm):  # type: ignore[type-arg] # tqdm is generic for type check
             miniters=1,
             leave=terminal,
             delay=0 if terminal else LOG_S,
-            dynamic_ncols=terminal,
+            dynamic_ncols=terminal and _knows_its_width(stream),
             disable=disable,
         )
 

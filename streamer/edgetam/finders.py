@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.config.settings import DETECTOR_MIN_SCORE
+from streamer.edgetam import hub
 from streamer.edgetam.automatic import AutomaticMasks
 from streamer.errors import ModelError, UsageError
 from streamer.types import Detection, Frame
@@ -46,7 +48,9 @@ class Detector:
         from streamer.edgetam.weights import quiet
 
         try:
-            config: Any = AutoConfig.from_pretrained(model)
+            config: Any = AutoConfig.from_pretrained(
+                model, local_files_only=not Path(model).is_dir() and not hub.answers()
+            )
             if config.model_type not in (*DETECTORS, *ZERO_SHOT):
                 raise ModelError(f"detector {model!r}: a {config.model_type} model detects no objects")
             self._asks = config.model_type in ZERO_SHOT

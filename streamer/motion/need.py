@@ -24,7 +24,7 @@ class Need:
 
     @property
     def urgency(self) -> float:
-        """Grows with age for every object, so that each has its turn; faster for those in doubt and those that move."""
+        """Grows with age for every object, so that each has its turn; faster for doubtful and for moving objects."""
         if self.state != "tracked":
             return self.age * HIDDEN[self.state]
         return self.age * (1 + DOUBT * (1 - self.confidence) + SPEED * min(self.speed, 1.0))
@@ -52,7 +52,7 @@ class StepBudget:
         self._each_ms: float | None = None  # None: nothing measured yet
 
     def measured(self, milliseconds: float, objects: int) -> None:
-        """A step of so many objects took so long."""
+        """Learn from the time of a step of a number of objects."""
         if objects == 0:
             return
         each_ms = milliseconds / objects
