@@ -20,6 +20,10 @@ def bench(args: argparse.Namespace) -> int:
             from streamer.bench.start import start
 
             figures = start(section_of(args, "model", ModelSettings).id, args.frames)
+        case "windows":
+            from streamer.bench.windows import windows
+
+            figures = windows(section_of(args, "model", ModelSettings).id, _count(args.objects), args.frames)
         case "image" | "video":
             figures = _recorded(args)
         case "live":

@@ -38,7 +38,7 @@ class Preprocessor:
         info = runtime.info
         self.size, self.logits_size, self._runtime = info.size, info.logits_size, runtime
         mean, std = np.array(info.mean, np.float32) * 255, np.array(info.std, np.float32) * 255
-        self._scale_c11, self._offset_c11 = (1 / std)[:, None, None], (-mean / std)[:, None, None]
+        self._scale_c, self._offset_c = 1 / std, -mean / std
 
     def views(self, frame: Frame, windows: Iterable[Crop]) -> list[EncodedCrop]:
         """What the model sees of some windows."""
@@ -50,7 +50,11 @@ class Preprocessor:
         """Resized with antialias on bytes, then normalised: 3 x S x S."""
         x, y, w, h = window
         square = resize_image(image_hw3[y : y + h, x : x + w], self.size)
-        return square.transpose(2, 0, 1) * self._scale_c11 + self._offset_c11
+        pixels = np.empty((3, self.size, self.size), np.float32)
+        for channel, values in enumerate(cv2.split(square)):  # planes: strides take three times as long
+            np.multiply(values, self._scale_c[channel], out=pixels[channel])
+            pixels[channel] += self._offset_c[channel]
+        return pixels
 
     def whole(self, frame: Frame) -> Floats:
         """All of a frame."""

@@ -72,7 +72,7 @@ def test_segment_writes_labels_coco_and_lines_and_does_the_rest_when_something_i
         ([], "nothing to do: give"),
         (["--box", "1:5,5,5,9"], "box (5.0, 5.0, 5.0, 9.0) has no area"),
         (["--auto", "--format", "gif"], "--format 'gif' is unknown; known: png, coco, jsonl"),
-        (["--auto", "--points-per-side", "0"], "--points-per-side is 1 or more"),
+        (["--auto", "--points-per-side", "0"], "--points-per-side: 0 must be at least 1"),
     ],
 )
 def test_segment_says_what_is_wrong_in_one_line(stills, options, words, capsys, caplog, tmp_path):

@@ -37,18 +37,19 @@ class OpenVinoRuntime(GraphRuntime):
         self._source, self._options = source, {**options(), "CACHE_DIR": str(compiled)}
         self._compiled = {graph: self._compile(graph, self._options) for graph in GRAPHS}
         self._streams: dict[str, Streams] = {}
+        self.side_by_side = cores.count() > 1
 
     def run(self, graph: str, inputs: Sequence[Arrays]) -> list[list[Floats]]:
         ready = [[np.ascontiguousarray(part) for part in one] for one in inputs]
-        beside = len(ready) - len(ready) % cores.count() if len(ready) > 1 and cores.count() > 1 else 0
-        found = self._side_by_side(graph).run(ready[:beside]) if beside else []
+        beside = len(ready) - len(ready) % cores.count() if self.side_by_side else 0
+        found = self._stream(graph).run(ready[:beside]) if beside else []
         for one in ready[beside:]:  # what is left over has all threads
             found.append(list(self._compiled[graph](one, share_inputs=True).to_tuple()))
         return found
 
-    def _side_by_side(self, graph: str) -> Streams:
+    def _stream(self, graph: str) -> Streams:
         if graph not in self._streams:
-            compiled = self._compile(graph, {**self._options, **side_by_side()})
+            compiled = self._compile(graph, {**self._options, **streams()})
             self._streams[graph] = Streams(compiled, cores.count())
         return self._streams[graph]
 
@@ -101,6 +102,6 @@ def options() -> dict[str, Any]:
     return {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": cores.count()} | exact
 
 
-def side_by_side() -> dict[str, Any]:
+def streams() -> dict[str, Any]:
     """As many streams as threads: two windows on a thread each take less than one after the other on both."""
     return {"PERFORMANCE_HINT": "THROUGHPUT", "NUM_STREAMS": cores.count()}
