@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
@@ -12,6 +13,8 @@ from streamer.errors import UsageError
 CREDENTIALS = re.compile(r"(?<=://)(?:[^\s\"]+|[^/\s]+)@")  # up to the last @: a password may hold / ? # and @
 SECRET_OPTIONS = re.compile(r"(?i)\b((?:password|passwd|pwd|token|secret|key|auth|user)=)[^&#\s]+")
 LOOPBACK = re.compile(r"^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$")
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
+ON, OFF = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
 NETWORK_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tcp", "srt")
 
 
@@ -33,19 +36,38 @@ class Address:
         """The address as it may be shown."""
         return redact(self.target or f"{self.scheme}:")
 
-    def number(self, name: str, default: float) -> float:
-        """A numeric option; raises UsageError naming it."""
+    def number(self, name: str, default: float, *, above: float | None = None) -> float:
+        """A numeric option, larger than `above`; raises UsageError naming it."""
         try:
             number = float(self.options.get(name, default))
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
             raise UsageError(f"{self.shown}: option {name}={self.options[name]!r} is not a finite number")
+        if name in self.options and above is not None and number <= above:
+            raise UsageError(f"{self.shown}: option {name}={self.options[name]} must be more than {above:g}")
         return number
 
-    def flag(self, name: str) -> bool:
-        """An option that is on by being there (`?loop`), or off with 0, no or false."""
-        return self.options.get(name, "0").lower() not in ("0", "no", "false")
+    def whole(self, name: str, default: int, *, least: int = 0) -> int:
+        """A whole number of at least `least`; raises UsageError naming the option."""
+        number = self.number(name, default)
+        if name in self.options and (number != int(number) or number < least):
+            raise UsageError(f"{self.shown}: option {name}={self.options[name]} is not a whole number from {least} on")
+        return int(number)
+
+    def choice(self, name: str, known: Sequence[str]) -> str:
+        """One of some words, the first if unset; raises UsageError listing them."""
+        word = self.options.get(name, known[0])
+        if word not in known:
+            raise UsageError(f"{self.shown}: option {name}={word!r} is none of {', '.join(known)}")
+        return word
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """An option that is on by being there (`?loop`) or with 1, yes or true; off with 0, no or false."""
+        text = self.options.get(name, "1" if default else "0").lower()
+        if text not in (*ON, *OFF):
+            raise UsageError(f"{self.shown}: option {name}={self.options[name]!r} is not 1 or 0")
+        return text in ON
 
     def size(self, name: str, default: tuple[int, int]) -> tuple[int, int]:
         """A WIDTHxHEIGHT option; raises UsageError naming it."""
@@ -67,7 +89,7 @@ class Address:
 def parse(uri: str) -> Address:
     """Cut a URI; options follow `?`, or `#` for network addresses, whose own query is left as it is."""
     scheme, found, rest = uri.partition(":")
-    if not found or "/" in scheme or len(scheme) < 2:
+    if not found or not SCHEME.fullmatch(scheme):  # a name like 10:30.mp4, or a drive
         target, options = _split(uri, "?")
         return Address("", target, options)
     scheme = scheme.lower()
@@ -83,8 +105,12 @@ def parse(uri: str) -> Address:
 
 def _split(text: str, mark: str) -> tuple[str, dict[str, str]]:
     target, _, query = text.partition(mark)
-    pairs = dict(parse_qsl(query, keep_blank_values=True))
-    return target, {name: value or "1" for name, value in pairs.items()}
+    options: dict[str, str] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        if name in options:
+            raise UsageError(f"{redact(target)}: option {name!r} is there twice; give it once")
+        options[name] = value or "1"
+    return target, options
 
 
 def is_loopback(host: str) -> bool:

@@ -11,9 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from streamer.cli import prompts
+from streamer.cli.progress import Progress
 from streamer.config import load as config
 from streamer.config.prompts import build_prompts
 from streamer.config.settings import PromptSettings
@@ -23,8 +22,10 @@ from streamer.offline.recording import Recording, open_recording
 from streamer.offline.store import Store
 from streamer.pipeline.signals import stopped_by_signals
 from streamer.ports import Sink
+from streamer.process.files import refuse_overwriting
 from streamer.sinks import open_sink
 from streamer.types import Prompt, TrackResult
+from streamer.uris import parse
 
 log = logging.getLogger(__name__)
 SINKS = {"png": "masks:{}/masks", "jsonl": "{}/tracks.jsonl", "mp4": "{}/overlay.mp4"}
@@ -34,26 +35,46 @@ INTERRUPTED = 128 + signal.SIGINT
 def track(args: argparse.Namespace) -> int:
     """0, 1 where the recording broke off or a prompt could not be used (all else is done), 130 where interrupted."""
     wanted = formats(args.format)
+    _check_outputs(args, wanted)
+    log.info("reading %s for its frames", args.video)
     recording = open_recording(Path(args.video))
     asked, refused = usable(prompts.read_file(Path(args.prompts)), recording)
     if not asked:
         raise UsageError(f"{args.prompts}: no prompt in it can be used on {recording.count} frames")
     out = Path(args.out)
-    with contextlib.closing(Store(out / "work.sqlite")) as store, tqdm(unit="frame", disable=None) as bar:
+    with contextlib.closing(Store(out / "work.sqlite")) as store, Progress() as bar:
         stopped: list[bool] = []
         with stopped_by_signals(lambda: stopped.append(True)):
             propagation = _propagation(args, recording, store, bar, stopped)
             propagation.plan(asked)
-            bar.reset(propagation.left(asked) + recording.count)
+            left, whole = propagation.left(asked), propagation.whole(asked)
+            if left < whole:
+                log.info("resumed: %d of %d steps are done already, in %s", whole - left, whole, out)
+            bar.begin(left, "tracking")
             if not propagation.run(asked):
                 log.warning("interrupted; the same command goes on from here")
                 return INTERRUPTED
             _write(recording, store, out, wanted, bar)
-    if recording.broken:
-        log.warning("%s; what comes before it is done", recording.broken)
     if args.json:
         print(json.dumps(_summary(args, recording, asked, refused)))
+    _report(args, recording, asked, wanted)
     return 1 if recording.broken or refused else 0
+
+
+def _report(args: argparse.Namespace, recording: Recording, asked: Prompts, wanted: Sequence[str]) -> None:
+    """What was done, in words."""
+    where = ", ".join(parse(SINKS[name].format(args.out)).target for name in wanted)
+    log.info("%d objects on %d frames: %s", len(asked), recording.count, where)
+    if recording.broken:
+        log.warning("%s; everything else is done", recording.broken)
+
+
+def _check_outputs(args: argparse.Namespace, wanted: Sequence[str]) -> None:
+    """Raise UsageError where the output would write over an input."""
+    sinks = [parse(SINKS[name].format(args.out)) for name in wanted]
+    files = [Path(sink.target) for sink in sinks if sink.scheme != "masks"]
+    folders = [Path(sink.target) for sink in sinks if sink.scheme == "masks"]
+    refuse_overwriting([Path(args.video), Path(args.prompts)], [*files, Path(args.out) / "work.sqlite"], folders)
 
 
 def formats(text: str) -> list[str]:
@@ -71,9 +92,10 @@ def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tupl
     for name, entries in named.items():
         try:
             index = _frame(name, recording)
+            width, height = recording.size_of(index)
             here = build_prompts(entries, None)
             for prompt in here:
-                prompt.check_inside(recording.height, recording.width)
+                prompt.check_inside(height, width)
         except (UsageError, CommandError) as error:
             log.warning("prompts of frame %s: %s", name, error)
             refused += len(entries)
@@ -92,7 +114,7 @@ def _frame(name: str, recording: Recording) -> int:
 
 
 def _propagation(
-    args: argparse.Namespace, recording: Recording, store: Store, bar: Any, stopped: Sequence[bool]
+    args: argparse.Namespace, recording: Recording, store: Store, bar: Progress, stopped: Sequence[bool]
 ) -> Propagation:
     from streamer.edgetam import open_tracker
 
@@ -122,14 +144,15 @@ def _propagation(
     )
 
 
-def _write(recording: Recording, store: Store, out: Path, wanted: Sequence[str], bar: Any) -> None:
+def _write(recording: Recording, store: Store, out: Path, wanted: Sequence[str], bar: Progress) -> None:
     """The files, from what was found."""
+    bar.begin(recording.count, "writing")
     with contextlib.ExitStack() as opened:
         sinks = [open_sink(SINKS[name].format(out)) for name in wanted]
         for sink in sinks:
             opened.callback(sink.close)
         for frame in recording.frames(0, recording.count - 1):
-            result = TrackResult(frame, store.tracks(frame.index, (recording.width, recording.height)))
+            result = TrackResult(frame, store.tracks(frame.index, (frame.width, frame.height)))
             for sink in sinks:
                 if isinstance(sink, Sink):
                     sink.write(result)

@@ -21,7 +21,7 @@ MIN_AREA = 1e-4  # of the frame
 class Section(BaseModel):
     """A section of the configuration; an unknown key is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     @field_validator("*", mode="before")
     @classmethod

@@ -78,6 +78,11 @@ class Propagation:
         back = [self._from("backwards", number, first)[0] for number, first in start.items() if first > 0]
         return self.recording.count - min(ahead) + max(back, default=-1) + 1
 
+    def whole(self, prompts: Prompts) -> int:
+        """Frames that the passes see where nothing is done yet."""
+        start = self._starts(prompts).values()
+        return self.recording.count - min(start) + max((first for first in start if first > 0), default=-1) + 1
+
     def _starts(self, prompts: Prompts) -> dict[int, int]:
         """Where each object begins: at its first prompt, or as transformers has it all at the first of any."""
         start = {number: min(asked) for number, asked in prompts.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from streamer.config.load import checked
 from streamer.config.settings import EventSettings
@@ -41,19 +41,20 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
     address = parse(uri)
     match address.scheme:
         case "null":
+            address.allow()
             return NullSink()
         case "zmq":
             from streamer.bus.publisher import Publisher
 
             address.allow("codec")
-            codec = _codec(address.options.get("codec", "rle"))
+            codec = cast(Codec, address.choice("codec", CODECS))
             return Publisher(_endpoint(address.target), codec=codec, keys=keys)
         case "rtsp" | "rtmp" | "udp":
             from streamer.sinks.push import PushSink
             from streamer.sinks.retried import RetriedSink
 
             address.allow("fps", "size")
-            fps, size = address.number("fps", 0), address.size("size", (0, 0))
+            fps, size = address.number("fps", 0, above=0), address.size("size", (0, 0))
             container_format = PUSH_FORMATS[address.scheme]
             return RetriedSink(
                 lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
@@ -75,7 +76,9 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             from streamer.sinks.files import MaskFolderSink
 
             address.allow()
-            return MaskFolderSink(_created(Path(address.target)))
+            if not address.target:
+                raise UsageError("sink masks: needs a folder; write masks:FOLDER")
+            return MaskFolderSink(_created(Path(address.target.removeprefix("//"))))
         case "" | "file":
             return _open_path(Path(address.target.removeprefix("//")), address)
         case scheme:
@@ -93,7 +96,7 @@ def _open_path(path: Path, address: Address) -> Sink:
     address.allow("every", "max_size_mb", "keep", "required")
     rotation = _rotation(address)
     _created(path.parent)
-    if not address.flag("required") and "required" in address.options:
+    if not address.flag("required", default=True):
         from streamer.sinks.retried import RetriedSink
 
         if rotation is None:
@@ -120,10 +123,10 @@ def _rotation(address: Address) -> Rotation | None:
     """The limits of a part in the options; raises UsageError."""
     from streamer.sinks.rotated import Rotation
 
-    numbers = {name: address.number(name, 0) for name in ("every", "max_size_mb", "keep") if name in address.options}
-    for name, value in numbers.items():
-        if value <= 0:
-            raise UsageError(f"{address.shown}: option {name}={value:g} must be more than 0")
+    limits = ("every", "max_size_mb")
+    numbers = {name: address.number(name, 0, above=0) for name in limits if name in address.options}
+    if "keep" in address.options:
+        numbers["keep"] = address.whole("keep", 1, least=1)
     if "keep" in numbers and len(numbers) == 1:
         raise UsageError(f"{address.shown}: option keep needs every=SECONDS or max_size_mb=MEGABYTES")
     if not numbers:
@@ -154,10 +157,3 @@ def _host_and_port(address: Address) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > MAX_PORT:
         raise UsageError(f"sink mjpeg:{address.target}: use mjpeg:127.0.0.1:PORT")
     return host, int(port)
-
-
-def _codec(name: str) -> Codec:
-    for codec in CODECS:
-        if codec == name:
-            return codec
-    raise UsageError(f"mask codec {name!r} is unknown; known: {', '.join(CODECS)}")

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamer.config.settings import SourceSettings
-from streamer.errors import UsageError
+from streamer.errors import SourceError, UsageError
+from streamer.images import SUFFIXES, is_image
 from streamer.ports import Source
 from streamer.rate_limit import Backoff
 from streamer.sources.watch import WatchedSource
 from streamer.uris import NETWORK_SCHEMES, Address, parse, redact
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp")
-GLOB_MARKS = ("*", "[")
 READ_S = 5.0
 
 
@@ -26,7 +25,7 @@ def open_watched(settings: SourceSettings, backoff: Backoff | None = None) -> So
     uri, name = settings.uri, settings.name
     if settings.reconnect == "never" or not is_camera(uri):
         return open_source(uri, name=name)
-    address = parse(uri)
+    address = source_address(uri)
     if address.scheme in ("http", "https"):  # HLS comes in segments: every frame of one is late but the last
         settings = settings.model_copy(update={"stale_s": None})
     known_as = name or _camera_name(address)
@@ -45,14 +44,37 @@ def _camera_name(address: Address) -> str:
     return f"camera{address.target or 0}" if address.scheme == "camera" else Path(address.target).name
 
 
+def source_address(uri: str) -> Address:
+    """The parts of a source's URI. What exists is that file, whatever its name holds; options follow its last `?`."""
+    name, options = uri, ""
+    while not _exists(name):
+        name, found, rest = name.rpartition("?")
+        if not found:
+            return parse(uri)
+        options = f"?{rest}{options.replace('?', '&')}"
+    return Address("", name, parse(f"./{options}").options)
+
+
+def _exists(name: str) -> bool:
+    try:
+        return name != "" and Path(name).exists()
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False
+
+
 def is_camera(uri: str) -> bool:
     """Whether a URI is of something live that may fail and come back."""
-    address = parse(uri)
+    address = source_address(uri)
     if address.scheme in NETWORK_SCHEMES:
         from streamer.sources.video import is_recording
 
         return not is_recording(address)
     return address.scheme == "camera" or address.target.startswith("/dev/video")
+
+
+def _is_glob(path: Path) -> bool:
+    """Whether a name is a pattern of images; `My clip [abc].mp4` is the name of a video."""
+    return "*" in path.name or ("[" in path.name and path.suffix.lower() in SUFFIXES)
 
 
 def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) -> Source:
@@ -62,7 +84,7 @@ def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) ->
 
     Raises UsageError for a URI that makes no sense and SourceError for one that cannot be opened.
     """
-    address = parse(uri)
+    address = source_address(uri)
     match address.scheme:
         case "scene":
             from streamer.sources.scene import SceneSource
@@ -82,23 +104,27 @@ def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) ->
 
             return open_network(address, name=name or _camera_name(address), read_s=read_s)
         case "" | "file":
-            return _open_path(address, uri, name)
+            return _open_path(address, name)
         case scheme:
             raise UsageError(
                 f"source {redact(uri)!r}: unknown scheme {scheme!r}; use a file, a folder, camera:0, rtsp://, rtmp://, "
-                "http://, lavfi: or scene:"
+                "http://, lavfi: or scene:; a file whose name holds a colon does not exist here"
             )
 
 
-def _open_path(address: Address, uri: str, name: str | None) -> Source:
-    if Path(uri).exists():  # a name that itself holds a question mark
-        address = Address("", uri, {})
+def _open_path(address: Address, name: str | None) -> Source:
+    if not address.target:
+        raise UsageError(
+            "source: the name is empty; give a file, a folder, camera:0, rtsp://, http://, lavfi: or scene:"
+        )
     path = Path(address.target.removeprefix("//"))
     if str(path).startswith("/dev/video"):
         from streamer.sources.webcam import WebcamSource
 
         return WebcamSource(address, name=name or path.name)
-    if path.is_dir() or any(mark in path.name for mark in GLOB_MARKS) or path.suffix.lower() in IMAGE_SUFFIXES:
+    if not _exists(str(path)) and not _is_glob(path):
+        raise SourceError(f"{path!s:.200}: no such file", "not_found")
+    if path.is_dir() or is_image(path) or (_is_glob(path) and not path.exists()):
         from streamer.sources.images import ImageSource
 
         return ImageSource(path, address, name=name or path.stem.strip("*") or path.parent.name)

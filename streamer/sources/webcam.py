@@ -33,7 +33,7 @@ class WebcamSource:
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
         if "fps" in address.options:
-            self._capture.set(cv2.CAP_PROP_FPS, address.number("fps", 30))
+            self._capture.set(cv2.CAP_PROP_FPS, address.number("fps", 30, above=0))
         self.nominal_fps: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
         self.codec = ""
         self._closed = False

@@ -41,7 +41,7 @@ class SceneSettings:
         address.allow("seed", "objects", "size", "fps", "frames", "realtime", "occluder", "leave", "shake", "light")
         default = cls()
         width, height = address.size("size", (default.width, default.height))
-        counts = {name: int(address.number(name, getattr(default, name))) for name in ("seed", "objects", "frames")}
+        counts = {name: address.whole(name, getattr(default, name)) for name in ("seed", "objects", "frames")}
         fps = address.number("fps", default.fps)
         if not 1 <= counts["objects"] <= MAX_OBJECTS:
             raise UsageError(f"scene: objects={counts['objects']} is not from 1 to {MAX_OBJECTS}")
