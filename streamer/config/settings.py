@@ -91,6 +91,8 @@ class TrackingSettings(Section):
 class PromptSettings(Section):
     """What to track from the first frame on, in pixels of that frame."""
 
+    model_config = ConfigDict(allow_inf_nan=True)  # `Prompt` says which number is none
+
     object_id: int | None = Field(
         None, ge=1, le=MAX_OBJECT_ID, description="unset: a new object, with the next free id"
     )

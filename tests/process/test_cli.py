@@ -23,7 +23,7 @@ from tests.process.processes import streamer
         (["run", "--source", "scene:", "--model", "still", "--point", "1:9999,5"], 2, "outside the 640 x 360 frame"),
         (["run", "--source", "scene:", "--point", "1:9,5,7"], 2, "the label is 1"),
         (["run", "--source", "scene:", "--box", "1:1,1,9,9", "--box", "1:2,2,9,9"], 2, "has a box already"),
-        (["run", "--source", "scene:", "--mask", "1:pyproject.toml"], 2, "cannot be read as a picture"),
+        (["run", "--source", "scene:", "--mask", "1:pyproject.toml"], 2, "cannot be read as an image"),
         (["run", "--source", "scene:", "--model", "/nowhere/model"], 1, "no such folder"),
         (["run", "--source", "scene:", "--model", "tests"], 1, "no config.json"),
         (["run", "--source", "scene:", "--size", "300"], 2, "multiples of 128"),
