@@ -57,7 +57,7 @@ def main() -> int:
 
 
 def files() -> list[Path]:
-    folders = [ROOT / name for name in ("streamer", "scripts", "configs", "docs", "examples", "tests")]
+    folders = [ROOT / name for name in ("streamer", "scripts", "docs", "examples", "tests")]
     below = [path for folder in folders for path in sorted(folder.rglob("*")) if path.suffix in SUFFIXES]
     top = [path for path in sorted(ROOT.glob("*")) if path.suffix in SUFFIXES and path.name not in RENAMES]
     ours = (path for path in (*top, *below) if "node_modules" not in path.parts)

@@ -175,7 +175,7 @@ def memory(model: str, frames: int, objects: int) -> dict[str, Any]:
     return {
         "rss_slope_kb_per_frame": slope_kb(used),
         "rss_mb": {"after_warm_up": round(used[0][1], 1), "end": round(used[-1][1], 1)},
-        "frames": run.meter.tracked,
+        "frames": run.figures.tracked,
         "objects": objects,
         "commands": sampler.commands,
         "refused": len(refused),
@@ -287,10 +287,10 @@ def age(model: str, frames: int, objects: int) -> dict[str, Any]:
     run = build_pipeline(UNSET, lambda: timed, wiring)
     run.run()
     steps = percentiles([(end - start) / 1e6 for start, end in timed.steps_ns[WARM_UP:]])
-    ages = percentiles(list(run.meter.latencies_ms)[WARM_UP:])
+    ages = percentiles(list(run.figures.latencies_ms)[WARM_UP:])
     return {
         "source_fps": 60.0,
-        "tracked_fps": round(run.meter.fps, 2),
+        "tracked_fps": round(run.figures.fps, 2),
         "age_ms": ages,
         "step_ms": steps,
         "age_in_steps": round(ages["p50"] / steps["p50"], 3),

@@ -115,7 +115,7 @@ def _rates(served: Cameras, names: Sequence[str], seconds: float) -> dict[str, f
 
 def _tracked(served: Cameras, name: str) -> int:
     pipeline = served[name].pipeline
-    return 0 if pipeline is None else pipeline.meter.tracked
+    return 0 if pipeline is None else pipeline.figures.tracked
 
 
 @contextlib.contextmanager

@@ -12,9 +12,10 @@ from streamer.bus.curve import ServerKeys
 from streamer.bus.messages import header_of, pack_event, pack_jpeg, pack_masks
 from streamer.bus.sockets import BoundSocket, check_endpoint
 from streamer.events.types import Event
-from streamer.masks import CODECS, Codec, overlay
+from streamer.masks import CODECS, Codec
 from streamer.types import TrackResult
-from streamer.video.jpeg import encode_jpeg, jpeg_of
+from streamer.video.jpeg import jpeg_of
+from streamer.video.overlay import overlay_jpeg_of
 
 SEND_HIGH_WATER = 8  # messages kept for a slow subscriber: a burst fits, and it reads the newest one anyway
 
@@ -87,5 +88,4 @@ class Publisher:
 
 
 def _jpeg(result: TrackResult, kind: Literal["plain", "drawn"]) -> bytes:
-    frame = result.frame
-    return jpeg_of(frame) if kind == "plain" else encode_jpeg(overlay(frame.image, result.tracks))
+    return jpeg_of(result.frame) if kind == "plain" else overlay_jpeg_of(result)

@@ -13,8 +13,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from streamer.config import load as config
-from streamer.config.settings import TrackingSettings
+from streamer.cli.options import section_of
+from streamer.config.settings import ModelSettings, TrackingSettings
 from streamer.edgetam import open_tracker
 from streamer.errors import UsageError
 from streamer.evaluation import davis
@@ -32,7 +32,9 @@ def evaluate(args: argparse.Namespace) -> int:
     """Print a line for each object and the means; 1 where a clip could not be scored, and the others are."""
     live = _live(args)
     clips = davis.sequences(Path(args.root), args.sequences.split(",") if args.sequences else ())
-    tracker = open_tracker(args.model, args.size, runtime=args.runtime, tracking=_tracking(args))
+    model = section_of(args, "model", ModelSettings)
+    tracking = section_of(args, "tracking", TrackingSettings)
+    tracker = open_tracker(model.id, model.size, runtime=model.runtime, tracking=tracking)
 
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
@@ -87,11 +89,6 @@ class Worst:
                 outlines, _ = cv2.findContours(true, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
                 cv2.drawContours(image, outlines, -1, WHITE, OUTLINE)
         cv2.imwrite(str(folder / f"{self.clip.name}-{path.stem}-j{100 * self.j:.0f}.jpg"), image[..., ::-1])
-
-
-def _tracking(args: argparse.Namespace) -> TrackingSettings:
-    overrides = {"source": {"uri": args.root}, "tracking": config.tracking_of(args.tracking, exact=args.exact)}
-    return config.load(None, overrides).tracking
 
 
 def _live(args: argparse.Namespace) -> Live | None:
@@ -156,6 +153,6 @@ def _summary(
         "calibration": [asdict(one) for one in calibration(seen for score in scores for seen in score.sightings)],
         "objects": objects,
         "not_scored": list(broken),
-        "tracking": _tracking(args).model_dump(),
+        "tracking": section_of(args, "tracking", TrackingSettings).model_dump(),
         "model": model,
     }

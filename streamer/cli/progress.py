@@ -1,55 +1,61 @@
-"""How far a command is: a bar on a terminal, a log line now and then elsewhere."""
+"""Progress on stderr: a bar on a terminal, a log line now and then elsewhere."""
 
 from __future__ import annotations
 
 import logging
 import sys
-import time
-from collections.abc import Callable
-from types import TracebackType
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
-log = logging.getLogger(__name__)
-LOG_EVERY_S = 5.0
+log = logging.getLogger("streamer")
+TERMINAL_S, LOG_S = 0.5, 5.0  # between two states of the bar
+AMOUNT = "{desc}{n_fmt} of {total_fmt} {unit}s, {rate_fmt}, {remaining} left"
 
 
-class Progress:
-    """Counts frames; the rate and the time left are those since the first."""
+class LogLines:
+    """A file for tqdm whose writes become log lines."""
+
+    def write(self, text: str) -> None:
+        if line := text.strip():
+            log.info("%s", line)
+
+    def flush(self) -> None:
+        pass
+
+
+class Progress(tqdm):  # type: ignore[type-arg] # tqdm is generic for type checkers alone
+    """`with Progress(total=300, unit="frame") as progress:`, and `progress.update()` for each."""
+
+    monitor_interval = 0  # no thread of its own
 
     def __init__(
-        self, *, terminal: bool | None = None, clock: Callable[[], float] = time.monotonic, every_s: float = LOG_EVERY_S
+        self,
+        items: Iterable[Any] | None = None,
+        *,
+        total: int | None = None,
+        unit: str = "frame",
+        layout: str | None = None,
+        stream: TextIO | None = None,
+        disable: bool = False,
     ) -> None:
-        shown = sys.stderr.isatty() if terminal is None else terminal
-        self._bar: Any = tqdm(unit="frame") if shown else None
-        self._clock, self._every_s = clock, every_s
-        self._total, self._done, self._label = 0, 0, ""
-        self._began_s = self._logged_s = clock()
+        stream = stream or sys.stderr
+        terminal = stream.isatty()
+        super().__init__(
+            items,
+            total=total,
+            unit=unit,
+            file=stream if terminal else LogLines(),
+            bar_format=layout if layout or terminal else AMOUNT,
+            mininterval=TERMINAL_S if terminal else LOG_S,
+            miniters=1,
+            leave=terminal,
+            delay=0 if terminal else LOG_S,
+            dynamic_ncols=terminal,
+            disable=disable,
+        )
 
-    def begin(self, total: int, label: str) -> None:
-        """Count from 0 to `total`."""
-        self._total, self._done, self._label = total, 0, label
-        self._began_s = self._logged_s = self._clock()
-        if self._bar is not None:
-            self._bar.set_description(label)
-            self._bar.reset(total)
-
-    def update(self) -> None:
-        self._done += 1
-        if self._bar is not None:
-            self._bar.update()
-        elif (now_s := self._clock()) - self._logged_s >= self._every_s:
-            self._logged_s = now_s
-            fps = self._done / (now_s - self._began_s)
-            left_s = (self._total - self._done) / fps
-            log.info("%s: %d of %d frames, %.1f fps, %.0f s left", self._label, self._done, self._total, fps, left_s)
-
-    def __enter__(self) -> Progress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._bar is not None:
-            self._bar.close()
+    @property
+    def elapsed_s(self) -> float:
+        return float(self.format_dict["elapsed"])

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from streamer.config import shipped
 from streamer.config.load import checked
 from streamer.config.prompts import BOX_FORM, build_prompts, prompt_of
 from streamer.config.settings import PromptSettings
@@ -92,7 +93,7 @@ def read_file(path: Path) -> dict[str, list[PromptSettings]]:
     Keys are pictures (`*` is every one) or numbers of frames. Raises UsageError naming the file and the key.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(shipped.find(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (ValueError, UnicodeDecodeError) as error:

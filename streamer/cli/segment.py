@@ -5,16 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tqdm import tqdm
-
 from streamer.cli import prompts
+from streamer.cli.options import section_of
+from streamer.cli.progress import Progress
+from streamer.config.settings import FindSettings, ModelSettings, SegmentSettings
 from streamer.edgetam import open_segmenter
-from streamer.edgetam.automatic import AutomaticMasks, Grid
+from streamer.edgetam.automatic import AutomaticMasks
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.errors import CommandError, StreamerError, UsageError
 from streamer.images import SUFFIXES, is_image, natural, read_image
@@ -34,7 +34,9 @@ def segment(args: argparse.Namespace) -> int:
     asked = prompts.Asked.of(args)
     if not (asked or args.auto or args.detect or args.interactive):
         raise UsageError("nothing is asked for; give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
-    segmenter = open_segmenter(args.model, args.size, memory_mb=args.memory_mb)
+    model = section_of(args, "model", ModelSettings)
+    stills = section_of(args, "segment", SegmentSettings)
+    segmenter = open_segmenter(model.id, model.size, memory_mb=stills.memory_mb)
     out = Annotations(Path(args.out), wanted)
     broken: list[str] = []
     listed: list[dict[str, Any]] = []
@@ -45,7 +47,7 @@ def segment(args: argparse.Namespace) -> int:
     else:
         works = _works(paths, asked, detector_of(args), broken)
         done = _segmented(segmenter, works, args)
-    for work, segments in tqdm(done, total=len(paths), unit="image", disable=args.interactive or None):
+    for work, segments in Progress(done, total=len(paths), unit="image", disable=args.interactive):
         drawn = out.add(work.path.name, work.image, segments, work.labels)
         listed.append(_entry(work, segments, drawn))
     out.close()
@@ -99,8 +101,8 @@ def detector_of(args: argparse.Namespace) -> Callable[[Image], list[Any]] | None
         return None
     from streamer.edgetam.finders import Detector
 
-    labels = args.labels.split(",") if args.labels else ()
-    return Detector(args.detect, labels, threshold=args.threshold).detect
+    found = section_of(args, "find", FindSettings).model_copy(update={"method": args.detect})
+    return Detector(args.detect, found.labels, threshold=found.score_threshold).detect
 
 
 def _readable(paths: Sequence[Path], broken: list[str]) -> Iterator[Work]:
@@ -138,7 +140,7 @@ def _segmented(
     segmenter: ImageSegmenter, works: Iterator[Work], args: argparse.Namespace
 ) -> Iterator[tuple[Work, Sequence[Segment]]]:
     if args.auto:
-        automatic = AutomaticMasks(segmenter, grid_of(args))
+        automatic = AutomaticMasks(segmenter, section_of(args, "segment", SegmentSettings).grid)
         for work in works:
             yield work, automatic.find(work.image)
         return
@@ -151,19 +153,6 @@ def _segmented(
 
     for segments in segmenter.batch(pairs(), candidates=args.candidates):
         yield waiting.pop(0), segments
-
-
-def grid_of(args: argparse.Namespace) -> Grid:
-    """The grid of the options; raises UsageError."""
-    if args.points_per_side < 1 or args.crops < 0 or args.min_area < 0:
-        raise UsageError("--points-per-side is 1 or more; --crops and --min-area are 0 or more")
-    return Grid(
-        points_per_side=args.points_per_side,
-        predicted_iou=args.min_iou,
-        stability=args.min_stability,
-        crop_layers=args.crops,
-        min_area=args.min_area,
-    )
 
 
 def _entry(work: Work, segments: Sequence[Segment], drawn: Path) -> dict[str, Any]:
@@ -182,7 +171,6 @@ def _entry(work: Work, segments: Sequence[Segment], drawn: Path) -> dict[str, An
 
 
 def _fail(path: Path, error: StreamerError, broken: list[str]) -> None:
-    with tqdm.external_write_mode(file=sys.stderr):
-        text = str(error)
-        log.warning("%s", text if text.startswith(str(path)) else f"{path}: {text}")
+    text = str(error)
+    log.warning("%s", text if text.startswith(str(path)) else f"{path}: {text}")
     broken.append(str(path))

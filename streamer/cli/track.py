@@ -8,14 +8,15 @@ import json
 import logging
 import signal
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from streamer.cli import prompts
+from streamer.cli.options import section_of
 from streamer.cli.progress import Progress
-from streamer.config import load as config
 from streamer.config.prompts import build_prompts
-from streamer.config.settings import PromptSettings
+from streamer.config.settings import ModelSettings, PromptSettings, TrackingSettings
 from streamer.errors import CommandError, UsageError
 from streamer.offline.propagation import Prompts, Propagation
 from streamer.offline.recording import Recording, open_recording
@@ -41,32 +42,27 @@ def track(args: argparse.Namespace) -> int:
     asked, refused = usable(prompts.read_file(Path(args.prompts)), recording)
     if not asked:
         raise UsageError(f"{args.prompts}: no prompt in it can be used on {recording.count} frames")
-    out = Path(args.out)
-    with contextlib.closing(Store(out / "work.sqlite")) as store, Progress() as bar:
-        stopped: list[bool] = []
-        with stopped_by_signals(lambda: stopped.append(True)):
-            propagation = _propagation(args, recording, store, bar, stopped)
-            propagation.plan(asked)
-            left, whole = propagation.left(asked), propagation.whole(asked)
-            if left < whole:
-                log.info("resumed: %d of %d steps are done already, in %s", whole - left, whole, out)
-            bar.begin(left, "tracking")
+    out, stopped = Path(args.out), list[bool]()
+    with contextlib.closing(Store(out / "work.sqlite")) as store, stopped_by_signals(lambda: stopped.append(True)):
+        propagation = _propagation(args, recording, store, stopped)
+        propagation.plan(asked)
+        left, whole = propagation.left(asked), propagation.whole(asked)
+        if left < whole:
+            log.info("resumed: %d of %d frames are tracked already", whole - left, whole)
+        with Progress(total=left + recording.count) as bar:
+            propagation.progress = partial(bar.update, 1)
             if not propagation.run(asked):
                 log.warning("interrupted; the same command goes on from here")
                 return INTERRUPTED
             _write(recording, store, out, wanted, bar)
-    if args.json:
-        print(json.dumps(_summary(args, recording, asked, refused)))
-    _report(args, recording, asked, wanted)
-    return 1 if recording.broken or refused else 0
-
-
-def _report(args: argparse.Namespace, recording: Recording, asked: Prompts, wanted: Sequence[str]) -> None:
-    """What was done, in words."""
-    where = ", ".join(parse(SINKS[name].format(args.out)).target for name in wanted)
-    log.info("%d objects on %d frames: %s", len(asked), recording.count, where)
+            took_s = bar.elapsed_s
     if recording.broken:
         log.warning("%s; everything else is done", recording.broken)
+    objects = ", ".join(map(str, sorted(asked)))
+    log.info("objects %s on %d frames in %.1f s; the files are in %s", objects, recording.count, took_s, out)
+    if args.json:
+        print(json.dumps(_summary(args, recording, asked, refused)))
+    return 1 if recording.broken or refused else 0
 
 
 def _check_outputs(args: argparse.Namespace, wanted: Sequence[str]) -> None:
@@ -96,6 +92,7 @@ def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tupl
             here = build_prompts(entries, None)
             for prompt in here:
                 prompt.check_inside(height, width)
+            here = [prompt.clipped(height, width) for prompt in here]
         except (UsageError, CommandError) as error:
             log.warning("prompts of frame %s: %s", name, error)
             refused += len(entries)
@@ -113,14 +110,12 @@ def _frame(name: str, recording: Recording) -> int:
     return int(name)
 
 
-def _propagation(
-    args: argparse.Namespace, recording: Recording, store: Store, bar: Progress, stopped: Sequence[bool]
-) -> Propagation:
+def _propagation(args: argparse.Namespace, recording: Recording, store: Store, stopped: Sequence[bool]) -> Propagation:
     from streamer.edgetam import open_tracker
 
-    overrides = {"source": {"uri": args.video}, "tracking": config.tracking_of(args.tracking, exact=args.exact)}
-    tracking = config.load(None, overrides).tracking
-    tracker = open_tracker(args.model, args.size, args.device, args.runtime, tracking)
+    tracking = section_of(args, "tracking", TrackingSettings)
+    chosen = section_of(args, "model", ModelSettings)
+    tracker = open_tracker(chosen.id, chosen.size, chosen.device, chosen.runtime, tracking)
     model = tracker.describe()
     size = [recording.width, recording.height, recording.count]
     store.bind(
@@ -128,7 +123,7 @@ def _propagation(
             "recording": recording.name,
             "size": size,
             "model": model,
-            "exact": args.exact,
+            "exact": tracking.exact,
             "tracking": tracking.model_dump(),
         }
     )
@@ -138,15 +133,13 @@ def _propagation(
         tracker.checkpoint,
         tracking,
         tracker.runtime,
-        exact=args.exact,
-        progress=bar.update,
+        exact=tracking.exact,
         stop=lambda: bool(stopped),
     )
 
 
 def _write(recording: Recording, store: Store, out: Path, wanted: Sequence[str], bar: Progress) -> None:
     """The files, from what was found."""
-    bar.begin(recording.count, "writing")
     with contextlib.ExitStack() as opened:
         sinks = [open_sink(SINKS[name].format(out)) for name in wanted]
         for sink in sinks:

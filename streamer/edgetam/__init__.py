@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streamer.config.settings import SEGMENT_MEMORY_MB
+
 if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings
     from streamer.edgetam.engine import Engine
@@ -53,7 +55,7 @@ def _open_edgetam(model: str, size: int | None, device: str, runtime: str) -> En
 
 
 def open_segmenter(
-    model: str = "nano", size: int | None = None, device: str = "auto", memory_mb: float = 2048.0
+    model: str = "nano", size: int | None = None, device: str = "auto", memory_mb: float = SEGMENT_MEMORY_MB
 ) -> ImageSegmenter:
     """Masks on still images, on the weights of `model`, in eager torch; `memory_mb` bounds what is computed at a time.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import nms
 
+from streamer.config.settings import GridSettings
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.edgetam.search_window import Crop
 from streamer.masks import Mask, box_of
@@ -21,28 +21,12 @@ from streamer.masks import Mask, box_of
 CUT_OFF_PX = 20  # a mask that ends so near a crop's edge goes on beyond it
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Where is clicked, and which answers are kept; the defaults are those of transformers' `mask-generation`."""
-
-    points_per_side: int = 32
-    points_at_a_time: int = 64
-    predicted_iou: float = 0.88  # the model's own estimate of a mask's IoU, above which it is kept
-    stability: float = 0.95  # IoU of the masks at thresholds `stability_offset` above and below 0, likewise
-    stability_offset: float = 1.0
-    box_nms: float = 0.7  # of two masks whose boxes overlap more, the better is kept
-    crop_layers: int = 0  # layer n looks again at 4^n overlapping crops of the image
-    crop_overlap: float = 512 / 1500  # of the first layer's crops, in the image's shorter side
-    crop_points_downscale: int = 1  # layer n has so many times fewer points a side, to the power of n
-    min_area: int = 0  # pixels below which masks, and islands and holes of masks, are dropped
-
-
 class AutomaticMasks:
     """Everything in an image, the surest first."""
 
-    def __init__(self, segmenter: ImageSegmenter, grid: Grid | None = None) -> None:
+    def __init__(self, segmenter: ImageSegmenter, grid: GridSettings | None = None) -> None:
         self.segmenter = segmenter
-        self.grid = grid or Grid()
+        self.grid = grid or GridSettings()
 
     @torch.inference_mode()
     def find(self, image_hwc_rgb: NDArray[np.uint8]) -> tuple[Segment, ...]:

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from streamer.config.settings import SEGMENT_MEMORY_MB
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, ImageEncoder, MaskDecoder
 from streamer.edgetam.preprocessor import Preprocessor, paste_mask
 from streamer.edgetam.runtimes.eager import TorchRuntime
@@ -65,7 +66,7 @@ class ImageSegmenter:
     is nothing to convert, so the first image does not wait.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, memory_mb: float = 2048.0) -> None:
+    def __init__(self, checkpoint: Checkpoint, *, memory_mb: float = SEGMENT_MEMORY_MB) -> None:
         self.checkpoint = checkpoint
         self._square = Preprocessor(checkpoint, TorchRuntime(checkpoint))
         self._encoder = ImageEncoder(checkpoint.model)

@@ -52,13 +52,13 @@ class BufferedFrame:
         frame = result.frame
         masks = tuple(encode(track.mask, track.box, "rle") for track in result.tracks)
         bare = tuple(replace(track, mask=np.zeros((0, 0), np.bool_), logits=None) for track in result.tracks)
-        empty = replace(frame, image=np.zeros((0, 0, 3), np.uint8), jpegs={})
+        empty = replace(frame, image=np.zeros((0, 0, 3), np.uint8))
         return cls(replace(result, frame=empty, tracks=bare), jpeg_of(frame), masks, (frame.width, frame.height))
 
     def whole(self) -> TrackResult:
         """The result again, with its frame as JPEG kept it."""
         bgr: Any = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
-        frame: Frame = replace(self.result.frame, image=bgr[..., ::-1], jpegs={})
+        frame: Frame = replace(self.result.frame, image=bgr[..., ::-1])
         tracks = tuple(self._track(track, mask) for track, mask in zip(self.result.tracks, self.masks, strict=True))
         return replace(self.result, frame=frame, tracks=tracks)
 

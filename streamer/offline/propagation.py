@@ -36,7 +36,7 @@ class Propagation:
     tracking: TrackingSettings
     runtime: Runtime
     exact: bool = False
-    progress: Callable[[], None] = lambda: None
+    progress: Callable[[], object] = lambda: None
     stop: Callable[[], bool] = lambda: False
     _conditioned: dict[int, dict[int, Conditioned]] = field(default_factory=dict)
 
@@ -79,7 +79,7 @@ class Propagation:
         return self.recording.count - min(ahead) + max(back, default=-1) + 1
 
     def whole(self, prompts: Prompts) -> int:
-        """Frames that the passes see where nothing is done yet."""
+        """Frames that the passes would see if nothing was done yet."""
         start = self._starts(prompts).values()
         return self.recording.count - min(start) + max((first for first in start if first > 0), default=-1) + 1
 

@@ -11,18 +11,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamer.channel import Channel, Closed
-from streamer.config.settings import ZoneSettings
+from streamer.config.settings import PrivacySettings, ZoneSettings
 from streamer.events.object_state import ObjectStates
 from streamer.events.types import Event, SourceEvent
 from streamer.events.zones import Zones
-from streamer.pipeline.meter import Meter
+from streamer.pipeline.meter import SourceFigures, SourceMeter, TrackFigures, TrackMeter
+from streamer.pipeline.privacy import PrivacyFilter
 from streamer.pipeline.recording_clock import RecordingClock
 from streamer.pipeline.sink_writer import SinkWriter
 from streamer.pipeline.track_stage import TrackStage
 from streamer.ports import AnySink, CountsLateFrames, HasStreamInfo, OnDemandFinder, Persistent, Source, Tracker
 from streamer.process.threads import Background, background, join_all
 from streamer.rate_limit import FrameThrottle
-from streamer.types import Command, Frame, Request
+from streamer.types import Command, Frame, Request, TrackResult
 
 log = logging.getLogger(__name__)
 
@@ -62,15 +63,14 @@ class Pipeline:
         limits: Limits = Limits(),
         commands: Channel[Request] | None = None,
         zones: Sequence[ZoneSettings] = (),
+        privacy: PrivacySettings | None = None,
         acquire: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self.source = source
         self.tracker = tracker
         self.limits = limits
-        self.meter = Meter()
-        self.captured = 0
-        self.skipped = 0  # frames above the limit of frames a second
+        self._source_meter, self._track_meter = SourceMeter(), TrackMeter()
         self.commands: Channel[Request] = Channel(COMMAND_DEPTH) if commands is None else commands
         self._writers = {name: SinkWriter(sink, lossy=source.live) for name, sink in sinks.items()}
         finders = [sink for sink in sinks.values() if isinstance(sink, OnDemandFinder)]
@@ -78,11 +78,26 @@ class Pipeline:
         self._stage = TrackStage(tracker, self.commands, finders, first, clock_ns, recording)
         self._object_states = ObjectStates()
         self._zones = Zones(zones)
+        self._privacy = None if privacy is None else PrivacyFilter(privacy)
         self._acquire = acquire
         self._clock_ns = clock_ns
         self._frames: Channel[Frame] = Channel(LIVE_DEPTH if source.live else RECORDED_DEPTH, lossy=source.live)
         self._errors: list[BaseException] = []
         self._stopping = False
+
+    @property
+    def figures(self) -> TrackFigures:
+        """What was tracked so far; immutable, for any thread."""
+        return self._track_meter.figures
+
+    @property
+    def source_figures(self) -> SourceFigures:
+        """What the source gave so far; immutable, for any thread."""
+        return self._source_meter.figures
+
+    @property
+    def captured(self) -> int:
+        return self.source_figures.captured
 
     @property
     def dropped(self) -> int:
@@ -123,23 +138,22 @@ class Pipeline:
 
     def status(self) -> dict[str, Any]:
         """The state of a running pipeline, as plain values."""
-        quality = self.meter.quality
-        if isinstance(self.source, HasStreamInfo):
-            quality.nominal_fps = self.source.nominal_fps
+        given, tracked = self.source_figures, self.figures
+        nominal_fps = self.source.nominal_fps if isinstance(self.source, HasStreamInfo) else None
         return {
             "source": self.source.name,
-            "frames_captured": self.captured,
-            "frames_tracked": self.meter.tracked,
+            "frames_captured": given.captured,
+            "frames_tracked": tracked.tracked,
             "frames_dropped": self.dropped,
-            "frames_skipped": self.skipped,
+            "frames_skipped": given.skipped,
             "frames_late": self.source.late if isinstance(self.source, CountsLateFrames) else 0,
             "dropped_by_sink": self.dropped_by_sink,
             "lost_by_sink": self.lost_by_sink,
             "paused": self._stage.paused,
-            "events": dict(self.meter.events),
-            "last_event": self.meter.last_event,
-            "quality": quality.summary(self._clock_ns()),
-            **self.meter.summary(),
+            "events": dict(given.events),
+            "last_event": given.last_event,
+            "quality": given.quality(self._clock_ns(), nominal_fps),
+            **tracked.summary(),
         }
 
     def _start(self, name: str, stage: Callable[[], None]) -> Background:
@@ -167,12 +181,11 @@ class Pipeline:
                 if isinstance(item, SourceEvent):
                     self._publish(item)
                     continue
-                self.captured += 1
-                self.meter.quality.captured_ns.append(item.captured_ns)
+                self._source_meter.capture(item.captured_ns)
                 if throttle is None or throttle.take(item.captured_ns / 1e9):
                     self._frames.put(item)
                 else:
-                    self.skipped += 1
+                    self._source_meter.skip()
         finally:
             self._frames.close()
             self.source.close()
@@ -184,13 +197,12 @@ class Pipeline:
                     result = self._stage.step(self._frames.newer(frame), self.dropped)
                 if result is None:
                     continue
-                for writer in self._writers.values():
-                    writer.put_result(result)
-                self.meter.update(result, self._clock_ns())
+                self._put(result)
+                self._track_meter.update(result, self._clock_ns())
                 events: list[Event] = [*self._object_states.update(result), *self._zones.update(result)]
                 for event in events:
                     self._publish(event)
-                if self.meter.tracked == self.limits.frames:
+                if self.figures.tracked == self.limits.frames:
                     break
         finally:
             self._frames.abort()
@@ -201,10 +213,16 @@ class Pipeline:
             if isinstance(self.tracker, Persistent):
                 self.tracker.save()
 
+    def _put(self, result: TrackResult) -> None:
+        """Before every sink; only finders, whose detections are boxes, get the frame with nothing hidden."""
+        shown = result if self._privacy is None else self._privacy.apply(result)
+        for writer in self._writers.values():
+            writer.put_result(result if writer.is_finder else shown)
+
     def _publish(self, event: Event) -> None:
         """Log an event, count it, and put it before every sink that takes events."""
         log.log(LOG_LEVELS.get(event.kind, logging.INFO), "%s: %s", event.source, event.message)
         if isinstance(event, SourceEvent):
-            self.meter.count(event)
+            self._source_meter.count(event)
         for writer in self._writers.values():
             writer.put_event(event)

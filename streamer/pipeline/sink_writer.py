@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from streamer.events.types import Event
 from streamer.pipeline.sink_queue import SinkQueue
-from streamer.ports import AnySink, CountsLost, EventSink, Sink
+from streamer.ports import AnySink, CountsLost, EventSink, OnDemandFinder, Sink
 from streamer.types import TrackResult
 
 SINK_DEPTH = 8  # results that wait for a slow sink
@@ -15,6 +15,7 @@ class SinkWriter:
 
     def __init__(self, sink: AnySink, *, lossy: bool) -> None:
         self.sink = sink
+        self.is_finder = isinstance(sink, OnDemandFinder)
         self._queue = SinkQueue(SINK_DEPTH, lossy=lossy)
         self._takes_results = isinstance(sink, Sink)
         self._takes_events = isinstance(sink, EventSink)

@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from streamer.config.section import Section
 from streamer.config.settings import (
     CameraName,
     FindSettings,
-    Section,
     SourceSettings,
     TrackingSettings,
     ZoneSettings,
@@ -44,7 +44,7 @@ class RemoteFind(FindSettings):
 
 
 class CameraBody(Section):
-    """A camera as it may be set over HTTP. Where it writes to is for the configuration file alone."""
+    """A camera as it may be set over HTTP. Where it writes, and what it hides, is for the configuration file alone."""
 
     source: RemoteSource
     tracking: TrackingSettings | None = Field(None, description="unset: as it is; for a new camera the defaults")

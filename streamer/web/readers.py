@@ -101,7 +101,7 @@ class Readers:
     def sinks(self, camera: Camera) -> dict[str, Sink]:
         """The sink that the readers add to a camera's own."""
         feed = self.feeds.setdefault(camera.name, Feed(camera.name, self._deliver))
-        feed.camera = camera
+        feed.follow(camera)
         return {"page": feed}
 
     def forget(self, camera: str) -> None:

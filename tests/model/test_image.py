@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from streamer.edgetam.automatic import AutomaticMasks, Grid, without_specks
+from streamer.config.settings import GridSettings
+from streamer.edgetam.automatic import AutomaticMasks, without_specks
 from streamer.edgetam.image import ImageSegmenter
 from streamer.edgetam.weights import NANO
 from streamer.errors import CommandError
@@ -128,7 +129,7 @@ def test_automatic_masks_are_those_of_transformers_pipeline_on_a_square_image(se
     size = {"height": checkpoint.size, "width": checkpoint.size}
     processor = Sam2ImageProcessor(size=size, image_mean=list(checkpoint.mean), image_std=list(checkpoint.std))
     generator = pipeline("mask-generation", model=EdgeTamModel.from_pretrained(NANO), image_processor=processor)
-    grid = Grid(points_per_side=6, predicted_iou=0.4, stability=0.6, crop_layers=layers)
+    grid = GridSettings(points_per_side=6, predicted_iou=0.4, stability=0.6, crop_layers=layers)
     theirs = generator(
         Image.fromarray(square),
         points_per_crop=6,

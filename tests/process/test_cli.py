@@ -80,6 +80,8 @@ def test_json_is_one_object_on_stdout(capsys):
         "run",
         "--source",
         "scene:?frames=4&size=128x128&objects=1",
+        "--model",
+        "still",
         "--box",
         "1:truth",
         "--json",

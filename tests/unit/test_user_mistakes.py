@@ -1,12 +1,10 @@
 """What a user can get wrong with sources, sinks and recordings is one line, before anything is written."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from streamer.cli.progress import Progress
 from streamer.config.settings import PipelineSettings
 from streamer.errors import SourceError, StreamerError, UsageError
 from streamer.offline.coco import Annotations
@@ -187,13 +185,3 @@ def test_an_empty_mask_is_no_coco_instance(tmp_path):
     coco = COCO(str(tmp_path / "annotations.json"))
     assert [(each["object_id"], each["bbox"], each["area"]) for each in coco.anns.values()] == [(2, [0, 0, 6, 4], 24)]
     assert len(coco.imgs) == 2
-
-
-def test_progress_is_logged_with_the_time_left_where_there_is_no_terminal(caplog):
-    now = SimpleNamespace(s=0.0)
-    with caplog.at_level("INFO"), Progress(terminal=False, clock=lambda: now.s) as progress:
-        progress.begin(100, "tracking")
-        for _ in range(32):
-            now.s += 0.25
-            progress.update()
-    assert [record.message for record in caplog.records] == ["tracking: 20 of 100 frames, 4.0 fps, 20 s left"]

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from streamer.config.load import checked
 from streamer.config.settings import CameraSettings
+from streamer.config.shipped import FOLDER
 from streamer.web.access import AccessPolicy
 from streamer.web.api import PREFIX
 from streamer.web.api.dependencies import Service
@@ -22,8 +23,8 @@ from streamer.web.metrics import PrometheusMetrics
 from streamer.web.readers import Readers
 from tests.fakes import result
 
-CONFIGS = Path(__file__).parents[3] / "configs"
-DASHBOARD = CONFIGS / "grafana.json"
+ROOT = Path(__file__).parents[3]
+DASHBOARD = FOLDER / "grafana.json"
 STATUS = {
     "name": "door",
     "state": "running",
@@ -71,7 +72,7 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary(document):
 
 
 def test_the_document_for_people_lists_every_operation(document):
-    text = (CONFIGS.parent / "docs" / "http-api.md").read_text()
+    text = (ROOT / "docs" / "http-api.md").read_text()
     lines = [
         f"| {method} | `{path.removeprefix(PREFIX)}` | {operation['summary']} |"
         for method, path, operation in operations(document)
