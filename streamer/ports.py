@@ -68,6 +68,14 @@ class MayBeDamaged(Protocol):
 
 
 @runtime_checkable
+class WaitsForKeyFrames(Protocol):
+    """A source whose decoder needs a key frame first. `undecoded` counts the good packets since the last frame."""
+
+    @property
+    def undecoded(self) -> int: ...
+
+
+@runtime_checkable
 class CountsLateFrames(Protocol):
     """A source that drops frames that arrive too late, and counts them."""
 

@@ -13,6 +13,7 @@ from streamer.sources.watch import WatchedSource
 from streamer.uris import NETWORK_SCHEMES, Address, parse, redact
 
 READ_S = 5.0
+HTTP = ("http", "https")
 
 
 def open_watched(settings: SourceSettings, backoff: Backoff | None = None) -> Source:
@@ -26,8 +27,8 @@ def open_watched(settings: SourceSettings, backoff: Backoff | None = None) -> So
     if settings.reconnect == "never" or not is_camera(uri):
         return open_source(uri, name=name)
     address = source_address(uri)
-    if address.scheme in ("http", "https"):  # HLS comes in segments: every frame of one is late but the last
-        settings = settings.model_copy(update={"stale_s": None})
+    if address.scheme in HTTP:  # HLS comes in segments: every frame of one is late but the last
+        settings = settings.model_copy(update={"stale_s": None} | _snapshot_limits(address, settings))
     known_as = name or _camera_name(address)
 
     def connect() -> Source:
@@ -35,6 +36,16 @@ def open_watched(settings: SourceSettings, backoff: Backoff | None = None) -> So
 
     first = connect() if settings.reconnect == "after_start" else None
     return WatchedSource(connect, settings=settings, name=known_as, backoff=backoff, first=first)
+
+
+def _snapshot_limits(address: Address, settings: SourceSettings) -> dict[str, float | None]:
+    """Snapshots may be far apart, and equal; other streams have the limits of the settings."""
+    from streamer.sources.http_address import kind_of
+    from streamer.sources.snapshot import fps_of
+
+    if kind_of(address) != "snapshot":
+        return {}
+    return {"frozen_s": None, "stall_s": settings.stall_s + 1 / fps_of(address)}
 
 
 def _camera_name(address: Address) -> str:
@@ -66,9 +77,11 @@ def is_camera(uri: str) -> bool:
     """Whether a URI is of something live that may fail and come back."""
     address = source_address(uri)
     if address.scheme in NETWORK_SCHEMES:
-        from streamer.sources.video import is_recording
+        if address.scheme not in HTTP:
+            return True
+        from streamer.sources.http_address import kind_of
 
-        return not is_recording(address)
+        return kind_of(address) != "recording"
     return address.scheme == "camera" or address.target.startswith("/dev/video")
 
 
@@ -100,9 +113,7 @@ def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) ->
 
             return open_lavfi(address.target, name=name or "lavfi")
         case scheme if scheme in NETWORK_SCHEMES:
-            from streamer.sources.video import open_network
-
-            return open_network(address, name=name or _camera_name(address), read_s=read_s)
+            return _open_network(address, name=name or _camera_name(address), read_s=read_s)
         case "" | "file":
             return _open_path(address, name)
         case scheme:
@@ -110,6 +121,20 @@ def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) ->
                 f"source {redact(uri)!r}: unknown scheme {scheme!r}; use a file, a folder, camera:0, rtsp://, rtmp://, "
                 "http://, lavfi: or scene:; a file whose name holds a colon does not exist here"
             )
+
+
+def _open_network(address: Address, *, name: str, read_s: float) -> Source:
+    if address.scheme in HTTP:
+        from streamer.sources.http_address import kind_of
+
+        if kind_of(address) == "snapshot":
+            from streamer.sources.snapshot import SnapshotSource
+
+            address.allow("fps", "ca", "verify")
+            return SnapshotSource(address, name=name, read_s=read_s)
+    from streamer.sources.video import open_network
+
+    return open_network(address, name=name, read_s=read_s)
 
 
 def _open_path(address: Address, name: str | None) -> Source:

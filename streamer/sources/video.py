@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 
 from streamer.errors import SourceError
 from streamer.events.types import Cause
+from streamer.sources.http_address import kind_of
 from streamer.sources.pace import Pace
 from streamer.sources.tls import distrusted, trust
 from streamer.types import Frame
@@ -36,7 +37,6 @@ log = logging.getLogger(__name__)
 OPEN_TIMEOUT_S = 5.0
 TRANSPORTS = ("tcp", "udp", "udp_multicast", "http", "https")  # of RTSP
 SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg reports some of these as invalid data
-RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
 # default probing costs 1 to 4 s at open, and then delivers a backlog of that age
 LIVE_OPTIONS = {
     "fflags": "nobuffer",
@@ -226,12 +226,12 @@ def open_lavfi(graph: str, *, name: str) -> VideoSource:
 def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
     """RTSP, RTMP, HTTP, MJPEG or HLS, tuned for low latency; `#transport=udp` for RTSP over UDP.
 
-    A connection that sends nothing for `read_s` seconds is closed. An HTTP address that ends like a video file is a
-    recording. Over TLS (rtsps, https, rtmps) the server's certificate must be signed by an authority of this system, or
-    of `#ca=FILE.pem`; `#verify=0` accepts any certificate.
+    A connection that sends nothing for `read_s` seconds is closed. An HTTP address may be of a recording. Over TLS
+    (rtsps, https, rtmps) the server's certificate must be signed by an authority of this system, or of `#ca=FILE.pem`;
+    `#verify=0` accepts any certificate.
     """
-    address.allow("transport", "realtime", "loop", "ca", "verify")
-    url, recorded = address.target, is_recording(address)
+    address.allow("transport", "realtime", "loop", "ca", "verify", "live")
+    url, recorded = address.target, address.scheme in ("http", "https") and kind_of(address) == "recording"
     paced = address.flag("realtime")
     if address.scheme in ("rtsp", "rtsps"):
         read_s /= 2  # FFmpeg reads twice: at the first timeout it delivers its last frame
@@ -255,12 +255,6 @@ def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
             loop=address.flag("loop"),
         )
     return VideoSource(opener, redact(url), name=name, live=True)
-
-
-def is_recording(address: Address) -> bool:
-    """Whether an address is a video file on a web server."""
-    name = address.target.split("?")[0].lower()
-    return address.scheme in ("http", "https") and name.endswith(RECORDED_SUFFIXES)
 
 
 def options(address: Address) -> dict[str, str]:

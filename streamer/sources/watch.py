@@ -13,7 +13,7 @@ from streamer.channel import Channel, Closed
 from streamer.config.settings import SourceSettings
 from streamer.errors import SourceError, UsageError
 from streamer.events.types import Cause, SourceEvent
-from streamer.ports import HasStreamInfo, Source
+from streamer.ports import HasStreamInfo, Source, WaitsForKeyFrames
 from streamer.process import memory
 from streamer.process.threads import Background, background
 from streamer.rate_limit import Backoff
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 Kind = Literal["lost", "restored", "jumped"]
 OPEN_S = 20.0  # from connecting to the first frame
 JITTER = 0.2  # of a wait, so that cameras of one network do not reconnect in step
+KEY_FRAME_S, MAX_KEY_FRAME_S = 5.0, 600.0  # without a frame while packets arrive: until it is said, until it fails
 READ_DEPTH = 4  # frames between the reader and the pipeline, which takes them at once
 JOIN_TIMEOUT_S = 1.0
 MAX_STUCK = 3  # abandoned reader threads that are still blocked; with more of them no new connection is made
@@ -136,8 +137,12 @@ class WatchedSource:
 
         Raises SourceError where no frame arrived in time, or the reader failed.
         """
-        deadline = self._clock() + limit_s
+        began = self._clock()
+        deadline, undecoded = began + limit_s, 0
         while not self._closed.is_set():
+            if (waiting := reader.undecoded) > undecoded and self._clock() - began < MAX_KEY_FRAME_S:
+                deadline, undecoded = self._clock() + limit_s, waiting
+                self._say_waiting(reader, self._clock() - began)
             try:
                 frame = reader.frames.get(min(SLICE_S, limit_s))
                 if not checks.stale(frame):
@@ -155,6 +160,12 @@ class WatchedSource:
                 cause = "stalled" if limit_s == self._settings.stall_s else "timeout"
                 raise SourceError(f"no frame for {limit_s:g} s", cause)
         return None
+
+    def _say_waiting(self, reader: _Reader, waited_s: float) -> None:
+        """Once for a connection, that packets come which a decoder can do nothing with before a key frame."""
+        if waited_s > KEY_FRAME_S and not reader.said_waiting:
+            reader.said_waiting = True
+            log.warning("%s: no key frame yet after %.0f s; waiting, since packets arrive", self.name, waited_s)
 
     def _drop_late(self) -> None:
         if self._late_at != self._index:
@@ -218,7 +229,14 @@ class _Reader:
         self._connect = connect
         self.source: Source | None = None
         self._abandoned = False
+        self.said_waiting = False
         self.thread = background(f"read {name}", self._read)
+
+    @property
+    def undecoded(self) -> int:
+        """Good packets since the last frame."""
+        source = self.source
+        return source.undecoded if isinstance(source, WaitsForKeyFrames) else 0
 
     def _read(self) -> None:
         try:
