@@ -124,10 +124,14 @@ class Film:
             return
         chunk = max(1, CHUNK_BYTES // (3 * self.height * self.width))
         while first >= last:
-            key = self._keys[bisect.bisect_right(self._keys, first) - 1] if self._keys and self._seekable else 0
-            start = max(last, key, first - chunk + 1)
+            start = max(last, self._key_before(first), first - chunk + 1)
             yield from reversed(list(self._forwards(start, first)))
             first = start - 1
+
+    def _key_before(self, number: int) -> int:
+        """The last key frame up to a frame; the first frame, which an edit list may leave without its key frame."""
+        before = bisect.bisect_right(self._keys, number)
+        return self._keys[before - 1] if before and self._seekable else 0
 
     def _scan(self) -> Sequence[FrameEntry]:
         """All frames; sets `broken`."""

@@ -12,6 +12,7 @@ from streamer.offline.recording import open_recording
 from streamer.sources import open_source
 from streamer.video.decoding import FrameTimes, Turn, deinterlaced, is_combed
 from tests.films import COUNT, HEIGHT, WIDTH, corner_of, film, image, number_of, numbers, played
+from tests.media import damaged
 
 CONTAINERS: dict[str, dict[str, Any]] = {
     "mp4": {},
@@ -141,7 +142,7 @@ def test_a_frame_without_combing_keeps_every_row():
 @pytest.mark.parametrize("codec", ["mjpeg", "libx264", "libx265", "mpeg4"])
 def test_a_damaged_packet_is_left_out_and_said_and_the_rest_of_the_file_is_read(codec, tmp_path, caplog):
     pixels = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-    path = damaged(tmp_path, codec, {"g": "5", "bf": "0"} if codec != "mjpeg" else {}, pixels)
+    path = damaged(tmp_path, codec, {"g": "5", "bf": "0"} if codec != "mjpeg" else {}, pixels, 12, COUNT)
     source, frames = played(path)
     assert COUNT - 6 <= len(frames) <= COUNT
     assert number_of(frames[-1].image) >= COUNT - 2
@@ -152,27 +153,6 @@ def test_a_damaged_packet_is_left_out_and_said_and_the_rest_of_the_file_is_read(
             f"{path}: a packet after frame 12 is damaged; it is left out"
         ) <= 1
         assert "left out" in str(recording.broken)
-
-
-def damaged(folder: Path, codec: str, options: dict[str, str], pixels: str) -> Path:
-    """A film whose twelfth packet is junk."""
-    whole = film(folder / "whole.mkv", codec=codec, options=options, pixels=pixels)
-    path = folder / "damaged.mkv"
-    with av.open(str(whole)) as before, av.open(str(path), "w") as after:
-        stream = after.add_stream_from_template(before.streams.video[0])
-        for number, packet in enumerate(before.demux(video=0)):
-            if packet.dts is None:
-                continue
-            junk = av.Packet(b"\x55" * packet.size) if number == 12 else packet
-            junk.pts, junk.dts, junk.time_base, junk.is_keyframe = (
-                packet.pts,
-                packet.dts,
-                packet.time_base,
-                packet.is_keyframe,
-            )
-            junk.stream = stream
-            after.mux(junk)
-    return path
 
 
 @pytest.mark.parametrize(("name", "options"), [("a.mp4", {"movflags": "faststart"}), ("a.avi", {}), ("a.mkv", {})])
