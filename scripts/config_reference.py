@@ -26,7 +26,8 @@ HEAD = """# Configuration
 Generated from the settings by `scripts/config_reference.py`. A file is YAML; `streamer run FILE` and
 `streamer serve FILE` read it, and options of the command line override it. An unknown key is an error that names the
 nearest known one. Examples come with the package: `streamer configs` lists them,
-`streamer configs NAME` prints one to copy, and `streamer run NAME` runs one.
+`streamer configs NAME` prints one to copy, and `streamer run NAME` runs one. A file of that name in the working
+folder or in the user's folder (`~/.config/streamer` on Linux) comes first.
 """
 
 

@@ -46,7 +46,7 @@ def main() -> None:
     opened = open_tracker(given.model)
     print(f"| setting | J&F from a {given.prompt} |\n| --- | --- |", flush=True)
     for name, tracking in SETTINGS.items():
-        tracker = StreamingTracker(opened.checkpoint, tracking, opened.runtime)
+        tracker = StreamingTracker(opened.runtime, tracking)
         print(f"| {name} | {jf(tracker, clips, given.prompt):.3f} |", flush=True)
     first, without, given_back = refined(given.model, clips)
     print("\n| on each object's first frame | mean IoU |\n| --- | --- |")

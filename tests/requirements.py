@@ -13,13 +13,16 @@ import pytest
 
 NAMES = (
     "browser",
+    "caddy",
     "clips",
     "gcc",
     "mqtt",
     "netns",
+    "nginx",
     "nncf",
     "node",
     "openssl",
+    "promtool",
     "root",
     "tmpfs",
     "vos-benchmark",

@@ -14,10 +14,12 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam import torch_threads
+from streamer.edgetam import cores
+from streamer.edgetam.preprocessor import Preprocessor
 from streamer.edgetam.reference import ReferenceTrack, ReferenceTracker
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.runtimes.eager import TorchRuntime
+from streamer.edgetam.runtimes.port import describe
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint, choose_device, load
 from streamer.errors import StreamerError, UsageError
@@ -28,7 +30,7 @@ from streamer.video.scene import MAX_OBJECTS, Scene, SceneSettings
 WARM_UP = 8  # frames until the memories are full, and every engine has met its shapes
 MIN_IOU = 0.999  # below which the two do not do the same thing, and no ratio means anything
 MATRIX, PRODUCTS = 2048, 5
-PICTURE = (960, 540)
+FRAME_SIZE = (960, 540)
 
 
 @dataclass(slots=True, eq=False)
@@ -74,8 +76,8 @@ def engine(
     """
     if max(counts) > MAX_OBJECTS:
         raise UsageError(f"--objects {max(counts)}: the scene has at most {MAX_OBJECTS}")
-    name = runtimes.choose(runtime, choose_device("auto"))
-    threads = torch_threads.count()
+    name = runtimes.choose(runtime, choose_device("auto").type)
+    threads = cores.count()
     torch.set_num_threads(threads)
     ours = load(model, size=size)
     theirs = load(model, size=size, merge=False) if reference else None
@@ -83,12 +85,12 @@ def engine(
     figures = []
     for count in counts:
         before = matrix_gflops()
-        race = _race(StreamingTracker(ours, TrackingSettings(extensions=False), started), theirs, count, frames)
+        race = _race(StreamingTracker(started, TrackingSettings(extensions=False)), theirs, count, frames)
         speed = _speed(gflop_per_frame(ours, count), race.ours_ms, max(before, matrix_gflops()))
         ratio = race.beside_reference() if reference else {}
         figures.append({"objects": count, "ours_ms": round(race.ours_ms, 2)} | ratio | speed)
-    described = runtimes.describe(started, ours)
-    return {"model": described, "threads": threads, "frames": frames, "picture": list(PICTURE), "counts": figures}
+    described = describe(started.info, started.name)
+    return {"model": described, "threads": threads, "frames": frames, "frame_size": list(FRAME_SIZE), "counts": figures}
 
 
 def _speed(work_gflop: float, milliseconds: float, machine_gflops: float) -> dict[str, float]:
@@ -104,17 +106,18 @@ def _speed(work_gflop: float, milliseconds: float, machine_gflops: float) -> dic
 
 def _race(tracker: StreamingTracker, theirs: Checkpoint | None, count: int, frames: int) -> Race:
     race, scene = Race(), scene_of(count)
-    session = ReferenceTracker(theirs) if theirs is not None else None
+    pixels = Preprocessor(tracker.runtime).whole  # both get the same: resizing may differ by a grey level
+    session = ReferenceTracker(theirs, pixels) if theirs is not None else None
     for index in range(WARM_UP + frames):
         frame = Frame.from_image(scene.draw(index)[0], index=index)
-        given = boxes_of(scene) if index == 0 else ()
+        prompts = boxes_of(scene) if index == 0 else ()
         references, theirs_s = [], 0.0
         if session is not None:
             started = time.perf_counter()
-            references = session.track_all(frame, given)
+            references = session.track_all(frame, prompts)
             theirs_s = time.perf_counter() - started
         started = time.perf_counter()
-        tracks = tracker.track(frame, given)
+        tracks = tracker.track(frame, prompts)
         ours_s = time.perf_counter() - started
         if references:
             race.compare(tracks, references)
@@ -142,7 +145,7 @@ def matrix_gflops() -> float:
 
 def gflop_per_frame(checkpoint: Checkpoint, count: int) -> float:
     """What a frame needs once the memories are full, in 1e9; a multiplication and an addition count as two."""
-    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), TorchRuntime(checkpoint))
+    tracker = StreamingTracker(TorchRuntime(checkpoint), TrackingSettings(extensions=False))
     scene = scene_of(count)
     frame = Frame.from_image(scene.draw(0)[0], index=0)
     for index in range(WARM_UP):
@@ -155,7 +158,7 @@ def gflop_per_frame(checkpoint: Checkpoint, count: int) -> float:
 
 def scene_of(count: int) -> Scene:
     """A scene of this many objects, none of them hidden."""
-    width, height = PICTURE
+    width, height = FRAME_SIZE
     return Scene(SceneSettings(objects=count, width=width, height=height, occluder=False))
 
 

@@ -18,7 +18,7 @@ import torch
 
 from streamer.bench.engine import WARM_UP, boxes_of, scene_of
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam import torch_threads
+from streamer.edgetam import cores
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import load
@@ -62,15 +62,15 @@ def against_original(frames: int, runtime: str) -> dict[str, Any]:
 
     Raises UsageError where it is not installed.
     """
-    name = runtimes.choose(runtime, torch.device("cpu"))
-    threads = torch_threads.count()
+    name = runtimes.choose(runtime, "cpu")
+    threads = cores.count()
     torch.set_num_threads(threads)
     scene = scene_of(1)
     recorded = [Frame.from_image(scene.draw(index)[0], index=index) for index in range(WARM_UP + frames)]
     (prompt,) = boxes_of(scene)
     original = OriginalTracker(recorded, prompt)
     checkpoint = load("full-random", device="cpu")
-    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), runtimes.start(name, checkpoint))
+    tracker = StreamingTracker(runtimes.start(name, checkpoint), TrackingSettings(extensions=False))
     ours_s, original_s = [], []
     for frame in recorded:
         started = time.perf_counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import zmq
@@ -20,12 +21,14 @@ from streamer.video.overlay import overlay_jpeg_of
 SEND_HIGH_WATER = 8  # messages kept for a slow subscriber: a burst fits, and it reads the newest one anyway
 
 JPEGS: dict[str, Literal["plain", "drawn"]] = {"frames": "plain", "overlay": "drawn"}
+MODEL_MASKS = "masks-model"
 MASKS: dict[str, Codec | None] = {"masks": None} | {f"masks-{codec}": codec for codec in CODECS}
 
 
 class Publisher:
     """A sink that publishes results. Topics, each `<source>/NAME`: `masks` (in the codec given here), `masks-<codec>`,
-    `frames` (JPEG), `overlay` (JPEG with the masks drawn) and `events`; a topic without a subscriber is not sent.
+    `masks-model` (what the model found, without carried masks), `frames` (JPEG), `overlay` (JPEG with the masks drawn)
+    and `events`; a topic without a subscriber is not sent.
     """
 
     def __init__(
@@ -56,6 +59,14 @@ class Publisher:
             topic = f"{result.frame.source}/{name}"
             if self._is_wanted(topic, by_prefix=False):
                 self._send(pack_jpeg(topic, _jpeg(result, kind), self._header(topic, result)))
+
+    def write_model(self, result: TrackResult) -> None:
+        """What the model found on the result's frame; objects that it did not look for are left out."""
+        self._read_subscriptions()
+        topic = f"{result.frame.source}/{MODEL_MASKS}"
+        if self._is_wanted(topic, by_prefix=False):
+            found = replace(result, tracks=tuple(track for track in result.tracks if track.age == 0))
+            self._send(pack_masks(topic, found, self._codec, self._header(topic, found)))
 
     def notify(self, event: Event) -> None:
         self._read_subscriptions()

@@ -21,7 +21,8 @@ class NothingFresh(StreamerError):  # noqa: N818 - a condition
 class Subscriber:
     """Keeps only the newest message of one topic. Use it in the thread that made it.
 
-    `refused` counts the messages older than `max_age_ms`, `lost` those that newer ones replaced before they were read.
+    `refused` counts the messages older than `max_age_ms`, `lost` the messages that newer ones
+    replaced before they were read.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Subscriber:
         raise NothingFresh(f"{self._endpoint}: no fresh message within {timeout_s:g} s: {why}")
 
     def _name(self, message: Message) -> None:
-        """Having heard of a source, listen to that one topic: only so is the newest message kept of each."""
+        """Subscribe to the topic of the first source: the socket keeps one newest message, whatever its topic."""
         old, self._socket = self._socket, self._connect(f"{message.source}/{self._topic}\0".encode())
         old.close()
         self._named = True

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from streamer.cli import logs
 from streamer.cli.commands import parser
-from streamer.errors import StreamerError
+from streamer.config.runtimes import TORCH_PACKAGES
+from streamer.errors import StreamerError, UsageError
 from streamer.process import memory
 from streamer.uris import redact
 
@@ -17,16 +18,23 @@ INTERRUPTED = 130
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns 0, 1 (it failed while running) or 2 (a usage error)."""
-    args = parser().parse_args(argv)
     memory.limit_malloc_arenas()
-    logs.begin(args.log, debug=args.debug)
+    debug = False
     try:
+        args = parser().parse_args(argv)
+        debug = args.debug
+        logs.begin(args.log, debug=debug)
         status: int = args.command(args)
     except StreamerError as error:
-        if args.debug:
+        if debug:
             print(redact(traceback.format_exc()), file=sys.stderr, end="")
         print(f"streamer: {redact(str(error))}", file=sys.stderr)
         return error.exit_code
+    except ModuleNotFoundError as error:
+        if (package := error.name or "") not in TORCH_PACKAGES:
+            raise
+        print(f"streamer: this needs {package}; install it with: pip install 'streamer[torch]'", file=sys.stderr)
+        return UsageError.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:

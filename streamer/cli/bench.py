@@ -13,13 +13,13 @@ from streamer.uris import Address
 
 
 def bench(args: argparse.Namespace) -> int:
-    if getattr(args, "frames", 1) < 1:
-        raise UsageError(f"--frames {args.frames}: give 1 or more")
     match args.what:
         case "engine":
             figures = _engine(args)
         case "image" | "video":
             figures = _recorded(args)
+        case "live":
+            figures = _two_rates(args)
         case "cameras" | "readers" | "encoding":
             figures = _serving(args)
         case _:
@@ -48,7 +48,7 @@ def _live(args: argparse.Namespace) -> dict[str, Any]:
     model, objects = section_of(args, "model", ModelSettings).id, _count(args.objects)
     match args.what:
         case "pipeline":
-            size = Address("", "", {"size": args.size}).size("size", (0, 0))
+            size = Address("", "--size", {"size": args.size}).size("size", (0, 0))
             return live.pipeline(model, args.frames, objects, size, exact=args.exact)
         case "crowd":
             return live.crowd(model, args.frames, objects)
@@ -56,6 +56,14 @@ def _live(args: argparse.Namespace) -> dict[str, Any]:
             return live.memory(model, args.frames, objects)
         case _:
             return live.age(model, args.frames, objects)
+
+
+def _two_rates(args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.two_rates import live
+
+    width, height = Address("", "", {"size": args.size}).size("size", (640, 360))
+    model = section_of(args, "model", ModelSettings).id
+    return live(model, args.fps, _count(args.objects), args.seconds, (width, height))
 
 
 def _recorded(args: argparse.Namespace) -> dict[str, Any]:
@@ -73,7 +81,8 @@ def _serving(args: argparse.Namespace) -> dict[str, Any]:
     match args.what:
         case "cameras":
             objects = _count(args.objects)
-            return serving.cameras(model, args.count, args.fps, args.seconds, objects, max_fps=args.max_fps)
+            each = [objects] * (args.count - 1) + [args.crowd or objects]
+            return serving.cameras(model, args.fps, args.seconds, each, max_fps=args.max_fps)
         case "readers":
             return serving.readers(model, args.count, args.fps, args.seconds, _count(args.objects))
         case _:

@@ -8,8 +8,10 @@ from importlib import import_module
 
 import streamer
 from streamer.cli import bench_options
+from streamer.cli.arguments import FPS, MILLISECONDS, SECONDS, Parser, count, number
 from streamer.cli.options import Commands, setting
 from streamer.config.settings import ServeSettings
+from streamer.types import MAX_OBJECT_ID
 
 KEY_FILE = "NAME.secret"
 CONFIG = "a YAML file, or the name of a shipped one (`streamer configs` lists them)"
@@ -17,11 +19,12 @@ CONFIG = "a YAML file, or the name of a shipped one (`streamer configs` lists th
 
 def parser() -> argparse.ArgumentParser:
     """All commands."""
-    top = argparse.ArgumentParser(prog="streamer", description=streamer.__doc__)
+    top = Parser(prog="streamer", description=streamer.__doc__)
     top.add_argument("--version", action="version", version=f"streamer {streamer.__version__}")
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for declare in (_run, _serve, _demo, _subscribe, _send, _keys, _bench, _segment, _track, _export, _evaluate, _soak):
         declare(commands)
+    _counts(commands)
     _configs(commands)
     add(commands, "doctor", _later("doctor"), "what works on this machine: versions, device, models, sources, sinks")
     return top
@@ -46,6 +49,7 @@ def _run(commands: Commands) -> None:
     setting(parser, "--reconnect", key="source.reconnect")
     _model_options(parser, "size", "device", "runtime")
     _tracking_options(parser)
+    _motion_option(parser)
     _prompt_options(parser)
     setting(parser, "--sink", key="sinks", metavar="URI", repeat=True)
     setting(parser, "--find", "--detect", key="find.method", metavar="METHOD", show_default=False)
@@ -86,6 +90,12 @@ def _tracking_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _motion_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--motion", action="append", default=[], metavar="KEY=VALUE", help="a setting, like enabled=false or max_age=30"
+    )
+
+
 def _prompt_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--box", action="append", default=[], metavar="ID:x0,y0,x1,y1", help="for scene: also ID:truth")
     parser.add_argument(
@@ -96,7 +106,7 @@ def _prompt_options(parser: argparse.ArgumentParser) -> None:
 
 def _demo(commands: Commands) -> None:
     parser = add(commands, "demo", _later("demo"), "track a synthetic live scene and show everything working together")
-    parser.add_argument("--seconds", type=float, default=15.0, metavar="S", help="length (default: %(default)g)")
+    parser.add_argument("--seconds", type=SECONDS, default=15.0, metavar="S", help="length (default: %(default)g)")
     parser.add_argument("--out", default="out/demo.mp4", metavar="FILE.mp4", help="overlay (default: %(default)s)")
 
 
@@ -105,10 +115,12 @@ def _subscribe(commands: Commands) -> None:
     parser.add_argument("endpoint", metavar="ENDPOINT")
     _key_options(parser)
     parser.add_argument("--source", help="only this source (default: the source of the first message)")
-    parser.add_argument("--count", type=int, metavar="N", help="end after N messages")
-    parser.add_argument("--max-age-ms", type=float, metavar="M", help="reject messages that are older")
+    parser.add_argument("--count", type=count(), metavar="N", help="end after N messages")
+    parser.add_argument(
+        "--max-age-ms", type=number(above=0, at_most=1e9), metavar="M", help="reject messages that are older"
+    )
     quiet = "end after S seconds without a fresh message (default: %(default)g)"
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help=quiet)
+    parser.add_argument("--timeout", type=SECONDS, default=10.0, metavar="S", help=quiet)
 
 
 def _send(commands: Commands) -> None:
@@ -122,7 +134,7 @@ def _send(commands: Commands) -> None:
         parser = add(commands, name, _later("talk", name), f"{summary} of a running pipeline")
         parser.add_argument("endpoint", metavar="ENDPOINT")
         _key_options(parser)
-        parser.add_argument("ids", type=int, nargs="+", metavar="ID")
+        parser.add_argument("ids", type=count(1, MAX_OBJECT_ID), nargs="+", metavar="ID")
     for name, summary in (
         ("reset", "stop tracking all objects"),
         ("pause", "let frames pass untracked"),
@@ -213,10 +225,15 @@ def _evaluate(commands: Commands) -> None:
     prompt = "made from the object's first mask (default: %(default)s)"
     parser.add_argument("--prompt", choices=("mask", "box", "point"), default="mask", help=prompt)
     parser.add_argument("--sequences", metavar="A,B", help="only these clips")
-    parser.add_argument("--live", type=float, metavar="FPS", help="score what is on the screen as the clip plays")
+    parser.add_argument("--live", type=FPS, metavar="FPS", help="score what is on the screen as the clip plays")
     step = "with --live: the tracker's time a frame (default: as measured)"
-    parser.add_argument("--step-ms", type=float, metavar="X", help=step)
-    parser.add_argument("--pictures", metavar="FOLDER", help="draw each clip's worst frame there")
+    parser.add_argument("--step-ms", type=MILLISECONDS, metavar="X", help=step)
+    each = "with --step-ms: further time for each object"
+    parser.add_argument("--object-ms", type=MILLISECONDS, metavar="X", help=each)
+    flow = "with --live: the time of carrying masks to a frame (default: as measured)"
+    parser.add_argument("--flow-ms", type=MILLISECONDS, metavar="X", help=flow)
+    _motion_option(parser)
+    parser.add_argument("--worst-frames", metavar="FOLDER", help="draw each clip's worst frame there")
     _model_options(parser, "size", "runtime")
     _tracking_options(parser)
 
@@ -224,11 +241,25 @@ def _evaluate(commands: Commands) -> None:
 def _soak(commands: Commands) -> None:
     summary = "break cameras, servers and connections at random while two pipelines run, and report what grew"
     parser = add(commands, "soak", _later("soak"), summary)
-    parser.add_argument("--minutes", type=float, default=5.0, metavar="M", help="(default: %(default)g)")
+    parser.add_argument(
+        "--minutes", type=number(above=0, at_most=100_000), default=5.0, metavar="M", help="(default: %(default)g)"
+    )
+    commands_help = "send this number of random commands to a server instead; --minutes is the limit"
+    parser.add_argument("--commands", type=count(), metavar="N", help=commands_help)
     between = "seconds between faults (default: %(default)g)"
-    parser.add_argument("--every", type=float, default=10.0, metavar="S", help=between)
+    parser.add_argument("--every", type=number(at_least=0.1, at_most=86_400), default=10.0, metavar="S", help=between)
     seed = "of the random numbers that choose the faults (default: %(default)d)"
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help=seed)
+    parser.add_argument("--seed", type=count(0), default=0, metavar="N", help=seed)
+
+
+def _counts(commands: Commands) -> None:
+    parser = add(commands, "counts", _later("counts"), "count what happened at zones, from stored events, as CSV")
+    parser.add_argument(
+        "journal", metavar="FILE.sqlite", help="of `serve` (events.file), or of --sink journal:FILE.sqlite"
+    )
+    every = "seconds of an interval (default: %(default)g)"
+    parser.add_argument("--every", type=number(at_least=1, at_most=31_536_000), default=3600.0, metavar="S", help=every)
+    parser.add_argument("--source", metavar="NAME", help="only of this source")
 
 
 def _configs(commands: Commands) -> None:

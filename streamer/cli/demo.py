@@ -135,7 +135,7 @@ class Director:
             self.failed = str(error)
 
     def _commands(self, verb: str) -> Sequence[Command]:
-        """What a person would point at now: the scene as it is at this moment."""
+        """What a person would point at in the scene now."""
         if verb == "remove 1":
             return [Remove(1)]
         for ahead in range(0, 120, 3):  # an object that hides right now is waited for in the scene's own time

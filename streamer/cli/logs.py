@@ -1,4 +1,4 @@
-"""What the program says while it runs: lines for people, or JSON for machines; passwords in neither."""
+"""The log: lines for people, or JSON for machines; passwords in neither."""
 
 from __future__ import annotations
 

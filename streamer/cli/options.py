@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Iterator
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from streamer.config.load import checked, tracking_of
+from streamer.cli.arguments import count, number
+from streamer.config.load import checked, motion_of, tracking_of
 from streamer.config.section import Section, is_switch, sections_in
-from streamer.config.settings import SegmentSettings, Settings
+from streamer.config.settings import Settings
+from streamer.config.stills import SegmentSettings
 
 S = TypeVar("S", bound=Section)
 PREFIX = "settings:"  # of the names in the namespace; the rest is the key's path in a configuration
@@ -44,7 +47,7 @@ def setting(
     elif choices := choices_of(field.annotation):
         options |= {"choices": choices}
     else:
-        options |= {"metavar": metavar or METAVARS.get(kind, key.rpartition(".")[2].upper()), "type": kind}
+        options |= {"metavar": metavar or METAVARS.get(number_of(field), key.rpartition(".")[2].upper()), "type": kind}
         if repeat:
             options |= {"action": "append", "type": str}
     parser.add_argument(*flags, **options)
@@ -62,6 +65,8 @@ def settings_of(args: argparse.Namespace) -> dict[str, Any]:
             below[key] = value
     if pairs := getattr(args, "tracking", None):
         tree["tracking"] = tracking_of(pairs) | tree.get("tracking", {})
+    if pairs := getattr(args, "motion", None):
+        tree["motion"] = motion_of(pairs)
     return tree
 
 
@@ -92,7 +97,26 @@ def kind_of(field: FieldInfo) -> Callable[[str], Any]:
     annotation = field.annotation
     if any(get_origin(part) is tuple for part in (annotation, *get_args(annotation))):
         return words
-    return next((kind for kind in (int, float) if kind in _parts(annotation)), str)
+    kind = next((kind for kind in (int, float) if kind in _parts(annotation)), str)
+    return kind if kind is str else _bounded(field, kind)
+
+
+def _bounded(field: FieldInfo, kind: Any) -> Callable[[str], Any]:
+    """A number within the bounds of the setting."""
+    bounds = {type(part).__name__: part for part in field.metadata}
+    at_least, above, at_most = (getattr(bounds.get(name), name.lower(), None) for name in ("Ge", "Gt", "Le"))
+    if kind is int:
+        return count(-(10**9) if at_least is None else at_least, 2**53 if at_most is None else at_most)
+    return number(
+        above=-math.inf if above is None else above,
+        at_least=-math.inf if at_least is None else at_least,
+        at_most=math.inf if at_most is None else at_most,
+    )
+
+
+def number_of(field: FieldInfo) -> Any:
+    """int or float, for a setting that is a number; else None."""
+    return next((kind for kind in (int, float) if kind in _parts(field.annotation)), None)
 
 
 def choices_of(annotation: Any) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 log = logging.getLogger("streamer")
 TERMINAL_S, LOG_S = 0.5, 5.0  # between two states of the bar
-AMOUNT = "{desc}{n_fmt} of {total_fmt} {unit}s, {rate_fmt}, {remaining} left"
+AMOUNT = "{n_fmt} of {total_fmt}{unit}, {rate_fmt}, {remaining} left"
 
 
 class LogLines:
@@ -45,7 +45,7 @@ class Progress(tqdm):  # type: ignore[type-arg] # tqdm is generic for type check
         super().__init__(
             items,
             total=total,
-            unit=unit,
+            unit=f" {unit}s",
             file=stream if terminal else LogLines(),
             bar_format=layout if layout or terminal else AMOUNT,
             mininterval=TERMINAL_S if terminal else LOG_S,

@@ -17,6 +17,7 @@ from streamer.cli.progress import Progress
 from streamer.config import load as config
 from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
+from streamer.pipeline.status import line_of, motion_of, summary_of
 from streamer.ports import MayBeDamaged
 from streamer.process.memory import resident_mb
 from streamer.process.threads import background
@@ -52,7 +53,7 @@ def run_and_summarise(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def model_words(model: dict[str, Any]) -> list[str]:
-    """What a log line says of a model; one without an input has no size."""
+    """A model in the words of a log line; a model without an input has no size."""
     size = [f"{model['size']} x {model['size']}"] if model["size"] else []
     return [model["id"], *size, f"{model['runtime']} on {model['device']}", model["dtype"]]
 
@@ -74,7 +75,7 @@ def progress(pipeline: Pipeline) -> Iterator[None]:
                 try:
                     stop.get(bar.mininterval)
                 except TimeoutError:
-                    bar.set_description_str(pipeline.figures.line(pipeline.captured, pipeline.dropped))
+                    bar.set_description_str(line_of(pipeline))
                 except Closed:
                     return
 
@@ -94,11 +95,13 @@ def summarise(pipeline: Pipeline, model: dict[str, Any], start_mb: float) -> dic
         "packets_damaged": source.damaged if isinstance(source, MayBeDamaged) else 0,
         "frames_captured": pipeline.captured,
         "frames_tracked": pipeline.figures.tracked,
+        "results": pipeline.result_figures.results,
         "frames_dropped": pipeline.dropped,
         "dropped_by_sink": pipeline.dropped_by_sink,
         "lost_by_sink": pipeline.lost_by_sink,
         "events": dict(pipeline.source_figures.events),
-        **pipeline.figures.summary(),
+        "motion": motion_of(pipeline),
+        **summary_of(pipeline),
         "rss_mb": {"start": round(start_mb, 1), "end": round(resident_mb(), 1)},
         "model": model,
     }

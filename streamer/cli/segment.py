@@ -12,7 +12,8 @@ from typing import Any
 from streamer.cli import prompts
 from streamer.cli.options import section_of
 from streamer.cli.progress import Progress
-from streamer.config.settings import FindSettings, ModelSettings, SegmentSettings
+from streamer.config.settings import FindSettings, ModelSettings
+from streamer.config.stills import SegmentSettings
 from streamer.edgetam import open_segmenter
 from streamer.edgetam.automatic import AutomaticMasks
 from streamer.edgetam.image import ImageSegmenter, Segment
@@ -31,9 +32,9 @@ def segment(args: argparse.Namespace) -> int:
     paths = found(args.images)
     wanted = formats(args.format)
     _check_outputs(args, paths, wanted)
-    asked = prompts.Asked.of(args)
-    if not (asked or args.auto or args.detect or args.interactive):
-        raise UsageError("nothing is asked for; give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
+    image_prompts = prompts.ImagePrompts.of(args)
+    if not (image_prompts or args.auto or args.detect or args.interactive):
+        raise UsageError("nothing to do: give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
     model = section_of(args, "model", ModelSettings)
     stills = section_of(args, "segment", SegmentSettings)
     segmenter = open_segmenter(model.id, model.size, memory_mb=stills.memory_mb)
@@ -45,7 +46,7 @@ def segment(args: argparse.Namespace) -> int:
 
         done = sessions(segmenter, _readable(paths, broken))
     else:
-        works = _works(paths, asked, detector_of(args), broken)
+        works = _works(paths, image_prompts, detector_of(args), broken)
         done = _segmented(segmenter, works, args)
     for work, segments in Progress(done, total=len(paths), unit="image", disable=args.interactive):
         drawn = out.add(work.path.name, work.image, segments, work.labels)
@@ -70,7 +71,7 @@ def _check_outputs(args: argparse.Namespace, paths: Sequence[Path], wanted: Sequ
 
 
 def found(names: Sequence[str]) -> list[Path]:
-    """Image files, and those in folders; raises UsageError where there is none."""
+    """Image files, and the image files of folders; raises UsageError where there is none."""
     paths: list[Path] = []
     for name in names:
         path = Path(name)
@@ -114,16 +115,19 @@ def _readable(paths: Sequence[Path], broken: list[str]) -> Iterator[Work]:
 
 
 def _works(
-    paths: Sequence[Path], asked: prompts.Asked, detect: Callable[[Image], list[Any]] | None, broken: list[str]
+    paths: Sequence[Path],
+    image_prompts: prompts.ImagePrompts,
+    detect: Callable[[Image], list[Any]] | None,
+    broken: list[str],
 ) -> Iterator[Work]:
-    """Images with their prompts; those that cannot be read, or prompted so, are named and left out."""
+    """Images with their prompts; images that cannot be read or prompted are logged and left out."""
     names = {path.name for path in paths}
-    for name in asked.names() - names:
+    for name in image_prompts.names() - names:
         log.warning("%s: prompted, and not among the images", name)
         broken.append(name)
     for work in _readable(paths, broken):
         try:
-            prompts = asked.on(work.path.name)
+            prompts = image_prompts.on(work.path.name)
             for prompt in prompts:
                 prompt.check_inside(*work.image.shape[:2])
         except (UsageError, CommandError) as error:

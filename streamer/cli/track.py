@@ -1,4 +1,4 @@
-"""`streamer track`: a recording's objects, forwards and backwards; corrected, interrupted and gone on with."""
+"""`streamer track`: objects through a recording, forwards and backwards; corrected, interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -39,29 +39,29 @@ def track(args: argparse.Namespace) -> int:
     _check_outputs(args, wanted)
     log.info("reading %s for its frames", args.video)
     recording = open_recording(Path(args.video))
-    asked, refused = usable(prompts.read_file(Path(args.prompts)), recording)
-    if not asked:
+    by_object, refused = usable(prompts.read_file(Path(args.prompts)), recording)
+    if not by_object:
         raise UsageError(f"{args.prompts}: no prompt in it can be used on {recording.count} frames")
     out, stopped = Path(args.out), list[bool]()
     with contextlib.closing(Store(out / "work.sqlite")) as store, stopped_by_signals(lambda: stopped.append(True)):
         propagation = _propagation(args, recording, store, stopped)
-        propagation.plan(asked)
-        left, whole = propagation.left(asked), propagation.whole(asked)
+        propagation.plan(by_object)
+        left, whole = propagation.left(by_object), propagation.whole(by_object)
         if left < whole:
             log.info("resumed: %d of %d frames are tracked already", whole - left, whole)
         with Progress(total=left + recording.count) as bar:
             propagation.progress = partial(bar.update, 1)
-            if not propagation.run(asked):
-                log.warning("interrupted; the same command goes on from here")
+            if not propagation.run(by_object):
+                log.warning("interrupted; run the same command again to resume")
                 return INTERRUPTED
             _write(recording, store, out, wanted, bar)
             took_s = bar.elapsed_s
     if recording.broken:
         log.warning("%s; everything else is done", recording.broken)
-    objects = ", ".join(map(str, sorted(asked)))
+    objects = ", ".join(map(str, sorted(by_object)))
     log.info("objects %s on %d frames in %.1f s; the files are in %s", objects, recording.count, took_s, out)
     if args.json:
-        print(json.dumps(_summary(args, recording, asked, refused)))
+        print(json.dumps(_summary(args, recording, by_object, refused)))
     return 1 if recording.broken or refused else 0
 
 
@@ -82,7 +82,7 @@ def formats(text: str) -> list[str]:
 
 
 def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tuple[Prompts, int]:
-    """Prompts by object and frame, and how many could not be used, each of which is said."""
+    """Prompts by object and frame, and how many were rejected; a warning is logged for each."""
     found: dict[int, dict[int, Prompt]] = {}
     refused = 0
     for name, entries in named.items():
@@ -130,9 +130,8 @@ def _propagation(args: argparse.Namespace, recording: Recording, store: Store, s
     return Propagation(
         recording,
         store,
-        tracker.checkpoint,
-        tracking,
         tracker.runtime,
+        tracking,
         exact=tracking.exact,
         stop=lambda: bool(stopped),
     )
@@ -152,12 +151,12 @@ def _write(recording: Recording, store: Store, out: Path, wanted: Sequence[str],
             bar.update()
 
 
-def _summary(args: argparse.Namespace, recording: Recording, asked: Prompts, refused: int) -> dict[str, Any]:
+def _summary(args: argparse.Namespace, recording: Recording, by_object: Prompts, refused: int) -> dict[str, Any]:
     return {
         "video": args.video,
         "frames": recording.count,
-        "objects": sorted(asked),
-        "prompts": sum(map(len, asked.values())),
+        "objects": sorted(by_object),
+        "prompts": sum(map(len, by_object.values())),
         "prompts_refused": refused,
         "broken": recording.broken,
         "out": args.out,

@@ -19,6 +19,8 @@ class Section(BaseModel):
     def _is_of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
         """Reject true and false where a number is needed, and a number where they are: pydantic takes 1 for true."""
         annotation = cls.model_fields[str(info.field_name)].annotation
+        if not is_text(value, errors="surrogateescape"):  # the bytes of a file's name that is not UTF-8 may pass
+            raise PydanticCustomError("text_type", "must be text in UTF-8, without null characters")
         if _holds_bool(value) and not _allows_bool(annotation):
             raise PydanticCustomError("number_type", "input should not be true or false")
         if is_switch(annotation) and not isinstance(value, bool | None):
@@ -37,6 +39,21 @@ def sections_in(annotation: Any) -> Iterator[type[Section]]:
 def is_switch(annotation: Any) -> bool:
     """Whether a value of this type is true, false or perhaps None."""
     return annotation is bool or set(get_args(annotation)) == {bool, type(None)}
+
+
+def is_text(value: Any, *, errors: str = "strict") -> bool:
+    """Whether every text in a value can be written as UTF-8 with this handler of errors."""
+    if isinstance(value, dict):
+        return is_text([*value, *value.values()], errors=errors)
+    if isinstance(value, list | tuple):
+        return all(is_text(inner, errors=errors) for inner in value)
+    if not isinstance(value, str):
+        return True
+    try:
+        value.encode("utf-8", errors)
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
 
 
 def _holds_bool(value: Any) -> bool:

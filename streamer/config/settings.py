@@ -8,34 +8,37 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, field_validator, model_validator
 
+from streamer.config.limits import DAY_S, NAME_PATTERN, YEAR_S, ZONE_NAME_PATTERN, Coordinate, Share
+from streamer.config.motion import MotionSettings
 from streamer.config.runtimes import RuntimeName
 from streamer.config.section import Section
+from streamer.config.web_settings import WebSettings
 from streamer.types import MAX_OBJECT_ID
 
-Share = Annotated[float, Field(ge=0, le=1)]
-CameraName = Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
+CameraName = Annotated[str, Field(pattern=NAME_PATTERN)]
 EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded", "lost", "reacquired", "removed"]
 MIN_AREA = 1e-4  # of the frame
 MIN_SCORES = {"automatic": 0.7, "motion": 0.2}  # of detections, by method; a detector's is below
 DETECTOR_MIN_SCORE = 0.3
-SEGMENT_MEMORY_MB = 2048.0
 
 
 class SourceSettings(Section):
     """Where frames come from, and when a live source has failed."""
 
     uri: str = Field(description="where frames come from: a file, a folder, camera:0, rtsp://..., scene:")
-    name: str | None = Field(None, pattern=r"^[\w.-]+$", description="the source's name in messages")
+    name: CameraName | None = Field(None, description="the source's name in messages")
     reconnect: Literal["never", "after_start", "always"] = Field(
         "after_start",
         description="never: a failure ends the run; after_start: reconnect; always: may be unavailable at start-up",
     )
-    stall_s: float = Field(5.0, gt=0, description="seconds without a frame after which a live source has failed")
+    stall_s: float = Field(
+        5.0, gt=0, le=3600, description="seconds without a frame after which a live source has failed"
+    )
     stale_s: float | None = Field(
-        1.0, gt=0, description="seconds by which a frame may be late before it is dropped; null: no limit"
+        1.0, gt=0, le=3600, description="seconds by which a frame may be late before it is dropped; null: no limit"
     )
     frozen_s: float | None = Field(
-        30.0, gt=0, description="seconds of one and the same frame after which it has failed; null: no limit"
+        30.0, gt=0, le=DAY_S, description="seconds of one and the same frame after which it has failed; null: no limit"
     )
 
 
@@ -58,7 +61,9 @@ class TrackingSettings(Section):
 
     conditioning: int = Field(4, ge=1, le=64, description="prompted frames that are remembered of each object")
     score_threshold: float = Field(0.5, ge=0, le=1, description="score above which an object counts as seen")
-    lost_after: int = Field(30, ge=1, description="frames in a row without an object after which it is lost")
+    lost_after: int = Field(
+        30, ge=1, le=1_000_000, description="frames in a row without an object after which it is lost"
+    )
     max_objects: int = Field(64, ge=1, le=1024, description="objects that may be tracked at a time")
     across_gap: Literal["keep", "keep_prompted", "restart"] = Field(
         "keep_prompted",
@@ -70,7 +75,10 @@ class TrackingSettings(Section):
         None, description="search windows, beyond transformers' loop; null: with a model input of 384 pixels or less"
     )
     zoom: float | None = Field(
-        2.5, ge=1.2, description="side of an object's search window over the object's; null: search the whole frame"
+        2.5,
+        ge=1.2,
+        le=100,
+        description="side of an object's search window over the object's; null: search the whole frame",
     )
 
 
@@ -82,10 +90,10 @@ class PromptSettings(Section):
     object_id: int | None = Field(
         None, ge=1, le=MAX_OBJECT_ID, description="unset: a new object, with the next free id"
     )
-    points: tuple[tuple[float, float, Literal[0, 1]], ...] = Field(
+    points: tuple[tuple[Coordinate, Coordinate, Literal[0, 1]], ...] = Field(
         (), description="x, y, and 1 on the object or 0 off it"
     )
-    box: tuple[float, float, float, float] | Literal["truth"] | None = Field(
+    box: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | Literal["truth"] | None = Field(
         None, description="x0, y0, x1, y1; truth: of a synthetic scene's object"
     )
     mask: Path | None = Field(None, description="a mask image of the frame's size; what is not black is the object")
@@ -98,7 +106,7 @@ class FindSettings(Section):
         "motion", description="automatic (EdgeTAM's own masks), motion (a fixed camera), or a detector's id or folder"
     )
     labels: tuple[str, ...] = Field((), description="labels of a detector that count; a zero-shot detector needs them")
-    every_s: float = Field(2.0, ge=0, description="seconds between two searches")
+    every_s: float = Field(2.0, ge=0, le=DAY_S, description="seconds between two searches")
     min_score: float | None = Field(
         None,
         ge=0,
@@ -108,7 +116,7 @@ class FindSettings(Section):
     )
     min_area: float = Field(0.0005, ge=0, le=1, description="smallest box, as a share of the frame")
     max_area: float = Field(0.5, gt=0, le=1, description="largest box, as a share of the frame")
-    region: tuple[float, float, float, float] | None = Field(
+    region: tuple[Coordinate, Coordinate, Coordinate, Coordinate] | None = Field(
         None, description="x0, y0, x1, y1 in pixels; a box counts whose centre lies in it"
     )
     overlap_threshold: float = Field(
@@ -122,37 +130,13 @@ class FindSettings(Section):
         return MIN_SCORES.get(self.method, DETECTOR_MIN_SCORE) if self.min_score is None else self.min_score
 
 
-class GridSettings(Section):
-    """Where `segment --auto` clicks, and which masks it keeps; the defaults are transformers' `mask-generation`'s."""
-
-    points_per_side: int = Field(32, ge=1, description="points of the grid in a row")
-    points_at_a_time: int = Field(64, ge=1)
-    predicted_iou: float = Field(0.88, description="the model's own estimate of a mask's IoU, above which it is kept")
-    stability: float = Field(
-        0.95, description="IoU of a mask at thresholds `stability_offset` above and below 0, above which it is kept"
-    )
-    stability_offset: float = 1.0
-    box_nms: float = Field(0.7, description="of two masks whose boxes overlap more, the better is kept")
-    crop_layers: int = Field(0, ge=0, description="layer n looks again at 4^n overlapping crops of the image")
-    crop_overlap: float = Field(512 / 1500, description="of the first layer's crops, in the image's shorter side")
-    crop_points_downscale: int = Field(1, ge=1, description="layer n has points_per_side / this^n points in a row")
-    min_area: int = Field(0, ge=0, description="pixels below which masks, and islands and holes of masks, are dropped")
-
-
-class SegmentSettings(Section):
-    """Masks on still images."""
-
-    grid: GridSettings = Field(default_factory=GridSettings)
-    memory_mb: float = Field(SEGMENT_MEMORY_MB, gt=0, description="memory for what is computed at a time")
-
-
 class ZoneSettings(Section):
     """A polygon of three points or more that objects enter, leave and stay in; or a line of two that they cross."""
 
-    name: str = Field(pattern=r"^[\w .-]+$")
+    name: str = Field(pattern=ZONE_NAME_PATTERN)
     points: tuple[tuple[Share, Share], ...] = Field(min_length=2, description="x, y as shares of the frame, 0 to 1")
     dwell_s: float | None = Field(
-        None, gt=0, description="seconds in the polygon after which the event `stayed` is raised"
+        None, gt=0, le=YEAR_S, description="seconds in the polygon after which the event `stayed` is raised"
     )
 
     @field_validator("points")
@@ -211,6 +195,7 @@ class PipelineSettings(Section):
 
     source: SourceSettings
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
+    motion: MotionSettings = Field(default_factory=MotionSettings)
     prompts: tuple[PromptSettings, ...] = Field((), description="objects to track from the first frame on")
     find: FindSettings | None = Field(None, description="track objects without a prompt")
     zones: tuple[ZoneSettings, ...] = Field((), description="polygons and lines that raise events")
@@ -218,7 +203,9 @@ class PipelineSettings(Section):
     sinks: tuple[str, ...] = Field((), description="where results go: FILE.mp4, zmq:tcp://127.0.0.1:5555, ...")
     control: str | None = Field(None, description="endpoint that listens for commands, such as tcp://127.0.0.1:5556")
     state: Path | None = Field(None, description="a file in which objects survive a restart")
-    max_fps: float | None = Field(None, gt=0, description="fps of a live source above which frames are skipped")
+    max_fps: float | None = Field(
+        None, ge=0.01, le=1000, description="fps of a live source above which frames are skipped"
+    )
 
 
 class Settings(PipelineSettings):
@@ -226,8 +213,8 @@ class Settings(PipelineSettings):
 
     model: ModelSettings = Field(default_factory=ModelSettings)
     keys: KeySettings | None = Field(None, description="needed where other machines may connect")
-    seconds: float | None = Field(None, gt=0, description="end after this time")
-    frames: int | None = Field(None, gt=0, description="end after this number of tracked frames")
+    seconds: float | None = Field(None, gt=0, le=YEAR_S, description="end after this time")
+    frames: int | None = Field(None, ge=1, le=2**53, description="end after this number of tracked frames")
 
 
 class CameraSourceSettings(SourceSettings):
@@ -240,25 +227,7 @@ class CameraSettings(PipelineSettings):
     """One of several cameras."""
 
     source: CameraSourceSettings
-    priority: float = Field(1.0, gt=0, le=100, description="share of the engine while several cameras wait for it")
-
-
-class WebSettings(Section):
-    """The page and the HTTP API. Beyond this machine they need a token or users, and TLS."""
-
-    host: str = Field("127.0.0.1", description="address to listen on; beyond this machine it needs access control")
-    port: int = Field(8080, ge=0, le=65535, description="0: any free port")
-    token: Path | None = Field(None, description="a file from `streamer access token FILE`")
-    users: Path | None = Field(None, description="a file from `streamer access user FILE NAME`")
-    certificate: Path | None = Field(None, description="PEM, with the chain; needs the key")
-    key: Path | None = Field(None, description="PEM")
-    names: tuple[str, ...] = Field((), description="further host names of this server")
-
-    @model_validator(mode="after")
-    def _has_both(self) -> WebSettings:
-        if (self.certificate is None) != (self.key is None):
-            raise ValueError("certificate and key go together")
-        return self
+    priority: float = Field(1.0, ge=0.01, le=100, description="share of the engine while several cameras wait for it")
 
 
 class EventSettings(Section):
@@ -266,11 +235,18 @@ class EventSettings(Section):
 
     file: Path = Field(Path("out/events.sqlite"), description="an SQLite database")
     days: float = Field(30.0, gt=0, le=36500, description="age after which events and clips are deleted")
-    max_size_mb: float = Field(500.0, gt=0, description="size of the file above which the oldest events are deleted")
+    max_size_mb: float = Field(
+        500.0, gt=0, le=1e9, description="size of the file above which the oldest events are deleted"
+    )
     webhook: str | None = Field(None, description="a URL that each event is posted to")
     mqtt: str | None = Field(None, description="mqtt://HOST/TOPIC")
+    mqtt_discovery: str | None = Field(
+        None,
+        pattern=r"^[\w/-]{1,64}$",
+        description="Home Assistant's discovery prefix, usually `homeassistant`: events then go to TOPIC/SOURCE",
+    )
     clips: Path | None = Field(Path("out/clips"), description="a folder for clips of events; null: none")
-    clips_max_size_mb: float = Field(2000.0, gt=0, description="size above which the oldest clips are deleted")
+    clips_max_size_mb: float = Field(2000.0, gt=0, le=1e9, description="size above which the oldest clips are deleted")
     before_s: float = Field(3.0, ge=0, le=30, description="seconds of a clip before its event")
     after_s: float = Field(3.0, ge=0, le=60, description="seconds of a clip after its event")
     clip_kinds: tuple[EventKind, ...] = Field(

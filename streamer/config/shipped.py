@@ -1,8 +1,10 @@
-"""Configurations that the package ships, found by name: `streamer run webcam`."""
+"""Configurations found by name, `streamer run webcam`: the user's own, and the ones that the package ships."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import platformdirs
 
 from streamer.errors import UsageError
 
@@ -15,14 +17,22 @@ def names() -> list[str]:
     return [path.relative_to(FOLDER).as_posix().removesuffix(".yaml") for path in files]
 
 
+def user_folder() -> Path:
+    """The user's own configurations (`~/.config/streamer` on Linux)."""
+    return platformdirs.user_config_path("streamer", appauthor=False)
+
+
 def find(path: Path) -> Path:
-    """A path that exists, or else the shipped file of that name; raises UsageError."""
+    """A path that exists, or else the file of that name in the user's folder or in the package; raises UsageError."""
     if path.exists():
         return path
     name = path.as_posix()
-    for shipped in (FOLDER / f"{name}.yaml", FOLDER / name):
-        if name in names() and shipped.is_file():
-            return shipped
+    if path.is_absolute() or ".." in path.parts:
+        return path
+    for folder in (user_folder(), FOLDER):
+        for file in (folder / f"{name}.yaml", folder / name):
+            if file.is_file():
+                return file
     if path.suffix or len(path.parts) > 1:
-        return path  # it names a file, and reading it says what is wrong
+        return path  # a file name: reading it raises the error
     raise UsageError(f"{name}: no such file, and no configuration of that name; known: {', '.join(names())}")

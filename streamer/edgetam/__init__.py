@@ -1,10 +1,10 @@
-"""EdgeTAM: `open_tracker` on a stream, `open_engine` on several, `open_segmenter` on stills. The only home of torch."""
+"""EdgeTAM: `open_tracker` on a stream, `open_engine` on several, `open_segmenter` on stills."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from streamer.config.settings import SEGMENT_MEMORY_MB
+from streamer.config.stills import SEGMENT_MEMORY_MB
 
 if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings
@@ -43,28 +43,24 @@ def open_engine(
 
 
 def _open_edgetam(model: str, size: int | None, device: str, runtime: str) -> Engine:
-    from streamer.edgetam import torch_threads
     from streamer.edgetam.engine import Engine
-    from streamer.edgetam.runtimes import choose as runtimes
-    from streamer.edgetam.weights import choose_device, load
+    from streamer.edgetam.opening import open_runtime
 
-    chosen = runtimes.choose(runtime, choose_device(device))
-    with torch_threads.deferred(alone=chosen == "torch"):  # the thread that opens it is rarely the one that runs it
-        checkpoint = load(model, size=size, device=device)
-        return Engine(checkpoint, runtimes.start(chosen, checkpoint))
+    return Engine(open_runtime(model, size, device, runtime))
 
 
 def open_segmenter(
     model: str = "nano", size: int | None = None, device: str = "auto", memory_mb: float = SEGMENT_MEMORY_MB
 ) -> ImageSegmenter:
-    """Masks on still images, on the weights of `model`, in eager torch; `memory_mb` bounds what is computed at a time.
+    """Masks on still images, on the weights of `model`; `memory_mb` bounds what is computed at a time.
 
-    Raises ModelError where the model cannot be loaded, UsageError for an unknown setting.
+    On graphs where they are there, else in eager torch, since converting them takes longer than a few images. Raises
+    ModelError where the model cannot be loaded, UsageError for an unknown setting.
     """
     from streamer.edgetam.image import ImageSegmenter
-    from streamer.edgetam.weights import load
+    from streamer.edgetam.opening import open_unconverted
 
-    return ImageSegmenter(load(model, size=size, device=device), memory_mb=memory_mb)
+    return ImageSegmenter(open_unconverted(model, size, device), memory_mb=memory_mb)
 
 
 __all__ = ["open_engine", "open_segmenter", "open_tracker"]

@@ -7,13 +7,9 @@ from collections.abc import Iterator
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
-from torchvision.ops import nms
 
-from streamer.config.settings import GridSettings
+from streamer.config.stills import GridSettings
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.edgetam.search_window import Crop
 from streamer.masks import Mask, box_of
@@ -28,7 +24,6 @@ class AutomaticMasks:
         self.segmenter = segmenter
         self.grid = grid or GridSettings()
 
-    @torch.inference_mode()
     def find(self, image_hwc_rgb: NDArray[np.uint8]) -> tuple[Segment, ...]:
         """Segments with ids from 1, by falling predicted IoU."""
         found = [segment for crop in self._crops(image_hwc_rgb) for segment in self._in_crop(image_hwc_rgb, *crop)]
@@ -36,10 +31,10 @@ class AutomaticMasks:
             found = [cleaned for segment in found if (cleaned := self._clean(segment)) is not None]
         if not found:
             return ()
-        boxes = torch.tensor([segment.box for segment in found], dtype=torch.float32)
+        boxes = np.array([segment.box for segment in found], np.float32)
         boxes[:, 2:] -= 1  # as transformers measures boxes
-        kept = nms(boxes, torch.tensor([segment.score for segment in found]), self.grid.box_nms)
-        return tuple(_numbered(found[int(row)], number) for number, row in enumerate(kept, 1))
+        kept = distinct(boxes, np.array([segment.score for segment in found]), self.grid.box_nms)
+        return tuple(_numbered(found[row], number) for number, row in enumerate(kept, 1))
 
     def _crops(self, image: NDArray[np.uint8]) -> Iterator[tuple[Crop, int]]:
         """The image and its overlapping crops, and how many points a side each gets."""
@@ -67,21 +62,34 @@ class AutomaticMasks:
                 if part is not None and not _cut_off(part, window, image.shape[0], image.shape[1]):
                     mask = np.zeros(image.shape[:2], np.bool_)
                     mask[y : y + h, x : x + w] = part
-                    yield Segment(0, mask, box_of(mask), float(score), np.array(logits_hw.cpu().numpy()))
+                    yield Segment(0, mask, box_of(mask), float(score), logits_hw.copy())
 
-    def _stable(self, logits_hw: Tensor, height: int, width: int) -> Mask | None:
+    def _stable(self, logits_hw: NDArray[np.float32], height: int, width: int) -> Mask | None:
         """The mask at the crop's size, if it would not change much with the threshold; None too where it is empty."""
-        wide = F.interpolate(logits_hw[None, None], (height, width), mode="bilinear", align_corners=False)[0, 0]
+        wide = cv2.resize(logits_hw, (width, height), interpolation=cv2.INTER_LINEAR)
         outer = int((wide > -self.grid.stability_offset).sum())
         if not outer or int((wide > self.grid.stability_offset).sum()) / outer <= self.grid.stability:
             return None
-        mask: Mask = (wide > 0).cpu().numpy()
+        mask: Mask = wide > 0
         return mask if mask.any() else None
 
     def _clean(self, segment: Segment) -> Segment | None:
         mask = without_specks(segment.mask, self.grid.min_area)
         box = box_of(mask)
         return None if box is None else Segment(0, mask, box, segment.score, segment.logits)
+
+
+def distinct(boxes_n4: NDArray[np.float32], scores_n: NDArray[np.float64], overlap: float) -> list[int]:
+    """Rows of boxes, the surest first, without those that overlap a surer one by more (non-maximum suppression)."""
+    areas = (boxes_n4[:, 2] - boxes_n4[:, 0]) * (boxes_n4[:, 3] - boxes_n4[:, 1])
+    left, kept = np.argsort(-scores_n, stable=True), []
+    while len(left):
+        row, left = int(left[0]), left[1:]
+        kept.append(row)
+        low, high = np.maximum(boxes_n4[row, :2], boxes_n4[left, :2]), np.minimum(boxes_n4[row, 2:], boxes_n4[left, 2:])
+        shared = np.maximum(high - low, 0).prod(1)
+        left = left[shared <= overlap * (areas[row] + areas[left] - shared)]
+    return kept
 
 
 def without_specks(mask_hw: Mask, min_area: int) -> Mask:

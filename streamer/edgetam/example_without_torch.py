@@ -73,6 +73,9 @@ class BoxTracker:
                 "has_previous": np.array([False]),
             }
             found = self.decode_prompt(features | {"stride_16": features["stride_16"] + no_memory} | prompt)
+            seen = found["object_logit"][:, None, None] > 0
+            found |= {"pointer": found["pointer"][:, 0]}  # of one candidate
+            found |= {"mask_logits": np.where(seen, found["mask_logits"][:, 0], -1024).astype(np.float32)}
         else:
             found = self.track_mask(features | self.bank())
         square = cv2.resize(found["mask_logits"][0], (self.size, self.size), interpolation=cv2.INTER_LINEAR)

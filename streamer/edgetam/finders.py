@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.config.settings import DETECTOR_MIN_SCORE
 from streamer.edgetam.automatic import AutomaticMasks
-from streamer.edgetam.weights import quiet
 from streamer.errors import ModelError, UsageError
 from streamer.types import Detection, Frame
 
@@ -32,7 +32,9 @@ class Detector:
     the checkpoint cannot be loaded or detects nothing, UsageError for labels that it does not know.
     """
 
-    def __init__(self, model: str, labels: Sequence[str] = (), *, threshold: float = 0.3, device: str = "cpu") -> None:
+    def __init__(
+        self, model: str, labels: Sequence[str] = (), *, threshold: float = DETECTOR_MIN_SCORE, device: str = "cpu"
+    ) -> None:
         from transformers import AutoConfig, pipeline
         from transformers.models.auto.modeling_auto import (
             MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES as DETECTORS,
@@ -40,6 +42,8 @@ class Detector:
         from transformers.models.auto.modeling_auto import (
             MODEL_FOR_ZERO_SHOT_OBJECT_DETECTION_MAPPING_NAMES as ZERO_SHOT,
         )
+
+        from streamer.edgetam.weights import quiet
 
         try:
             config: Any = AutoConfig.from_pretrained(model)

@@ -1,7 +1,7 @@
 """What a run can say about itself: counts, rates and latencies, in bounded memory.
 
-The capturing thread owns a `SourceMeter`, the tracking thread a `TrackMeter`. Other threads read `figures`, an
-immutable snapshot that the owner replaces.
+The capturing thread owns a `SourceMeter`, the tracking thread a `TrackMeter`, the publishing thread a `ResultMeter`.
+Other threads read `figures`, an immutable snapshot that the owner replaces.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ class ObjectFigures:
 
 @dataclass(frozen=True, slots=True)
 class TrackFigures:
-    """What was tracked, how fast, and how old results were when they reached the sinks."""
+    """What the model tracked, how fast, and how old its results were when they were there."""
 
     tracked: int = 0
     first_ns: int = 0
@@ -147,16 +147,6 @@ class TrackFigures:
             ],
         }
 
-    def line(self, captured: int, dropped: int) -> str:
-        """One line for a terminal."""
-        states = Counter(one.state for one in self.objects)
-        seen = ", ".join(f"{count} {state}" for state, count in sorted(states.items())) or "none"
-        latency = self.latencies_ms[-1] if self.latencies_ms else 0.0
-        return (
-            f"{self.recent_fps:5.1f} fps | latency {latency:6.1f} ms | objects {seen} | "
-            f"captured {captured}, tracked {self.tracked}, dropped {dropped}"
-        )
-
 
 @dataclass(slots=True)
 class TrackMeter:
@@ -180,7 +170,10 @@ class TrackMeter:
             tuple(self._recent_ns),
             tuple(
                 ObjectFigures(
-                    one.object_id, one.state, one.score, seen.get(one.object_id, 0) + (one.state == "tracked")
+                    one.object_id,
+                    one.state,
+                    one.score,
+                    seen.get(one.object_id, 0) + (one.state == "tracked" and one.age == 0),
                 )
                 for one in sorted(result.tracks, key=lambda track: track.object_id)
             ),

@@ -5,6 +5,8 @@ It fails closed: what may be in a frame and cannot be placed hides the whole fra
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,16 +23,17 @@ from streamer.types import Frame, Track, TrackResult
 Image = NDArray[np.uint8]
 Part = tuple[slice, slice]  # rows and columns
 BLOCKS = 24  # of pixels along the frame's longer side, with blur and pixels: too few to recognise a face in
-UNSURE = 0.5  # predicted IoU below which the object's whole box is hidden as well
+UNSURE = 0.5  # predicted IoU below which the whole box is hidden too; confidence below which a carried mask is none
+MAX_FRAMES = 1024  # whose times are known, to tell how old a carried mask is
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """Where an object was seen last."""
+    """Where an object was seen last, and when the model saw it there."""
 
     box: PixelBox
     epoch: int
-    time_ns: int
+    model_ns: int
 
 
 class PrivacyFilter:
@@ -41,6 +44,7 @@ class PrivacyFilter:
         self._settings = settings
         self._fill = _filler(settings)
         self._seen: dict[int, _Seen] = {}
+        self._times: deque[tuple[int, int]] = deque(maxlen=MAX_FRAMES)  # index and time of each frame
 
     def apply(self, result: TrackResult) -> TrackResult:
         """The result with a frame in which nothing private is left."""
@@ -63,7 +67,7 @@ class PrivacyFilter:
         if self._settings.hide == "all-but-objects":
             shown = _nothing(frame)
             for track in result.tracks:
-                if track.state == "tracked":
+                if self._is_placed(track, result):
                     shown |= self._dilated(track)
             return ~shown
         if not result.tracks and not self._settings.show_without_objects:
@@ -75,24 +79,39 @@ class PrivacyFilter:
 
     def _remember(self, result: TrackResult) -> None:
         present = {track.object_id for track in result.tracks}
+        self._times.append((result.frame.index, result.time_ns))
         self._seen = {number: seen for number, seen in self._seen.items() if number in present}
         for track in result.tracks:
-            if track.state == "tracked" and track.box is not None:
-                self._seen[track.object_id] = _Seen(track.box, result.frame.epoch, result.time_ns)
+            if track.state == "tracked" and track.box is not None and track.confidence >= UNSURE:
+                self._seen[track.object_id] = _Seen(track.box, result.frame.epoch, self._model_ns(track, result))
+
+    def _model_ns(self, track: Track, result: TrackResult) -> int:
+        """When the frame was captured on which the model found the mask; the oldest known frame if it was earlier."""
+        index = result.frame.index - track.age
+        return next((time_ns for known, time_ns in self._times if known >= index), result.time_ns)
+
+    def _age(self, track: Track, result: TrackResult) -> float:
+        """Time since the model saw the object, as a share of `max_age_ms`; infinite where it is not known."""
+        seen = self._seen.get(track.object_id)
+        if seen is None or seen.epoch != result.frame.epoch:
+            return math.inf
+        return (result.time_ns - seen.model_ns) / 1e6 / self._settings.max_age_ms
+
+    def _is_placed(self, track: Track, result: TrackResult) -> bool:
+        """Whether the mask shows where the object is now."""
+        is_fresh = track.mask_from == "model" or (track.confidence >= UNSURE and self._age(track, result) < 1)
+        return track.state == "tracked" and track.box is not None and is_fresh
 
     def _cover(self, hidden: Mask, track: Track, result: TrackResult) -> None:
         """Hide one object: its mask, or around its last box for `max_age_ms`, or the whole frame."""
-        seen = self._seen.get(track.object_id)
-        if track.state == "tracked" and track.box is not None:
+        if self._is_placed(track, result):
             hidden |= self._dilated(track)
-            if track.predicted_iou < UNSURE:
+            if track.predicted_iou < UNSURE and track.box is not None:
                 _fill_box(hidden, track.box, self._settings.margin)
-            return
-        age = 1.0 if seen is None else (result.time_ns - seen.time_ns) / 1e6 / self._settings.max_age_ms
-        if seen is None or seen.epoch != result.frame.epoch or age >= 1:
-            hidden[:] = True
+        elif (age := self._age(track, result)) < 1:
+            _fill_box(hidden, self._seen[track.object_id].box, self._settings.margin + 0.5 + age)
         else:
-            _fill_box(hidden, seen.box, self._settings.margin + 0.5 + age)
+            hidden[:] = True
 
     def _dilated(self, track: Track) -> Mask:
         """The mask and a margin around it."""
@@ -108,6 +127,11 @@ class PrivacyFilter:
         outside = (~track.mask[part]).astype(np.uint8)
         mask[part] = cv2.distanceTransform(outside, cv2.DIST_L2, 3) <= margin
         return mask
+
+
+def no_filter(result: TrackResult) -> TrackResult:
+    """Nothing is hidden."""
+    return result
 
 
 def _nothing(frame: Frame) -> Mask:

@@ -28,6 +28,14 @@ def refuse_overwriting(inputs: Iterable[Path], files: Iterable[Path], folders: I
                 )
 
 
+def exists(path: Path | str) -> bool:
+    """Whether a path exists; false also for a name that no file can have."""
+    try:
+        return str(path) != "" and Path(path).exists()
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False
+
+
 def _same(a: Path, b: Path) -> bool:
     try:
         return a.samefile(b)
@@ -38,7 +46,7 @@ def _same(a: Path, b: Path) -> bool:
 def write_atomically(file: Path, data: bytes | Callable[[Path], object], *, mode: int | None = None) -> None:
     """Put `data` into `file`: a reader sees the old content or the new one, also after a power failure.
 
-    `data` is the content, or a function that writes it to the path it is given. The parent folder is created. `mode`
+    `data` is the content, or a function that writes it to its argument, a path. The parent folder is created. `mode`
     are the new file's permission bits; None leaves them to the umask. Raises OSError, with the old content in place.
     """
     file.parent.mkdir(parents=True, exist_ok=True)

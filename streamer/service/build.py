@@ -13,12 +13,12 @@ from streamer.channel import Channel
 from streamer.config.prompts import build_prompts
 from streamer.config.settings import (
     FindSettings,
-    GridSettings,
     KeySettings,
     ModelSettings,
     PipelineSettings,
     SourceSettings,
 )
+from streamer.config.stills import GridSettings
 from streamer.edgetam import open_engine
 from streamer.finders.auto_prompter import AutoPrompter
 from streamer.masks import Mask
@@ -82,6 +82,7 @@ def build_pipeline(
             commands=commands,
             zones=settings.zones,
             privacy=settings.privacy,
+            motion=settings.motion if settings.motion.enabled and not settings.tracking.exact else None,
             acquire=wiring.acquire,
         )
         opened.pop_all()  # the stages close them
@@ -106,7 +107,7 @@ def build_tracker(engine: TrackerEngine, settings: PipelineSettings) -> LiveTrac
 
 
 def without_restored(prompts: Sequence[Prompt], tracker: Tracker) -> list[Prompt]:
-    """The prompts of objects that the tracker did not restore from a state file, and that nobody removed since."""
+    """The prompts of objects that the tracker did not restore from a state file, and that were not removed since."""
     settled: frozenset[int] = getattr(tracker, "settled_ids", frozenset())
     return [prompt for prompt in prompts if prompt.object_id not in settled]
 

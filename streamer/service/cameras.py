@@ -44,7 +44,7 @@ class Cameras:
     def change(self, name: str, settings: CameraSettings) -> Camera:
         """Go on with other settings; objects stay where the tracking settings do.
 
-        Where they cannot be carried out the camera goes on with those that it had, and the error is raised.
+        Invalid settings raise an error, and the camera continues with the settings that it had.
         """
         before, settings = self[name], self._private(settings)
         source = settings.source.model_copy(update={"reconnect": "always"})  # the device is still in use

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from streamer.config.load import checked
 from streamer.config.settings import EventSettings
@@ -12,7 +12,7 @@ from streamer.errors import SinkError, UsageError
 from streamer.masks import CODECS, Codec
 from streamer.ports import AnySink, Sink
 from streamer.types import TrackResult
-from streamer.uris import Address, parse, redact
+from streamer.uris import Address, check_place, parse, redact
 
 if TYPE_CHECKING:
     from streamer.bus.curve import ServerKeys
@@ -42,6 +42,7 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
     match address.scheme:
         case "null":
             address.allow()
+            address.without_target()
             return NullSink()
         case "zmq":
             return _publisher(address, keys)
@@ -58,9 +59,7 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             from streamer.sinks.files import MaskFolderSink
 
             address.allow()
-            if not address.target:
-                raise UsageError("sink masks: needs a folder; write masks:FOLDER")
-            return MaskFolderSink(_created(Path(address.target.removeprefix("//"))))
+            return MaskFolderSink(_created(_path_in(address, "masks:FOLDER")))
         case "" | "file":
             return _open_path(Path(address.target.removeprefix("//")), address)
         case scheme:
@@ -70,11 +69,18 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             )
 
 
+def _path_in(address: Address, form: str) -> Path:
+    """The path of an address that needs one; raises UsageError."""
+    if not address.target or "\0" in address.target:
+        raise UsageError(f"sink {address.scheme}:{address.target!r:.80}: a path is missing; write {form}")
+    return Path(address.target)
+
+
 def _publisher(address: Address, keys: ServerKeys | None) -> AnySink:
     from streamer.bus.publisher import Publisher
 
     address.allow("codec")
-    codec = cast(Codec, address.choice("codec", CODECS))
+    codec = _codec(address.options.get("codec", "rle"))
     return Publisher(_endpoint(address.target), codec=codec, keys=keys)
 
 
@@ -84,7 +90,8 @@ def _push(address: Address) -> AnySink:
     from streamer.sinks.retried import RetriedSink
 
     address.allow("fps", "size")
-    fps, size = address.number("fps", 0, above=0), address.size("size", (0, 0))
+    check_place(address.target)
+    fps, size = address.number("fps", 0, above=0, at_most=1000), address.size("size", (0, 0))
     container_format = PUSH_FORMATS[address.scheme]
     return RetriedSink(
         lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
@@ -95,8 +102,10 @@ def _journal(address: Address) -> AnySink:
     from streamer.events.journal_sink import JournalSink
     from streamer.events.receivers import receivers_of
 
-    address.allow("days", "max_size_mb", "webhook", "mqtt")
-    settings = checked(EventSettings, {"file": address.target, **address.options}, f"sink {address.shown}")
+    address.allow("days", "max_size_mb", "webhook", "mqtt", "mqtt_discovery")
+    settings = checked(
+        EventSettings, {"file": _path_in(address, "journal:FILE.sqlite"), **address.options}, f"sink {address.shown}"
+    )
     return JournalSink(settings, receivers_of(settings))
 
 
@@ -135,19 +144,14 @@ def _rotation(address: Address) -> Rotation | None:
     """The limits of a part in the options; raises UsageError."""
     from streamer.sinks.rotated import Rotation
 
-    limits = ("every", "max_size_mb")
-    numbers = {name: address.number(name, 0, above=0) for name in limits if name in address.options}
-    if "keep" in address.options:
-        numbers["keep"] = address.whole("keep", 1, least=1)
-    if "keep" in numbers and len(numbers) == 1:
-        raise UsageError(f"{address.shown}: option keep needs every=SECONDS or max_size_mb=MEGABYTES")
-    if not numbers:
+    every_s = address.number("every", 0, above=0) or None
+    size_mb = address.number("max_size_mb", 0, above=0) or None
+    keep = address.count("keep", 0, at_least=1) or None
+    if every_s is None and size_mb is None:
+        if keep is not None:
+            raise address.error("option keep needs every=SECONDS or max_size_mb=MEGABYTES")
         return None
-    size_mb = numbers.get("max_size_mb")
-    keep = numbers.get("keep")
-    return Rotation(
-        numbers.get("every"), None if size_mb is None else size_mb * 1e6, None if keep is None else int(keep)
-    )
+    return Rotation(every_s, None if size_mb is None else size_mb * 1e6, keep)
 
 
 def _created(folder: Path) -> Path:
@@ -169,3 +173,10 @@ def _host_and_port(address: Address) -> tuple[str, int]:
     if not host or not port.isdecimal() or int(port) > MAX_PORT:
         raise UsageError(f"sink mjpeg:{address.target}: use mjpeg:127.0.0.1:PORT")
     return host, int(port)
+
+
+def _codec(name: str) -> Codec:
+    for codec in CODECS:
+        if codec == name:
+            return codec
+    raise UsageError(f"mask codec {name!r:.40} is unknown; known: {', '.join(CODECS)}")

@@ -16,7 +16,7 @@ from streamer.video.mjpeg import MEDIA_TYPE, part
 from streamer.video.overlay import overlay_jpeg_of
 
 MAX_READERS = 32
-SEND_TIMEOUT_S = 5.0  # a reader that takes nothing for so long is disconnected
+SEND_TIMEOUT_S = 5.0  # without a byte read, after which a reader is disconnected
 SHUTDOWN_POLL_S = 0.1
 SEND_BUFFER = 1 << 16  # bytes; frames in the kernel's buffer grow old before they are read
 PAGE = b'<!doctype html><title>streamer</title><img src="stream" alt="live video with masks">'

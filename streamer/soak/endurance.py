@@ -70,7 +70,7 @@ class Sampler:
     def _sample(self) -> None:
         began = time.monotonic()
         while not self._done.wait(SAMPLE_S):
-            recent = [ms for one in self._watched for ms in one.pipeline.figures.latencies_ms[-20:]]
+            recent = [ms for one in self._watched for ms in one.pipeline.result_figures.latencies_ms[-20:]]
             latency_ms = statistics.median(recent) if recent else 0.0
             passed_s = time.monotonic() - began
             self.samples.append((passed_s, resident_mb(), open_descriptors(), threading.active_count(), latency_ms))

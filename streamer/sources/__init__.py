@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from streamer.config.settings import SourceSettings
-from streamer.errors import SourceError, UsageError
+from streamer.errors import UsageError
 from streamer.images import SUFFIXES, is_image
 from streamer.ports import Source
+from streamer.process.files import exists
 from streamer.rate_limit import Backoff
 from streamer.sources.watch import WatchedSource
 from streamer.uris import NETWORK_SCHEMES, Address, parse, redact
@@ -58,19 +59,12 @@ def _camera_name(address: Address) -> str:
 def source_address(uri: str) -> Address:
     """The parts of a source's URI. What exists is that file, whatever its name holds; options follow its last `?`."""
     name, options = uri, ""
-    while not _exists(name):
+    while not exists(name):
         name, found, rest = name.rpartition("?")
         if not found:
             return parse(uri)
         options = f"?{rest}{options.replace('?', '&')}"
     return Address("", name, parse(f"./{options}").options)
-
-
-def _exists(name: str) -> bool:
-    try:
-        return name != "" and Path(name).exists()
-    except (OSError, ValueError):  # too long, or with a NUL
-        return False
 
 
 def is_camera(uri: str) -> bool:
@@ -91,7 +85,7 @@ def _is_glob(path: Path) -> bool:
 
 
 def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) -> Source:
-    """The source of a URI; the README lists them. `name` is what messages call it.
+    """The source of a URI; docs/sources.md lists them. `name` is what messages call it.
 
     A network that is silent for `read_s` seconds has failed.
 
@@ -147,9 +141,7 @@ def _open_path(address: Address, name: str | None) -> Source:
         from streamer.sources.webcam import WebcamSource
 
         return WebcamSource(address, name=name or path.name)
-    if not _exists(str(path)) and not _is_glob(path):
-        raise SourceError(f"{path!s:.200}: no such file", "not_found")
-    if path.is_dir() or is_image(path) or (_is_glob(path) and not path.exists()):
+    if is_image(path) or (path.is_dir() if exists(path) else _is_glob(path)):
         from streamer.sources.images import ImageSource
 
         return ImageSource(path, address, name=name or path.stem.strip("*") or path.parent.name)

@@ -1,4 +1,4 @@
-"""The cameras of this machine: V4L2 devices that capture images, and not those that give metadata or take video."""
+"""The cameras of this machine: V4L2 devices that capture images, not nodes for metadata or output."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def captures(answer: bytes) -> bool:
 
 
 def cameras(folder: Path = Path("/dev")) -> list[str]:
-    """Devices that can be opened and give images, by number; those that cannot be asked are listed too."""
+    """Devices that give images, by number; a device that cannot be asked is listed too."""
     found = sorted(folder.glob("video*"), key=lambda path: (len(path.name), path.name))
     return [str(path) for path in found if _is_camera(path)]
 

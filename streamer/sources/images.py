@@ -8,6 +8,7 @@ from pathlib import Path
 
 from streamer.errors import SourceError, UsageError
 from streamer.images import SUFFIXES, is_image, natural, read_image
+from streamer.process.files import exists
 from streamer.sources.pace import Pace
 from streamer.types import Frame
 from streamer.uris import Address
@@ -23,7 +24,7 @@ class ImageSource:
         self.name = name
         self.live = address.flag("realtime")
         self._loop = address.flag("loop")
-        self._fps = address.number("fps", DEFAULT_FPS, above=0)
+        self._fps = address.number("fps", DEFAULT_FPS, at_least=0.01, at_most=1000)
         self._paths = image_files(path)
         self._closed = False
 
@@ -53,14 +54,14 @@ class ImageSource:
 
 def image_files(path: Path) -> list[Path]:
     """The images of a folder or of a glob, `frame_2` before `frame_10`; raises SourceError where there are none."""
-    if path.is_dir():
+    if exists(path) and path.is_dir():
         found = [entry for entry in path.iterdir() if is_image(entry)]
-    elif path.exists():
+    elif exists(path):
         found = [path]
     else:
         found = [entry for entry in path.parent.glob(path.name) if is_image(entry)]
     if not found:
-        raise SourceError(f"{path}: no images there ({', '.join(sorted(SUFFIXES))})")
+        raise SourceError(f"{path!s:.200}: no images there ({', '.join(sorted(SUFFIXES))})")
     return sorted(found, key=natural)
 
 

@@ -17,11 +17,12 @@ from av.video.stream import VideoStream
 
 from streamer.errors import SourceError
 from streamer.events.types import Cause
+from streamer.process.files import exists
 from streamer.sources.http_address import kind_of
 from streamer.sources.pace import Pace
 from streamer.sources.tls import distrusted, trust
 from streamer.types import Frame
-from streamer.uris import Address, redact
+from streamer.uris import Address, check_place, redact
 from streamer.video.decoding import (
     Decoder,
     FrameTimes,
@@ -35,8 +36,9 @@ from streamer.video.decoding import (
 
 log = logging.getLogger(__name__)
 OPEN_TIMEOUT_S = 5.0
-TRANSPORTS = ("tcp", "udp", "udp_multicast", "http", "https")  # of RTSP
-SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg reports some of these as invalid data
+SILENT = (
+    "timed out: the server accepted the connection and sent nothing"  # FFmpeg reports some of these as invalid data
+)
 # default probing costs 1 to 4 s at open, and then delivers a backlog of that age
 LIVE_OPTIONS = {
     "fflags": "nobuffer",
@@ -47,6 +49,8 @@ LIVE_OPTIONS = {
     "reorder_queue_size": "0",
 }
 PROBING = {"probesize": "500000", "analyzeduration": "1000000"}  # for containers that announce streams late
+
+TRANSPORTS = ("tcp", "udp", "udp_multicast", "http", "https")
 
 Opener = Callable[[], InputContainer]
 
@@ -169,7 +173,7 @@ class VideoSource:
 
 
 def explain(error: BaseException) -> tuple[Cause, str]:
-    """The cause of an FFmpeg error, and one line that says what to do."""
+    """The cause of an FFmpeg error, and one line with the remedy."""
     number = getattr(error, "errno", None)
     match error:
         case av.error.ConnectionRefusedError():
@@ -198,16 +202,16 @@ def explain(error: BaseException) -> tuple[Cause, str]:
 def open_file(path: Path, address: Address, *, name: str) -> VideoSource:
     """A recording: at full speed, or with `?realtime` at its own pace; `?loop` starts over at its end."""
     address.allow("realtime", "loop")
-    if not path.exists():
-        raise SourceError(f"{path}: no such file", "not_found")
-    paced = address.flag("realtime")
+    paced, loop = address.flag("realtime"), address.flag("loop")
+    if not exists(path):
+        raise SourceError(f"{path!s:.200}: no such file", "not_found")
     return VideoSource(
         lambda: av.open(f"file:{path}"),  # a name with a colon is no protocol
         str(path),
         name=name,
         live=paced,
         paced=paced,
-        loop=address.flag("loop"),
+        loop=loop,
     )
 
 
@@ -231,6 +235,9 @@ def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
     `#verify=0` accepts any certificate.
     """
     address.allow("transport", "realtime", "loop", "ca", "verify", "live")
+    if (transport := address.options.get("transport", "tcp")) not in TRANSPORTS:
+        raise address.error(f"option transport={transport!r:.40} must be one of {', '.join(TRANSPORTS)}")
+    check_place(address.target)
     url, recorded = address.target, address.scheme in ("http", "https") and kind_of(address) == "recording"
     paced = address.flag("realtime")
     if address.scheme in ("rtsp", "rtsps"):
@@ -261,7 +268,7 @@ def options(address: Address) -> dict[str, str]:
     """FFmpeg's options for a live address."""
     chosen = LIVE_OPTIONS | trust(address)
     if address.scheme in ("rtsp", "rtsps"):
-        chosen["rtsp_transport"] = address.choice("transport", TRANSPORTS)
+        chosen["rtsp_transport"] = address.options.get("transport", "tcp")
     else:
         chosen |= PROBING
     return chosen

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 Kind = Literal["lost", "restored", "jumped"]
 OPEN_S = 20.0  # from connecting to the first frame
 JITTER = 0.2  # of a wait, so that cameras of one network do not reconnect in step
-KEY_FRAME_S, MAX_KEY_FRAME_S = 5.0, 600.0  # without a frame while packets arrive: until it is said, until it fails
+KEY_FRAME_S, MAX_KEY_FRAME_S = 5.0, 600.0  # without a frame while packets arrive: until a warning, until a failure
 READ_DEPTH = 4  # frames between the reader and the pipeline, which takes them at once
 JOIN_TIMEOUT_S = 1.0
 MAX_STUCK = 3  # abandoned reader threads that are still blocked; with more of them no new connection is made
@@ -33,7 +33,7 @@ SLICE_S = 0.05
 
 
 class WatchedSource:
-    """A live source that reconnects. The frame index goes on counting; each discontinuity raises the epoch.
+    """A live source that reconnects. The frame index continues; each discontinuity raises the epoch.
 
     A thread of its own reads, so a read that blocks forever is noticed, and the thread is abandoned. `first` is a
     connection that is open already. Raises UsageError where no attempt can succeed; every other failure is retried
@@ -142,7 +142,7 @@ class WatchedSource:
         while not self._closed.is_set():
             if (waiting := reader.undecoded) > undecoded and self._clock() - began < MAX_KEY_FRAME_S:
                 deadline, undecoded = self._clock() + limit_s, waiting
-                self._say_waiting(reader, self._clock() - began)
+                reader.log_waiting(self._clock() - began)
             try:
                 frame = reader.frames.get(min(SLICE_S, limit_s))
                 if not checks.stale(frame):
@@ -160,12 +160,6 @@ class WatchedSource:
                 cause = "stalled" if limit_s == self._settings.stall_s else "timeout"
                 raise SourceError(f"no frame for {limit_s:g} s", cause)
         return None
-
-    def _say_waiting(self, reader: _Reader, waited_s: float) -> None:
-        """Once for a connection, that packets come which a decoder can do nothing with before a key frame."""
-        if waited_s > KEY_FRAME_S and not reader.said_waiting:
-            reader.said_waiting = True
-            log.warning("%s: no key frame yet after %.0f s; waiting, since packets arrive", self.name, waited_s)
 
     def _drop_late(self) -> None:
         if self._late_at != self._index:
@@ -229,7 +223,7 @@ class _Reader:
         self._connect = connect
         self.source: Source | None = None
         self._abandoned = False
-        self.said_waiting = False
+        self._name, self._logged_waiting = name, False
         self.thread = background(f"read {name}", self._read)
 
     @property
@@ -237,6 +231,12 @@ class _Reader:
         """Good packets since the last frame."""
         source = self.source
         return source.undecoded if isinstance(source, WaitsForKeyFrames) else 0
+
+    def log_waiting(self, waited_s: float) -> None:
+        """Log once that packets arrive, and none of them is a key frame, which the decoder needs first."""
+        if waited_s > KEY_FRAME_S and not self._logged_waiting:
+            self._logged_waiting = True
+            log.warning("%s: no key frame yet after %.0f s; waiting, since packets arrive", self._name, waited_s)
 
     def _read(self) -> None:
         try:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 DEFAULT_FPS = 30.0  # of a camera that is asked for a size alone
 TOLERATED = 0.1  # share of the rate that may lack
 MJPG = cv2.VideoWriter.fourcc(*"MJPG")
+MAX_NUMBER = 999  # of a camera
 
 
 class WebcamSource:
@@ -29,12 +30,12 @@ class WebcamSource:
 
     def __init__(self, address: Address, *, name: str) -> None:
         address.allow("size", "fps")
+        size = address.size("size", (0, 0))
+        fps = address.number("fps", DEFAULT_FPS, above=0, at_most=1000)
         self.name = name
         self._device = _device(address.target or "0")
         # our errors replace OpenCV's warnings
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-        size = address.size("size", (0, 0))
-        fps = address.number("fps", DEFAULT_FPS, above=0)
         self._capture = cv2.VideoCapture(self._device, cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY)
         if not self._capture.isOpened():
             raise SourceError(f"camera {self._device!r} cannot be opened; {described()}", "not_found")
@@ -70,11 +71,11 @@ class WebcamSource:
 
 
 def _device(target: str) -> int | str:
-    if target.isdecimal():
+    if target.isascii() and target.isdecimal() and int(target) <= MAX_NUMBER:
         return int(target)
     if target.startswith("/dev/"):
         return target
-    raise UsageError(f"camera:{target}: give a number, like camera:0, or a device, like /dev/video0")
+    raise UsageError(f"camera:{target:.80}: give a number, like camera:0, or a device, like /dev/video0")
 
 
 @dataclass(frozen=True, slots=True)

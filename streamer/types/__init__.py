@@ -6,17 +6,19 @@ from streamer.types.commands import Ack, Command, Find, Pause, Remove, Request, 
 from streamer.types.frame import Frame
 from streamer.types.ids import MAX_OBJECT_ID, allocate_id, checked_id
 from streamer.types.prompt import MAX_POINTS, Box, Prompt
-from streamer.types.tracks import Detection, State, Track, TrackResult
+from streamer.types.tracks import Attention, Detection, MaskOrigin, State, Track, TrackResult
 
 __all__ = [
     "MAX_OBJECT_ID",
     "MAX_POINTS",
     "Ack",
+    "Attention",
     "Box",
     "Command",
     "Detection",
     "Find",
     "Frame",
+    "MaskOrigin",
     "Pause",
     "Prompt",
     "Remove",

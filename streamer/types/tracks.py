@@ -14,6 +14,7 @@ from streamer.types.memo import Memo
 from streamer.types.prompt import Box
 
 State = Literal["tracked", "occluded", "lost"]
+MaskOrigin = Literal["model", "motion"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,6 +28,17 @@ class Track:
     predicted_iou: float  # the model's own estimate of the mask's IoU, 0 to 1
     state: State
     logits: NDArray[np.float32] | None = None  # low resolution, before the threshold at 0
+    mask_from: MaskOrigin = "model"
+    age: int = 0  # frames since the one on which the model found the mask; 0: this frame
+    confidence: float = 1.0  # in a carried mask, 0 to 1; 1 for the model's own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """What a tracker looks for on a frame."""
+
+    only: frozenset[int] | None = None  # ids of objects; None: all. The others are left as they are
+    moved_px: Mapping[int, tuple[float, float]] = field(default_factory=dict)  # x and y since the model's last frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,14 +52,13 @@ class TrackResult:
     gap_s: float = 0.0  # seconds from the last tracked frame to this one, by `time_ns`
     tracked_ns: int = 0  # monotonic clock when the tracks were ready
     timings_ms: Mapping[str, float] = field(default_factory=dict)
-    source_of_mask: Literal["model", "motion"] = "model"
-    recorded_ns: int | None = None  # a recording's own time, which goes on over loops; None for a live source
+    mask_from: MaskOrigin = "model"  # motion: at least one mask was carried from an earlier frame
+    recorded_ns: int | None = None  # a recording's own time, which continues over loops; None for a live source
     memo: Memo = field(default_factory=Memo, init=False, repr=False)
 
     @property
     def time_ns(self) -> int:
-        """When this happened: a recording's own time, a live source's capture time. What is measured by it does not
-        depend on how fast a recording is read."""
+        """A recording's own time, so that durations do not depend on its pace; a live source's capture time."""
         return self.frame.captured_ns if self.recorded_ns is None else self.recorded_ns
 
 

@@ -1,4 +1,4 @@
-"""The JPEG of a frame: encoded once for all who show, send or store it."""
+"""The JPEG of a frame: encoded once for all consumers."""
 
 from __future__ import annotations
 

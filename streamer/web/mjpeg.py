@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -22,11 +23,12 @@ POLL_S = 0.02  # for a newer frame
 class MjpegResponse(Response):
     """Sends the newest frame whenever the reader has taken the one before; a frozen reader is dropped."""
 
-    def __init__(self, readers: Readers, camera: str, *, with_overlay: bool) -> None:
+    def __init__(self, readers: Readers, camera: str, *, with_overlay: bool, allowed: Callable[[], bool]) -> None:
         super().__init__(media_type=MEDIA_TYPE)
         self._readers = readers
         self._camera = camera
         self._with_overlay = with_overlay
+        self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         headers = [(b"content-type", str(self.media_type).encode()), (b"cache-control", b"no-store")]
@@ -46,7 +48,7 @@ class MjpegResponse(Response):
 
     async def _send_frames(self, send: Send) -> None:
         shown: TrackResult | None = None
-        while (latest := self._readers.latest(self._camera)) is not None:
+        while self._allowed() and (latest := self._readers.latest(self._camera)) is not None:
             if latest is shown:
                 await asyncio.sleep(POLL_S)
                 continue

@@ -22,6 +22,9 @@ READ_TIMEOUT_S = 10.0  # for a reader that reads nothing
 MAX_TEXTS = 256
 MAX_READERS = 256
 GOING_AWAY, POLICY_VIOLATION = 1001, 1008  # RFC 6455, section 7.4.1
+GONE = GOING_AWAY, "the camera was removed, or the server shuts down"
+LOGGED_OUT = POLICY_VIOLATION, "the session has ended; log in again"
+CHECK_S = 1.0  # between looks at whether a connection is still allowed
 
 
 class Reader:
@@ -37,6 +40,7 @@ class Reader:
         self._changed = asyncio.Event()
         self._needs_key = True  # the decoder of the reader cannot continue from an earlier image
         self._ended = False
+        self.why = GONE  # the code and the reason of the end
 
     def put(self, item: FeedMessage | str) -> bool:
         """Queue something newer. Returns whether the reader needs a key frame."""
@@ -59,8 +63,9 @@ class Reader:
         self._credit = min(MAX_UNACKNOWLEDGED, self._credit + 1)
         self._changed.set()
 
-    def end(self) -> None:
+    def end(self, why: tuple[int, str] = GONE) -> None:
         """Nothing more will be sent."""
+        self.why = why
         self._ended = True
         self._changed.set()
 
@@ -118,7 +123,7 @@ class Readers:
         return len(self._readers) + self._players.total() >= MAX_READERS
 
     def latest(self, camera: str) -> TrackResult | None:
-        """The newest result of a camera; None if there is none, or no longer."""
+        """The newest result of a camera; None before the first one, and after the last."""
         feed = None if self._closed else self.feeds.get(camera)
         return None if feed is None else feed.latest
 
@@ -136,8 +141,8 @@ class Readers:
         self._closed = True
         self._call(self._end, None)
 
-    async def serve(self, websocket: WebSocket, camera: str, variant: Variant) -> None:
-        """One connection, until either side ends it."""
+    async def serve(self, websocket: WebSocket, camera: str, variant: Variant, allowed: Callable[[], bool]) -> None:
+        """One connection, until either side ends it, or it is not allowed any more."""
         self._loop = asyncio.get_running_loop()
         await websocket.accept()
         reader = Reader(camera, variant)
@@ -147,9 +152,10 @@ class Readers:
             reader.end()
         try:
             async with asyncio.TaskGroup() as tasks:
-                listening = tasks.create_task(_listen(websocket, reader))
+                others = [tasks.create_task(_listen(websocket, reader)), tasks.create_task(_watch(reader, allowed))]
                 await self._send(websocket, reader)
-                listening.cancel()
+                for other in others:
+                    other.cancel()
         except* (WebSocketDisconnect, RuntimeError, OSError):
             pass  # the reader has left
         finally:
@@ -161,7 +167,7 @@ class Readers:
             while (item := await reader.next()) is not None:
                 send = websocket.send_text(item) if isinstance(item, str) else websocket.send_bytes(item)
                 await asyncio.wait_for(send, READ_TIMEOUT_S)
-            await websocket.close(GOING_AWAY, "the camera was removed, or the server shuts down")
+            await websocket.close(*reader.why)
         except TimeoutError:
             self.dropped += 1
             with contextlib.suppress(Exception):
@@ -194,6 +200,13 @@ class Readers:
     def _update_wanted(self, camera: str) -> None:
         if (feed := self.feeds.get(camera)) is not None:
             feed.wanted = frozenset(reader.variant for reader in self._readers if reader.camera == camera)
+
+
+async def _watch(reader: Reader, allowed: Callable[[], bool]) -> None:
+    """End a reader whose user has logged out or was removed."""
+    while allowed():
+        await asyncio.sleep(CHECK_S)
+    reader.end(LOGGED_OUT)
 
 
 async def _listen(websocket: WebSocket, reader: Reader) -> None:

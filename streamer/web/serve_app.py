@@ -15,10 +15,10 @@ from streamer.ports import AnySink
 from streamer.service.build import build_engine, build_keys
 from streamer.service.camera import Camera, Shared
 from streamer.service.cameras import Cameras
-from streamer.web import credentials
 from streamer.web.access import AccessPolicy
 from streamer.web.api.dependencies import Service
 from streamer.web.app import build_app
+from streamer.web.credentials import CredentialFiles
 from streamer.web.metrics import PrometheusMetrics
 from streamer.web.readers import Readers
 from streamer.web.server import HttpServer, listening
@@ -101,8 +101,11 @@ class _Events:
 @contextlib.contextmanager
 def serving(settings: ServeSettings) -> Iterator[tuple[ServeApp, HttpServer]]:
     """Serve while the block runs; raises UsageError, ModelError, SourceError or SinkError."""
-    known = credentials.read(settings.web.token, settings.web.users)
-    policy = AccessPolicy(known, frozenset(settings.web.names), secure=settings.web.certificate is not None)
+    files = CredentialFiles(settings.web.token, settings.web.users)
+    known = files.credentials
+    policy = AccessPolicy(
+        lambda: files.credentials, frozenset(settings.web.names), secure=settings.web.certificate is not None
+    )
     with contextlib.ExitStack() as opened:
         listener = opened.enter_context(
             listening(settings.web, has_credentials=known.required)

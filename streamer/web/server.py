@@ -11,10 +11,11 @@ from typing import Self
 import uvicorn
 from starlette.types import ASGIApp
 
-from streamer.config.settings import WebSettings
+from streamer.config.web_settings import WebSettings
 from streamer.errors import SinkError, UsageError
 from streamer.process.threads import Background, background
 from streamer.uris import is_loopback
+from streamer.web.proxies import behind_proxies
 from streamer.web.readers import READ_TIMEOUT_S
 
 MAX_MESSAGE_BYTES = 1 << 16  # of a reader; it sends some tens
@@ -36,7 +37,7 @@ class HttpServer:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.url = f"{scheme}://{host}:{port}"
         config = uvicorn.Config(
-            app,
+            behind_proxies(app, settings.proxies),
             ws="websockets-sansio",
             ws_max_size=MAX_MESSAGE_BYTES,
             ws_per_message_deflate=False,  # JPEG and H.264 are compressed already
@@ -45,7 +46,7 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=False,  # `behind_proxies` believes those of the settings
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,  # type: ignore[arg-type] # a float works too
             ssl_certfile=settings.certificate,
             ssl_keyfile=settings.key,

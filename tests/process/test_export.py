@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from streamer.config.settings import TrackingSettings
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.steps import GRAPHS
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.masks import box_of, iou
@@ -54,7 +55,11 @@ def test_the_example_tracks_as_the_tracker_does(kind, export, nano, scene, tmp_p
     assert len(written["bytes"]) == len(GRAPHS)
     assert all(size > 1e6 for size in written["bytes"].values())
     assert "b x m" in (out / "README.md").read_text()
-    box, tracker, expected = box_of(scene.truth(0)[1]), StreamingTracker(nano, TrackingSettings(extensions=False)), []
+    box, tracker, expected = (
+        box_of(scene.truth(0)[1]),
+        StreamingTracker(TorchRuntime(nano), TrackingSettings(extensions=False)),
+        [],
+    )
     for index in range(FRAMES):
         image = scene.draw(index)[0]
         cv2.imwrite(str(pictures / f"{index:02d}.png"), image[..., ::-1])

@@ -193,7 +193,9 @@ def test_undo_rename_pause_and_keys(chromium, scene):
     for _ in range(3):
         page.page.keyboard.press("ArrowRight")
     page.page.keyboard.press("Enter")
-    wait(lambda: page.canvas.get_attribute("data-objects") != "1" or "selected" in item.first.get_attribute("class"))
+    wait(
+        lambda: page.canvas.get_attribute("data-objects") != "1" or "selected" in item.first.get_attribute("class"), 15
+    )
     page.page.keyboard.press("Escape")
     page.page.keyboard.press("p")
     page.page.locator(".view.paused", has_text="Tracking is paused").wait_for()

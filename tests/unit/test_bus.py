@@ -1,5 +1,7 @@
+import contextlib
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import zmq
@@ -59,6 +61,20 @@ def test_pictures_are_published_where_somebody_asks_for_them(publisher, topic):
     with Subscriber(publisher.endpoint, "fake", topic) as subscriber:
         message = publish_until(publisher, subscriber, endless())
     assert message.jpeg[:2] == b"\xff\xd8"
+
+
+def test_the_models_masks_are_a_topic_of_their_own_without_objects_that_it_did_not_look_for(publisher):
+    older = replace(result().tracks[0], object_id=2, age=4)
+    with Subscriber(publisher.endpoint, "fake", "masks-model") as subscriber:
+        for index in range(200):
+            outcome = result(index)
+            publisher.write(outcome)
+            publisher.write_model(replace(outcome, tracks=(*outcome.tracks, older)))
+            with contextlib.suppress(NothingFresh):
+                message = subscriber.receive(0.02)
+                break
+    assert message.topic == "fake/masks-model"
+    assert [(each.object_id, each.age) for each in message.objects] == [(1, 0)]
 
 
 def test_a_topic_nobody_asked_for_is_not_made(publisher, monkeypatch):

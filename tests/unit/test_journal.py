@@ -154,7 +154,7 @@ def test_what_a_receiver_refused_or_missed_comes_again_after_a_restart_too(tmp_p
 def test_what_makes_no_sense_is_refused_with_the_remedy(tmp_path):
     with pytest.raises(UsageError, match="give an http:// or https:// address"):
         open_sink(f"journal:{tmp_path}/a.sqlite?webhook=ftp://x")
-    for host in ("", "exa\x00mple", "a" * 64, "xn--"):
+    for host in ("", "a" * 64, "xn--"):
         with pytest.raises(UsageError, match="no such host is possible"):
             receivers_of(EventSettings(webhook=f"http://{host}/hook"))
     with pytest.raises(UsageError, match="give mqtt://HOST:PORT/TOPIC"):

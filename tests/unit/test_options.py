@@ -1,12 +1,14 @@
 """Options of the command line that set keys of the settings."""
 
 import argparse
+import inspect
 
 import pytest
 
 from streamer.cli.commands import parser
 from streamer.cli.options import PREFIX, CommandSettings, field_of, help_of, section_of, settings_of
-from streamer.config.settings import ServeSettings, TrackingSettings
+from streamer.config.settings import ModelSettings, ServeSettings, TrackingSettings
+from streamer.edgetam import open_engine, open_segmenter, open_tracker
 from streamer.errors import UsageError
 
 
@@ -52,6 +54,15 @@ def test_every_setting_that_has_an_option_says_what_it_is_for(command):
         assert field.description
         assert action.help.startswith(field.description)
         assert action.default is None  # the settings hold the default
+
+
+def test_the_functions_for_python_have_the_defaults_of_the_settings():
+    settings = ModelSettings()
+    for function in (open_tracker, open_engine, open_segmenter):
+        parameters = inspect.signature(function).parameters
+        for name, default in (("model", settings.id), ("size", settings.size), ("device", settings.device)):
+            assert parameters[name].default == default
+    assert inspect.signature(open_engine).parameters["runtime"].default == settings.runtime
 
 
 def test_help_shows_the_default_of_the_settings():

@@ -84,6 +84,27 @@ def test_a_box_of_before_a_gap_does_not_place_an_object_after_it():
     assert share_changed(filtered.apply(result(track(state="occluded"), at_s=0.01, epoch=1)), WHOLE) == 1
 
 
+def carried(at_s, age, confidence=0.9):
+    """A result at 10 fps whose mask was carried over some frames."""
+    moved = replace(track(), mask_from="motion", age=age, confidence=confidence)
+    whole = result(moved, at_s=at_s)
+    return replace(whole, frame=replace(whole.frame, index=round(at_s * 10)))
+
+
+def test_a_carried_mask_counts_until_the_models_answer_is_too_old():
+    filtered = privacy(max_age_ms=500)
+    shown = [filtered.apply(carried(number / 10, number)) for number in range(6)]
+    assert [share_changed(each, np.s_[:, 90:]) for each in shown] == [0, 0, 0, 0, 0, 1]
+
+
+def test_a_carried_mask_of_low_confidence_hides_around_the_last_box():
+    filtered = privacy(max_age_ms=500, margin=0)
+    filtered.apply(result(track()))
+    shown = filtered.apply(carried(0.1, 1, confidence=0.2))
+    assert share_changed(shown, np.s_[20:60, 30:70]) == 1
+    assert share_changed(shown, np.s_[:, 90:]) == 0
+
+
 def test_an_object_that_was_removed_hides_nothing():
     filtered = privacy()
     filtered.apply(result(track(), track(90, 60, object_id=2)))

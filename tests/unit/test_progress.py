@@ -19,7 +19,7 @@ def test_a_log_has_a_line_now_and_then_with_the_rate_and_the_time_left(monkeypat
             bar.update()
     assert "\r" not in caplog.text
     assert caplog.messages[-1].startswith("4 of 4 frames, ")
-    assert caplog.messages[-1].endswith("frame/s, 00:00 left")
+    assert caplog.messages[-1].endswith(" frames/s, 00:00 left")
 
 
 def test_a_command_that_is_done_soon_logs_no_progress(caplog):

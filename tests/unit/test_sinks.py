@@ -129,7 +129,7 @@ def test_json_lines_hold_masks_that_coco_tools_read(uris, tmp_path):
         ("zmq:tcp://0.0.0.0:5555", UsageError, "only this machine"),
         ("zmq:tcp://127.0.0.1:99999", UsageError, "no address: Port out of range"),
         ("zmq:tcp://[", UsageError, r"'tcp://\[' is no address"),
-        ("zmq:tcp://127.0.0.1:*?codec=morse", UsageError, "codec='morse'"),
+        ("zmq:tcp://127.0.0.1:*?codec=morse", UsageError, "codec 'morse'"),
         ("zmq:tcp://127.0.0.1:*?kodec=rle", UsageError, "unknown option"),
         ("/proc/nope/out.mp4", SinkError, "cannot be created"),
         ("/proc/out.jsonl", SinkError, "cannot be written"),

@@ -104,7 +104,8 @@ def test_frames_over_zeromq_show_nothing_hidden(hiding, topic):
 
 def test_clips_and_snapshots_of_events_show_nothing_hidden(hiding):
     client, _, _, folder = hiding
-    wait(lambda: list((folder / "clips").glob("*.mp4")) and not list((folder / "clips").glob("*.part.mp4")))
+    clips = folder / "clips"
+    wait(lambda: list(clips.glob("*.mp4")) and not list(clips.glob("*.part.mp4")), 20)
     (event,) = [event for event in client.events("a") if event["event"] == "started"]
     assert is_hidden(decoded(client.event_file(event["id"], "snapshot.jpg")))
     frames = film(client.event_file(event["id"], "clip.mp4"))

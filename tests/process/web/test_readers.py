@@ -213,7 +213,7 @@ def test_motion_jpeg_sends_each_newest_frame_once_and_ends_with_its_camera():
             if len(sent) == 3:
                 readers.feeds.clear()
 
-        await MjpegResponse(readers, "fake", with_overlay=False)({}, never, send)
+        await MjpegResponse(readers, "fake", with_overlay=False, allowed=lambda: True)({}, never, send)
 
     asyncio.run(test())
     assert [message["more_body"] for message in sent[1:]] == [True, True, False]
@@ -231,7 +231,7 @@ def test_a_motion_jpeg_reader_that_reads_nothing_is_dropped(monkeypatch, caplog)
             if message["type"] == "http.response.body":
                 await never()
 
-        await MjpegResponse(readers, "fake", with_overlay=True)({}, never, send)
+        await MjpegResponse(readers, "fake", with_overlay=True, allowed=lambda: True)({}, never, send)
 
     asyncio.run(test())
     assert readers.dropped == 1
