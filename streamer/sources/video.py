@@ -149,6 +149,10 @@ class VideoSource:
                 count += 1
             self._note_damage(decoder)
             self._note_end(decoder, count, missing_end(decoder, times.last_s) if self._is_recording else None)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            if not self._closed:
+                cause, words = explain(error)
+                raise SourceError(f"{self._shown}: {words}", cause) from error
         finally:
             container.close()
 

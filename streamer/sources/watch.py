@@ -11,7 +11,7 @@ from typing import Literal, cast
 
 from streamer.channel import Channel, Closed
 from streamer.config.settings import SourceSettings
-from streamer.errors import SourceError, UsageError
+from streamer.errors import SourceError
 from streamer.events.types import Cause, SourceEvent
 from streamer.ports import HasStreamInfo, Source, WaitsForKeyFrames
 from streamer.process import memory
@@ -248,10 +248,8 @@ class _Reader:
                     self.frames.put(item)
         except Closed:
             pass  # abandoned
-        except (SourceError, UsageError) as error:
+        except Exception as error:  # noqa: BLE001 - raised again by the source, in the thread that iterates it
             self.error = error
-        except Exception as error:  # noqa: BLE001 - whatever a decoder raises is a failed connection
-            self.error = SourceError(f"{type(error).__name__}: {error}")
         finally:
             self.frames.close()
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 
@@ -51,7 +51,7 @@ class WebcamSource:
         index = 0
         try:
             while not self._closed:
-                found, image = self._capture.read()
+                found, image = self._read()
                 captured_ns = time.monotonic_ns()
                 if not found or image is None:
                     if self._closed:
@@ -65,6 +65,12 @@ class WebcamSource:
                 index += 1
         finally:
             self._capture.release()  # in the reading thread: a release during a read crashes
+
+    def _read(self) -> tuple[bool, Any]:
+        try:
+            return self._capture.read()
+        except cv2.error as error:
+            raise SourceError(f"camera {self._device!r}: {' '.join(str(error).split())}", "failed") from error
 
     def close(self) -> None:
         self._closed = True

@@ -223,3 +223,18 @@ def test_a_snapshot_is_asked_with_the_user_and_password_of_its_address(site):
     uri = f"http://admin:hun%2Fter2@{address.removeprefix('http://')}/snap"
     assert kind_of(parse(uri)) == "snapshot"
     assert heard == [None, "Basic YWRtaW46aHVuL3RlcjI="]
+
+
+def test_one_bad_part_of_an_mjpeg_stream_does_not_end_the_connection(site, caplog):
+    address, answers = site
+    parts = [cv2.imencode(".jpg", image(number))[1].tobytes() for number in range(12)]
+    parts[5] = b"\xff\xd8 no image"
+    head = "--x\r\nContent-Type: image/jpeg\r\nContent-Length: {}\r\n\r\n"
+    body = b"".join(head.format(len(part)).encode() + part + b"\r\n" for part in parts)
+    answers["/video"] = endless(body, "multipart/x-mixed-replace; boundary=x")
+    source, frames = open_source(f"{address}/video", name="door"), list[Frame]()
+    with pytest.raises(SourceError, match="the stream ended|the connection broke"):
+        frames.extend(frame for frame in source if isinstance(frame, Frame))
+    assert len(frames) >= 10
+    assert numbers(frames)[-1][1] >= 10
+    assert caplog.text.count("it is left out") == 1
