@@ -233,7 +233,7 @@ def test_one_bad_part_of_an_mjpeg_stream_does_not_end_the_connection(site, caplo
     body = b"".join(head.format(len(part)).encode() + part + b"\r\n" for part in parts)
     answers["/video"] = endless(body, "multipart/x-mixed-replace; boundary=x")
     source, frames = open_source(f"{address}/video", name="door"), list[Frame]()
-    with pytest.raises(SourceError, match="the stream ended|the connection broke"):
+    with pytest.raises(SourceError, match=r"the stream ended|the connection broke"):
         frames.extend(frame for frame in source if isinstance(frame, Frame))
     assert len(frames) >= 10
     assert numbers(frames)[-1][1] >= 10
