@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from streamer.config.limits import DAY_S, NAME_PATTERN, YEAR_S, ZONE_NAME_PATTERN, Coordinate, Share
 from streamer.config.motion import MotionSettings
@@ -84,8 +84,6 @@ class TrackingSettings(Section):
 
 class PromptSettings(Section):
     """What to track from the first frame on, in pixels of that frame."""
-
-    model_config = ConfigDict(allow_inf_nan=True)  # `Prompt` says which number is none
 
     object_id: int | None = Field(
         None, ge=1, le=MAX_OBJECT_ID, description="unset: a new object, with the next free id"
