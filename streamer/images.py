@@ -182,7 +182,7 @@ def _mask_of(image: Image.Image, above: int) -> NDArray[np.bool_]:
 
 
 def _palette_mask(image: Image.Image) -> NDArray[np.bool_]:
-    """Not entry 0; but where another entry alone is black, as a quantised picture may have it, what is not black."""
+    """Not entry 0; but where another entry alone is black, as a quantised image may have it, what is not black."""
     indices = np.asarray(image)
     palette = np.asarray(image.getpalette() or [0, 0, 0], np.uint8).reshape(-1, 3)
     used = np.unique(indices)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from streamer.channel import Channel
 from streamer.events.types import Event, SourceEvent
-from streamer.types import Attention, Command, Detection, Frame, Track, TrackResult
+from streamer.types import Attention, Command, Detection, Frame, Request, Track, TrackResult
 
 if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings  # pydantic, which `import streamer` does not need
@@ -170,6 +171,22 @@ class EventSink(Protocol):
     def notify(self, event: Event) -> None: ...
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class SendsCommands(Protocol):
+    """A sink whose readers may send commands back."""
+
+    def connect(self, commands: Channel[Request]) -> None:
+        """Put requests here from now on; called before the first result."""
+
+
+@runtime_checkable
+class NotesRun(Protocol):
+    """A sink that writes down what a run was made of."""
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """`settings`, `model` and `versions`, as plain values without passwords; called before the first result."""
 
 
 AnySink = Sink | EventSink | ModelSink

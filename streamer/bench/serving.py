@@ -29,8 +29,8 @@ ROUNDS = 2  # of each kind, in turn
 def cameras(
     model: str, fps: float, seconds: float, objects: Sequence[int], *, max_fps: float | None = None
 ) -> dict[str, Any]:
-    """Cameras of 640 x 360 on one engine, each with so many objects: results a second of each, and of the others while
-    the first is killed and restored.
+    """Cameras of 640 x 360 on one engine with these numbers of objects: results a second of each, and of the others
+    while the first is killed and restored.
     """
     shared = Shared(open_engine(model), checked(ModelSettings, {"id": model}, "bench"))
     names = [f"cam{number}" for number in range(len(objects))]

@@ -13,12 +13,14 @@ import numpy as np
 from streamer.errors import WireError
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
+from streamer.formats.result_fields import position_fields, position_of
 from streamer.masks import CODECS, Codec, Mask, PixelBox, decode, encode
-from streamer.types import MaskOrigin, State, TrackResult
+from streamer.types import MaskOrigin, Position, State, TrackResult
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20  # bytes; a reader takes no larger one
 MAX_PART = 4 << 20  # bytes of a value: a full-HD mask is some kilobytes; nothing honest comes near this
+FUTURE_S = 0.05  # by which the publisher's clock may be ahead of the reader's
 MAX_PIXELS = 1 << 26  # of a frame: 8192 x 8192
 
 
@@ -38,6 +40,7 @@ class ObjectMask:
     mask_from: MaskOrigin = "model"
     age: int = 0  # frames since the model found the mask
     confidence: float = 1.0  # in a carried mask
+    position: Position | None = None  # in metres in the camera's frame, of a source with depth
 
     def mask(self) -> Mask:
         """The mask, H x W bool; raises WireError where the bytes are no mask."""
@@ -71,6 +74,13 @@ class Message:
     def age_ms(self, now_wall_ns: int) -> float:
         """Milliseconds since the frame was captured, by the wall clock of this machine."""
         return (now_wall_ns - int(self.header["wall_ns"])) / 1e6
+
+
+def newest_within(message: Message | None, max_age_s: float, now_wall_ns: int) -> Message | None:
+    """The message, unless its frame is older than `max_age_s`, or further in the future than clocks may differ."""
+    if message is None or not -FUTURE_S <= message.age_ms(now_wall_ns) / 1e3 <= max_age_s:
+        return None
+    return message
 
 
 def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns: int) -> dict[str, Any]:
@@ -120,6 +130,7 @@ def object_fields(result: TrackResult, codec: Codec) -> tuple[list[dict[str, Any
                 "codec": codec,
                 "at": [offset, len(data)],
             }
+            | position_fields(track.position)
         )
         blobs.append(data)
         offset += len(data)
@@ -186,6 +197,7 @@ def _object(entry: Mapping[str, Any], blob: bytes, size: tuple[int, int]) -> Obj
         entry.get("mask_from", "model"),
         int(entry.get("age", 0)),
         float(entry.get("confidence", 1.0)),
+        position_of(entry),
     )
 
 

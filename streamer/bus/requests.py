@@ -25,7 +25,7 @@ PROMPT_FIELDS = {"verb", "object_id", "points", "labels", "box", "mask", "mode"}
 
 def pack_request(commands: Sequence[Command]) -> bytes:
     """Commands that take effect together, as one ZeroMQ frame."""
-    packed: bytes = msgpack.packb({"v": VERSION, "commands": [_command_fields(command) for command in commands]})
+    packed: bytes = msgpack.packb({"v": VERSION, "commands": [command_fields(command) for command in commands]})
     return packed
 
 
@@ -34,7 +34,8 @@ def pack_status_request() -> bytes:
     return packed
 
 
-def _command_fields(command: Command) -> dict[str, Any]:
+def command_fields(command: Command) -> dict[str, Any]:
+    """A command as values that msgpack takes."""
     match command:
         case Prompt():
             fields: dict[str, Any] = {"verb": "prompt", "mode": command.mode}

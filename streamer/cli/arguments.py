@@ -21,7 +21,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         command = self.prog.removeprefix("streamer").strip()
         prefix = f"{command}: " if command else ""
-        raise UsageError(f"{prefix}{message}; `{self.prog} --help` lists the arguments")
+        raise UsageError(f"{prefix}{message:.300}; `{self.prog} --help` lists the arguments")
 
     def parse_args(  # type: ignore[override] # without the overload for other namespaces
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None

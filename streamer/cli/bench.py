@@ -16,6 +16,10 @@ def bench(args: argparse.Namespace) -> int:
     match args.what:
         case "engine":
             figures = _engine(args)
+        case "start":
+            from streamer.bench.start import start
+
+            figures = start(section_of(args, "model", ModelSettings).id, args.frames)
         case "image" | "video":
             figures = _recorded(args)
         case "live":

@@ -24,6 +24,7 @@ class Kind:
 
 KINDS = (
     Kind("engine", "a step beside transformers' loop", 12, "1,4,8", model_keys=("size", "runtime")),
+    Kind("start", "from the start of a process to its first mask", 5),
     Kind("pipeline", "source to ZeroMQ, a frame at a time", 240, "1", frame_size="1280x720"),
     Kind("live", "what a user sees of a live camera: masks of the model and carried ones", objects="1", fps=30.0),
     Kind("memory", "memory over many frames", 3000, "3"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 
 import streamer
-from streamer.cli import bench_options
+from streamer.cli import bench_options, recorded_options
 from streamer.cli.arguments import FPS, MILLISECONDS, SECONDS, Parser, count, number
 from streamer.cli.options import Commands, setting
 from streamer.config.settings import ServeSettings
@@ -24,6 +24,8 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(metavar="COMMAND", required=True)
     for declare in (_run, _serve, _demo, _subscribe, _send, _keys, _bench, _segment, _track, _export, _evaluate, _soak):
         declare(commands)
+    _convert(commands)
+    _replay(commands)
     _counts(commands)
     _configs(commands)
     add(commands, "doctor", _later("doctor"), "what works on this machine: versions, device, models, sources, sinks")
@@ -47,6 +49,8 @@ def _run(commands: Commands) -> None:
     parser.add_argument("config", nargs="?", help=CONFIG)
     setting(parser, "--source", key="source.uri", metavar="URI")
     setting(parser, "--reconnect", key="source.reconnect")
+    setting(parser, "--depth", key="source.depth.uri", metavar="URI")
+    setting(parser, "--camera-info", key="source.depth.camera_info", metavar="FILE.yaml")
     _model_options(parser, "size", "device", "runtime")
     _tracking_options(parser)
     _motion_option(parser)
@@ -92,7 +96,7 @@ def _tracking_options(parser: argparse.ArgumentParser) -> None:
 
 def _motion_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--motion", action="append", default=[], metavar="KEY=VALUE", help="a setting, like enabled=false or max_age=30"
+        "--motion", action="append", default=[], metavar="KEY=VALUE", help="a setting, like enabled=false or max_age=60"
     )
 
 
@@ -196,11 +200,22 @@ def _segment(commands: Commands) -> None:
 def _track(commands: Commands) -> None:
     parser = add(commands, "track", _later("track"), "track objects through a recording, forwards and backwards")
     parser.add_argument("video", metavar="VIDEO", help="a file, or a folder of images")
-    prompts = 'by frame: {"0": [{"object_id": 1, "box": [...]}]}'
-    parser.add_argument("--prompts", required=True, metavar="FILE.json", help=prompts)
-    _out_options(parser, None, ("png", "jsonl", "mp4"), ("png", "jsonl", "mp4"))
+    prompts = 'by frame: {"0": [{"object_id": 1, "box": [...]}]}; or annotations in one of the formats below'
+    parser.add_argument("--prompts", required=True, metavar="FILE", help=prompts)
+    recorded_options.track(parser)
+    _out_options(parser, None, ("png", "jsonl", "mp4"), ("png", "jsonl", "mp4", *recorded_options.FORMATS))
     _model_options(parser, "size", "device", "runtime")
     _tracking_options(parser)
+
+
+def _convert(commands: Commands) -> None:
+    summary = "write what was tracked in the formats of annotation tools and trainers"
+    recorded_options.convert(add(commands, "convert", _later("convert"), summary))
+
+
+def _replay(commands: Commands) -> None:
+    summary = "show or publish a recorded run again, or track it again and compare"
+    recorded_options.replay(add(commands, "replay", _later("replay"), summary))
 
 
 def _out_options(

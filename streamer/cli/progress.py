@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterable
 from typing import Any, TextIO
@@ -11,6 +12,7 @@ from tqdm import tqdm
 
 log = logging.getLogger("streamer")
 TERMINAL_S, LOG_S = 0.5, 5.0  # between two states of the bar
+COLUMNS, ROWS = 100, 20  # of a terminal that does not know its size
 AMOUNT = "{n_fmt} of {total_fmt}{unit}, {rate_fmt}, {remaining} left"
 
 
@@ -23,6 +25,14 @@ class LogLines:
 
     def flush(self) -> None:
         pass
+
+
+def _knows_its_size(stream: TextIO) -> bool:
+    """False for a pseudo-terminal of 0 x 0, into which tqdm would write nothing."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns > 0
+    except (OSError, ValueError):
+        return False
 
 
 class Progress(tqdm):  # type: ignore[type-arg] # tqdm is generic for type checkers alone
@@ -41,7 +51,7 @@ class Progress(tqdm):  # type: ignore[type-arg] # tqdm is generic for type check
         disable: bool = False,
     ) -> None:
         stream = stream or sys.stderr
-        terminal = stream.isatty()
+        terminal, sized = stream.isatty(), _knows_its_size(stream)
         super().__init__(
             items,
             total=total,
@@ -52,7 +62,9 @@ class Progress(tqdm):  # type: ignore[type-arg] # tqdm is generic for type check
             miniters=1,
             leave=terminal,
             delay=0 if terminal else LOG_S,
-            dynamic_ncols=terminal,
+            ncols=None if sized else COLUMNS,
+            nrows=None if sized else ROWS,
+            dynamic_ncols=sized,
             disable=disable,
         )
 

@@ -146,7 +146,11 @@ def _segmented(
     if args.auto:
         automatic = AutomaticMasks(segmenter, section_of(args, "segment", SegmentSettings).grid)
         for work in works:
-            yield work, automatic.find(work.image)
+            segments = automatic.find(work.image)
+            if not segments:
+                best = automatic.best_candidate
+                log.warning("%s: no object; %s: lower --min-iou or --min-stability", work.path, best)
+            yield work, segments
         return
     waiting: list[Work] = []
 

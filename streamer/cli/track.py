@@ -7,17 +7,22 @@ import contextlib
 import json
 import logging
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from streamer.cli import prompts
+from streamer.cli.convert import categories
 from streamer.cli.options import section_of
 from streamer.cli.progress import Progress
 from streamer.config.prompts import build_prompts
 from streamer.config.settings import ModelSettings, PromptSettings, TrackingSettings
 from streamer.errors import CommandError, UsageError
+from streamer.formats.annotation import Footage
+from streamer.formats.frames import AnnotatedFrame, Clip
+from streamer.formats.prompts import is_annotations, read_prompts
+from streamer.formats.writers import FORMATS, open_writer
 from streamer.offline.propagation import Prompts, Propagation
 from streamer.offline.recording import Recording, open_recording
 from streamer.offline.store import Store
@@ -39,7 +44,8 @@ def track(args: argparse.Namespace) -> int:
     _check_outputs(args, wanted)
     log.info("reading %s for its frames", args.video)
     recording = open_recording(Path(args.video))
-    by_object, refused = usable(prompts.read_file(Path(args.prompts)), recording)
+    clip = Clip(Path(args.video).stem, categories(args.categories))
+    by_object, refused = read(Path(args.prompts), args.prompt_frames, recording)
     if not by_object:
         raise UsageError(f"{args.prompts}: no prompt in it can be used on {recording.count} frames")
     out, stopped = Path(args.out), list[bool]()
@@ -54,7 +60,7 @@ def track(args: argparse.Namespace) -> int:
             if not propagation.run(by_object):
                 log.warning("interrupted; run the same command again to resume")
                 return INTERRUPTED
-            _write(recording, store, out, wanted, bar)
+            _write(recording, store, _outputs(out, wanted, clip, images=args.images), bar)
             took_s = bar.elapsed_s
     if recording.broken:
         log.warning("%s; everything else is done", recording.broken)
@@ -67,18 +73,32 @@ def track(args: argparse.Namespace) -> int:
 
 def _check_outputs(args: argparse.Namespace, wanted: Sequence[str]) -> None:
     """Raise UsageError where the output would write over an input."""
-    sinks = [parse(SINKS[name].format(args.out)) for name in wanted]
+    sinks = [parse(SINKS[name].format(args.out)) for name in wanted if name in SINKS]
     files = [Path(sink.target) for sink in sinks if sink.scheme != "masks"]
     folders = [Path(sink.target) for sink in sinks if sink.scheme == "masks"]
-    refuse_overwriting([Path(args.video), Path(args.prompts)], [*files, Path(args.out) / "work.sqlite"], folders)
+    out = Path(args.out)
+    refuse_overwriting([Path(args.video), Path(args.prompts)], [*files, out, out / "work.sqlite"], folders)
 
 
 def formats(text: str) -> list[str]:
     """The formats of a list with commas; raises UsageError."""
     for name in text.split(","):
-        if name not in SINKS:
-            raise UsageError(f"--format {name!r} is unknown; known: {', '.join(SINKS)}")
-    return text.split(",")
+        if name not in SINKS and name not in FORMATS:
+            raise UsageError(f"--format {name!r} is unknown; known: {', '.join((*SINKS, *FORMATS))}")
+    return list(dict.fromkeys(text.split(",")))
+
+
+def read(path: Path, frames: Literal["first", "all"], recording: Recording) -> tuple[Prompts, int]:
+    """Prompts of a file of this project or of annotations, and how many could not be used; raises UsageError."""
+    if not is_annotations(path):
+        return usable(prompts.read_file(path), recording)
+    found: dict[int, dict[int, Prompt]] = {}
+    for index, here in read_prompts(path, Footage(recording.count, recording.width, recording.height), frames).items():
+        for prompt in here:
+            width, height = recording.size_of(index)
+            prompt.check_inside(height, width)
+            found.setdefault(prompt.known_id, {})[index] = prompt
+    return found, 0
 
 
 def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tuple[Prompts, int]:
@@ -137,17 +157,44 @@ def _propagation(args: argparse.Namespace, recording: Recording, store: Store, s
     )
 
 
-def _write(recording: Recording, store: Store, out: Path, wanted: Sequence[str], bar: Progress) -> None:
-    """The files, from what was found."""
+Output = Callable[[TrackResult], None]
+
+
+@contextlib.contextmanager
+def _outputs(out: Path, wanted: Sequence[str], clip: Clip, *, images: bool) -> Iterator[list[Output]]:
+    """What writes each result, in each format; all is closed at the end."""
     with contextlib.ExitStack() as opened:
-        sinks = [open_sink(SINKS[name].format(out)) for name in wanted]
-        for sink in sinks:
-            opened.callback(sink.close)
+        outputs: list[Output] = []
+        for name in wanted:
+            if name in FORMATS:
+                outputs.append(_annotator(name, out, clip, opened, images=images))
+            elif isinstance(sink := open_sink(SINKS[name].format(out)), Sink):
+                opened.callback(sink.close)
+                outputs.append(sink.write)
+        yield outputs
+
+
+def _annotator(name: str, out: Path, clip: Clip, opened: contextlib.ExitStack, *, images: bool) -> Output:
+    writer = open_writer(name, out, clip)
+    opened.push(lambda kind, *_: writer.close() if kind is None else None)  # no document of half a recording
+
+    def write(result: TrackResult) -> None:
+        frame = result.frame
+        image = frame.image if images else None
+        writer.add(AnnotatedFrame(frame.index, frame.width, frame.height, result.tracks, image))
+
+    return write
+
+
+def _write(
+    recording: Recording, store: Store, opened: contextlib.AbstractContextManager[list[Output]], bar: Progress
+) -> None:
+    """The files, from what was found."""
+    with opened as outputs:
         for frame in recording.frames(0, recording.count - 1):
             result = TrackResult(frame, store.tracks(frame.index, (frame.width, frame.height)))
-            for sink in sinks:
-                if isinstance(sink, Sink):
-                    sink.write(result)
+            for write in outputs:
+                write(result)
             bar.update()
 
 

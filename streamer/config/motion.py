@@ -12,7 +12,7 @@ class MotionSettings(Section):
 
     enabled: bool = Field(True, description="carry masks by optical flow to every frame")
     max_age: int = Field(
-        15, ge=1, le=120, description="frames after which a mask that the model did not confirm is no longer shown"
+        30, ge=1, le=120, description="frames after which a mask that the model did not confirm is no longer shown"
     )
     step_ms: float = Field(
         100.0,

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from streamer.config.depth import DepthSettings
 from streamer.config.limits import DAY_S, NAME_PATTERN, YEAR_S, ZONE_NAME_PATTERN, Coordinate, Share
 from streamer.config.motion import MotionSettings
 from streamer.config.runtimes import RuntimeName
@@ -40,6 +41,7 @@ class SourceSettings(Section):
     frozen_s: float | None = Field(
         30.0, gt=0, le=DAY_S, description="seconds of one and the same frame after which it has failed; null: no limit"
     )
+    depth: DepthSettings | None = None
 
 
 class ModelSettings(Section):

@@ -41,7 +41,7 @@ class Answers:
         self.denied.add(object_id)
 
     def by_view(self, ids: Sequence[int]) -> Iterator[tuple[EncodedCrop, list[int]]]:
-        """Those who were looked for in the same window."""
+        """The objects that were searched for in the same window."""
         groups: dict[Crop, list[int]] = {}
         for object_id in ids:
             groups.setdefault(self.views[object_id].window, []).append(object_id)

@@ -23,9 +23,11 @@ class AutomaticMasks:
     def __init__(self, segmenter: ImageSegmenter, grid: GridSettings | None = None) -> None:
         self.segmenter = segmenter
         self.grid = grid or GridSettings()
+        self._best = (0.0, 0.0)  # predicted IoU and stability of the surest candidate in the last image
 
     def find(self, image_hwc_rgb: NDArray[np.uint8]) -> tuple[Segment, ...]:
         """Segments with ids from 1, by falling predicted IoU."""
+        self._best = (0.0, 0.0)
         found = [segment for crop in self._crops(image_hwc_rgb) for segment in self._in_crop(image_hwc_rgb, *crop)]
         if self.grid.min_area:
             found = [cleaned for segment in found if (cleaned := self._clean(segment)) is not None]
@@ -35,6 +37,15 @@ class AutomaticMasks:
         boxes[:, 2:] -= 1  # as transformers measures boxes
         kept = distinct(boxes, np.array([segment.score for segment in found]), self.grid.box_nms)
         return tuple(_numbered(found[row], number) for number, row in enumerate(kept, 1))
+
+    @property
+    def best_candidate(self) -> str:
+        """How near the surest candidate in the last image was: where nothing was found, this says what to lower."""
+        iou, stability = self._best
+        return (
+            f"the best candidate has a predicted IoU of {iou:.2f} (more than {self.grid.predicted_iou:g}) and "
+            f"a stability of {stability:.2f} (more than {self.grid.stability:g})"
+        )
 
     def _crops(self, image: NDArray[np.uint8]) -> Iterator[tuple[Crop, int]]:
         """The image and its overlapping crops, and how many points a side each gets."""
@@ -56,6 +67,7 @@ class AutomaticMasks:
         grid = _point_grid(points) * np.array([w, h], np.float32)
         for start in range(0, len(grid), self.grid.points_at_a_time):
             logits_bnhw, ious_bn = self.segmenter.at_points(embedded, grid[start : start + self.grid.points_at_a_time])
+            self._note(logits_bnhw, ious_bn)
             sure = ious_bn > self.grid.predicted_iou
             for logits_hw, score in zip(logits_bnhw[sure], ious_bn[sure], strict=True):
                 part = self._stable(logits_hw, h, w)
@@ -67,11 +79,21 @@ class AutomaticMasks:
     def _stable(self, logits_hw: NDArray[np.float32], height: int, width: int) -> Mask | None:
         """The mask at the crop's size, if it would not change much with the threshold; None too where it is empty."""
         wide = cv2.resize(logits_hw, (width, height), interpolation=cv2.INTER_LINEAR)
-        outer = int((wide > -self.grid.stability_offset).sum())
-        if not outer or int((wide > self.grid.stability_offset).sum()) / outer <= self.grid.stability:
+        if self._stability(wide) <= self.grid.stability:
             return None
         mask: Mask = wide > 0
         return mask if mask.any() else None
+
+    def _stability(self, logits_hw: NDArray[np.float32]) -> float:
+        """The IoU of the masks at thresholds above and below 0."""
+        outer = int((logits_hw > -self.grid.stability_offset).sum())
+        return int((logits_hw > self.grid.stability_offset).sum()) / outer if outer else 0.0
+
+    def _note(self, logits_bnhw: NDArray[np.float32], ious_bn: NDArray[np.float32]) -> None:
+        """Remember the surest candidate."""
+        row, column = np.unravel_index(int(np.argmax(ious_bn)), ious_bn.shape)
+        if (iou := float(ious_bn[row, column])) > self._best[0]:
+            self._best = (iou, self._stability(logits_bnhw[row, column]))
 
     def _clean(self, segment: Segment) -> Segment | None:
         mask = without_specks(segment.mask, self.grid.min_area)

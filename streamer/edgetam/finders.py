@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.config.settings import DETECTOR_MIN_SCORE
+from streamer.edgetam import hub
 from streamer.edgetam.automatic import AutomaticMasks
 from streamer.errors import ModelError, UsageError
 from streamer.types import Detection, Frame
+
+log = logging.getLogger(__name__)
 
 
 class AutomaticFinder:
@@ -19,9 +24,13 @@ class AutomaticFinder:
 
     def __init__(self, masks: AutomaticMasks) -> None:
         self._masks = masks
+        self._said = False  # once is enough
 
     def find(self, frame: Frame) -> Sequence[Detection]:
         segments = self._masks.find(frame.image)
+        if not segments and not self._said:
+            self._said = True
+            log.warning("%s: nothing to track; %s: lower find.min_score", frame.source, self._masks.best_candidate)
         return [Detection(tuple(map(float, s.box)), s.score) for s in segments if s.box is not None]  # type: ignore[arg-type]
 
 
@@ -46,7 +55,9 @@ class Detector:
         from streamer.edgetam.weights import quiet
 
         try:
-            config: Any = AutoConfig.from_pretrained(model)
+            config: Any = AutoConfig.from_pretrained(
+                model, local_files_only=not Path(model).is_dir() and not hub.answers()
+            )
             if config.model_type not in (*DETECTORS, *ZERO_SHOT):
                 raise ModelError(f"detector {model!r}: a {config.model_type} model detects no objects")
             self._asks = config.model_type in ZERO_SHOT

@@ -43,7 +43,7 @@ class Masks:
 
     logits_bhw: Tensor  # at a quarter of the input size
     predicted_iou_b: Tensor  # 0 to 1
-    object_logit_b: Tensor  # positive where the object is in the picture
+    object_logit_b: Tensor  # positive where the object is in the frame
     pointer_bc: Tensor
 
 

@@ -19,7 +19,7 @@ class Capacity:
 
 
 def capacity_of(info: ModelInfo, conditioning: int) -> Capacity:
-    """What a model reads of an object, with so many conditioning frames."""
+    """What a model reads of an object, with a number of conditioning frames."""
     return Capacity(conditioning, info.memories - 1, info.pointers - 1)
 
 

@@ -117,7 +117,7 @@ class MemoryAttention(nn.Module):
         return a.o_proj(F.scaled_dot_product_attention(q, k, v, attn_mask=mask).transpose(1, 2).flatten(2))
 
     def rotate_spatial(self, k_bhkd: Tensor, memories: int) -> Tensor:
-        """Only a memory's 2-D latents have a place in the picture; its 1-D latents and the pointers have none."""
+        """Only a memory's 2-D latents have a place in the image; its 1-D latents and the pointers have none."""
         tokens, spatial = self.memory_position_tc.shape[0], self.cos_k.shape[-2]
         k_nkd = k_bhkd.flatten(0, 1)  # Core ML takes at most five axes
         grouped = k_nkd[:, : memories * tokens].unflatten(1, (memories, tokens))
@@ -154,7 +154,7 @@ def memory_position(model: Any) -> Tensor:
 
 
 class MemoryEncoder(nn.Module):
-    """A picture and a mask on it to one memory for each object."""
+    """An image and a mask on it to one memory for each object."""
 
     def __init__(self, model: Any) -> None:
         super().__init__()
@@ -197,7 +197,7 @@ class MemoryEncoder(nn.Module):
         return normed
 
     def latents_2d(self, maps_bchw: Tensor) -> Tensor:
-        """One latent for each window of the picture, reading that window alone."""
+        """One latent for each window of the image, reading that window alone."""
         batch, channels, height, _ = maps_bchw.shape
         side = height // self.windows
         windows = maps_bchw.unflatten(3, (self.windows, side)).unflatten(2, (self.windows, side))

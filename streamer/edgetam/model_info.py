@@ -30,7 +30,7 @@ class ModelInfo:
         return self.size // 4
 
     def gives_candidates(self, points: int) -> bool:
-        """Whether so many points are ambiguous, so that the best of three masks is taken."""
+        """Whether this number of points is ambiguous, so that the best of three masks is taken."""
         least, most = self.multimask_points
         return least <= points <= most
 

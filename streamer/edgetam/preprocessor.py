@@ -1,4 +1,4 @@
-"""A window of the picture on the model's square: pixels and prompts going in, masks coming back."""
+"""A window of the frame on the model's square: pixels and prompts going in, masks coming back."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class EncodedCrop:
     logits_size: int  # side of the masks in it
 
     def on_picture(self, box: Box) -> Box:
-        """A box in logits of the window, in the picture."""
+        """A box in logits of the window, in the frame."""
         sx, sy = self.window.width / self.logits_size, self.window.height / self.logits_size
         x, y = self.window.x, self.window.y
         return box[0] * sx + x, box[1] * sy + y, box[2] * sx + x, box[3] * sy + y
 
 
 class Preprocessor:
-    """The model's own preparation of pictures and prompts, for any window."""
+    """The model's own preparation of images and prompts, for any window."""
 
     def __init__(self, runtime: Runtime) -> None:
         info = runtime.info
@@ -90,7 +90,7 @@ class EncodedCrops:
         self._views: dict[Crop, EncodedCrop] = {}
 
     def encode(self, windows: Iterable[Crop]) -> None:
-        """Encode these side by side, but for those that are."""
+        """Encode these windows side by side, without the encoded ones."""
         missing = [window for window in dict.fromkeys(windows) if window not in self._views]
         if missing:
             self._views |= zip(missing, self._square.views(self.frame, missing), strict=True)
@@ -106,7 +106,7 @@ def corners(prompt: Prompt) -> list[tuple[float, float]]:
 
 
 def paste_mask(logits_hw: NDArray[np.float32], window: Crop, height: int, width: int) -> Mask:
-    """The mask in the whole picture that these logits are in the window."""
+    """The mask in the whole frame that these logits are in the window."""
     x, y, w, h = window
     part: Mask = cv2.resize(logits_hw, (w, h), interpolation=cv2.INTER_LINEAR) > 0
     if (w, h) == (width, height):

@@ -78,6 +78,9 @@ class Snapshot:
     def describe(self) -> dict[str, Any]:
         return self._tracker.describe()
 
+    def fingerprint(self) -> str:
+        return self._tracker.fingerprint()
+
     def save(self) -> None:
         """Write the file, whole or not at all; raises SinkError."""
         known = sorted(self._known)[:MAX_KNOWN]

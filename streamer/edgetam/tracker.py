@@ -53,6 +53,10 @@ class StreamingTracker:
         """Model id, input size, runtime, device, dtype, and whether it does more than transformers' loop."""
         return {**describe(self.runtime.info, self.runtime.name), "extensions": self.tracking.extensions}
 
+    def fingerprint(self) -> str:
+        """What tells these weights from others."""
+        return self.runtime.info.weights
+
     def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
         """The commands with their objects' ids; raises CommandError where they cannot be carried out on `frame`."""
         return self.table.check(frame, commands)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from streamer.edgetam import hub
 from streamer.edgetam.still import STILL
 from streamer.errors import ModelError, UsageError
 
@@ -122,16 +123,17 @@ def _from_pretrained(name: str, size: int | None) -> tuple[Any, Any, Any]:
     folder = NANO if name == "nano" else Path(name)
     where = str(folder) if folder.is_dir() else name
     _refuse_early(name, folder)
+    is_local = not folder.is_dir() and not hub.answers()  # what is in the Hub's cache can be used all the same
     try:
-        config = EdgeTamVideoConfig.from_pretrained(where)
+        config = EdgeTamVideoConfig.from_pretrained(where, local_files_only=is_local)
         if config.model_type not in ("edgetam_video", "edgetam"):
             raise ModelError(f"model {name}: it is a {config.model_type!r}, not an EdgeTAM")
         if size is not None and size != config.image_size:
             resize(config, size)
         model, report = EdgeTamVideoModel.from_pretrained(
-            where, config=config, output_loading_info=True, dtype=torch.float32
+            where, config=config, output_loading_info=True, dtype=torch.float32, local_files_only=is_local
         )
-        processor, _ = ImageProcessingMixin.get_image_processor_dict(where)
+        processor, _ = ImageProcessingMixin.get_image_processor_dict(where, local_files_only=is_local)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(_explain(name, folder, error)) from error
     if missing := report["missing_keys"]:

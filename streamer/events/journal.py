@@ -14,7 +14,7 @@ from typing import Any
 from streamer.config.settings import EventSettings
 from streamer.errors import SinkError
 from streamer.events.counts import CountRow
-from streamer.events.fields import event_fields
+from streamer.events.fields import named_fields
 from streamer.events.types import Event
 
 DAY_NS = 86_400_000_000_000
@@ -49,10 +49,10 @@ UNSET = EventSettings()  # the defaults
 Row = tuple[int, str, str, str]  # wall_ns, source, kind, and the event's fields as JSON
 
 
-def row_of(event: Event) -> Row:
-    """A stored event."""
+def row_of(event: Event, name_of: Callable[[int], str | None] = lambda _: None) -> Row:
+    """A stored event; `name_of` gives the names of objects."""
     source = event.source.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
-    return event.wall_ns, source, event.kind, json.dumps(event_fields(event))
+    return event.wall_ns, source, event.kind, json.dumps(named_fields(event, name_of))
 
 
 class Journal:
@@ -73,12 +73,15 @@ class Journal:
         self.path = path
         self._settings = settings
         self._wall_ns = wall_ns
+        self._db: Any = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.executescript(TABLES)
         except (OSError, sqlite3.Error) as error:
+            if self._db is not None:
+                self._db.close()
             raise SinkError(f"{path}: cannot be used as a journal: {error}") from error
 
     def append(self, *rows: Row) -> None:

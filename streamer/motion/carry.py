@@ -15,7 +15,7 @@ from streamer.types import Track
 
 ENOUGH = 0.5  # share of an object's points that must agree for the flow to be believed
 SOME = 0.1  # share of them whose median displacement is still believed
-MARGIN = 1  # points of the grey picture around a carried mask
+MARGIN = 1  # points of the grey image around a carried mask
 MAX_WARPED = 1 << 16  # pixels of a mask that are mapped one by one; larger masks are mapped at a lower resolution
 INSIDE = 127  # of 255: above it a pixel belongs to the mask
 
@@ -26,7 +26,7 @@ class Anchor:
 
     track: Track
     number: int  # of the frame, in the flow's history
-    small_hw: NDArray[np.uint8]  # its mask at the size of the grey pictures, 0 to 255
+    small_hw: NDArray[np.uint8]  # its mask at the size of the grey images, 0 to 255
 
     @classmethod
     def of(cls, track: Track, number: int, size_hw: tuple[int, int]) -> Anchor:
@@ -87,7 +87,7 @@ def unclaimed(track: Track, age: int, size_hw: tuple[int, ...]) -> Track:
 
 
 def carry(anchor: Anchor, path: Path) -> Carried:
-    """By the flow where enough points agree; else by the median displacement of those that do; else as it was."""
+    """By the flow where enough points agree; else by the median displacement of the points that do; else unchanged."""
     small = cv2.remap(anchor.small_hw, path.origin_hw3[..., :2].copy(), None, cv2.INTER_LINEAR)
     inside = small > INSIDE if (small > INSIDE).any() else small > 0
     if not inside.any():
@@ -106,20 +106,20 @@ def carry(anchor: Anchor, path: Path) -> Carried:
 
 
 def shifted(mask: Mask, shift_xy: NDArray[np.float64]) -> Mask:
-    """The mask moved by so many pixels."""
+    """The mask moved by a displacement in pixels."""
     moves = np.array([[1, 0, shift_xy[0]], [0, 1, shift_xy[1]]], np.float32)
     moved = cv2.warpAffine(mask.view(np.uint8), moves, mask.shape[::-1], flags=cv2.INTER_NEAREST)
     return cast(Mask, moved.view(np.bool_))
 
 
 def _scale(anchor: Anchor) -> NDArray[np.float64]:
-    """Pixels of the frame for each point of the grey picture, x and y."""
+    """Pixels of the frame for each point of the grey image, x and y."""
     (height, width), (small_height, small_width) = anchor.track.mask.shape, anchor.small_hw.shape
     return np.array([width / small_width, height / small_height])
 
 
 def _displacements(path: Path, inside: Mask) -> NDArray[np.float32]:
-    """Of the points inside, N x 2, in points of the grey picture."""
+    """Of the points inside, N x 2, in points of the grey image."""
     y, x = np.nonzero(inside)
     moved: NDArray[np.float32] = np.stack((x, y), axis=1).astype(np.float32) - path.origin_hw3[..., :2][inside]
     return moved

@@ -1,4 +1,4 @@
-"""Dense optical flow between successive frames, on small grey pictures."""
+"""Dense optical flow between successive frames, on small grey images."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-WIDTH = 320  # pixels of the grey pictures
+WIDTH = 320  # pixels of the grey images
 MIN_SIDE = 64  # of them: DIS needs some pixels at its coarsest scale
-FINEST, FINEST_OF_CHECK = 1, 2  # scales of DIS: fields at half and a quarter of the picture's size, enlarged
-TOLERANCE_PX, TOLERANCE_SHARE = 2.0, 0.1  # by which a point may miss itself, and so much more of its displacement
+FINEST, FINEST_OF_CHECK = 1, 2  # scales of DIS: fields at half and a quarter of the image's size, enlarged
+TOLERANCE_PX, TOLERANCE_SHARE = 2.0, 0.1  # by which a point may miss itself, plus a share of its displacement
 
 Grey = NDArray[np.uint8]  # h x w
-Field = NDArray[np.float32]  # h x w x 2: x and y of displacements, in pixels of the grey picture
+Field = NDArray[np.float32]  # h x w x 2: x and y of displacements, in pixels of the grey image
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Flow:
-    """What moved between two grey pictures."""
+    """What moved between two grey images."""
 
-    backward_hw2: Field  # from each point of the newer picture to its place in the older one
+    backward_hw2: Field  # from each point of the newer image to its place in the older one
     agrees_hw: NDArray[np.float32]  # 1 where the flow forward returns to the point, 0 elsewhere
 
 
@@ -36,7 +36,7 @@ class FlowEstimator:
         self._backward, self._forward = _dis(FINEST), _dis(FINEST_OF_CHECK)
 
     def flow(self, older: Grey, newer: Grey) -> Flow:
-        """The flow between two pictures of one size."""
+        """The flow between two images of one size."""
         backward: Field = self._backward.calc(newer, older, None)
         forward: Field = self._forward.calc(older, newer, None)
         return Flow(backward, agreement(backward, forward))
@@ -49,12 +49,12 @@ def _dis(finest_scale: int) -> Any:
 
 
 def grey_size(height: int, width: int) -> tuple[int, int]:
-    """Height and width of the grey picture of a frame: its shape is kept, but a side has at least MIN_SIDE pixels."""
+    """Height and width of the grey image of a frame: its shape is kept, but a side has at least MIN_SIDE pixels."""
     return max(MIN_SIDE, round(height * WIDTH / width)), WIDTH
 
 
 def grey_of(image_hwc_rgb: NDArray[np.uint8]) -> Grey:
-    """A small grey picture of an RGB image."""
+    """A small grey image of an RGB image."""
     height, width = grey_size(*image_hwc_rgb.shape[:2])
     small = cv2.resize(image_hwc_rgb, (width, height), interpolation=cv2.INTER_AREA)
     grey: Grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)

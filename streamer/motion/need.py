@@ -10,6 +10,7 @@ from streamer.types import Attention, State
 
 DOUBT, SPEED = 2.0, 4.0  # weights beside that of age, which is 1
 HIDDEN = {"occluded": 0.5, "lost": 0.25}  # what an object that is not seen counts beside a steady one
+MAX_STEPS = 4  # until every object had its turn, however slow they are: more of them cost more than they gain
 SMOOTHING = 0.2  # of a new measurement of the step's time
 
 
@@ -24,7 +25,7 @@ class Need:
 
     @property
     def urgency(self) -> float:
-        """Grows with age for every object, so that each has its turn; faster for those in doubt and those that move."""
+        """Grows with age for every object, so that each has its turn; faster for doubtful and for moving objects."""
         if self.state != "tracked":
             return self.age * HIDDEN[self.state]
         return self.age * (1 + DOUBT * (1 - self.confidence) + SPEED * min(self.speed, 1.0))
@@ -52,7 +53,7 @@ class StepBudget:
         self._each_ms: float | None = None  # None: nothing measured yet
 
     def measured(self, milliseconds: float, objects: int) -> None:
-        """A step of so many objects took so long."""
+        """Learn from the time of a step of a number of objects."""
         if objects == 0:
             return
         each_ms = milliseconds / objects
@@ -77,6 +78,7 @@ def attention_of(
     `guide`: search windows move with their objects.
     """
     moved = {each.track.object_id: each.displacement_px for each in standings if guide and any(each.displacement_px)}
+    fitting = None if fitting is None else max(fitting, -(-len(object_ids) // MAX_STEPS))
     if fitting is None or len(object_ids) <= fitting:
         return Attention(None, moved)
     others = [each for each in object_ids if each not in prompted]

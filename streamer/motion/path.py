@@ -36,7 +36,7 @@ class Path:
 
 
 class FlowHistory:
-    """The last frames as small grey pictures, numbered from 0; flows between them are estimated when they are needed.
+    """The last frames as small grey images, numbered from 0; flows between them are estimated when they are needed.
 
     `depth` frames are kept, so that memory is bounded.
     """

@@ -62,6 +62,10 @@ class Store:
                 )
         self._db.executemany("insert or replace into about values (?, ?)", now.items())
 
+    def about(self) -> dict[str, Any]:
+        """What the store is bound to; empty before `bind`."""
+        return {name: json.loads(value) for name, value in self._db.execute("select name, value from about")}
+
     def prompts(self) -> dict[int, dict[int, str]]:
         """Each prompt's text, by object and frame."""
         found: dict[int, dict[int, str]] = {}

@@ -1,4 +1,4 @@
-"""The capture stage: frames of the source to those who wait for them."""
+"""The capture stage: frames of the source into the queues of the stages."""
 
 from __future__ import annotations
 

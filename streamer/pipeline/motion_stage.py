@@ -91,7 +91,7 @@ class MotionStage:
         return attention
 
     def measured(self, step_ms: float, objects: int) -> None:
-        """The model's step took so long."""
+        """Learn from the time of the model's step."""
         self._budget.measured(step_ms, objects)
 
     def step(self, frame: Frame, dropped: int, paused: Callable[[], bool] = lambda: False) -> TrackResult | None:

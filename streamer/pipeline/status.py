@@ -28,8 +28,8 @@ def status_of(pipeline: Pipeline, now_ns: int) -> dict[str, Any]:
         "events": dict(given.events),
         "last_event": given.last_event,
         "motion": motion_of(pipeline),
-        "quality": given.quality(now_ns, nominal_fps),
         "zones": [one.fields() for one in pipeline.outputs.zones.figures],
+        "quality": given.quality(now_ns, nominal_fps),
         **summary_of(pipeline),
     }
 

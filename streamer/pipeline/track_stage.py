@@ -11,7 +11,8 @@ from streamer.pipeline.acknowledgements import NOTHING, Acknowledgements
 from streamer.pipeline.motion_stage import MotionStage
 from streamer.pipeline.recording_clock import RecordingClock
 from streamer.ports import NamesObjects, OnDemandFinder, SelectiveTracker, Tracker
-from streamer.types import Ack, Command, Find, Frame, Pause, Prompt, Request, Resume, Track, TrackResult
+from streamer.types import Ack, Applied, Command, Find, Frame, Pause, Prompt, Request, Resume, Track, TrackResult
+from streamer.video.depth import located
 
 
 class TrackStage:
@@ -40,6 +41,7 @@ class TrackStage:
         self._recording = recording
         self._motion = motion
         self.acknowledgements = NOTHING  # of the last step: with carried masks they wait for a result that is shown
+        self._applied: list[Applied] = []  # since the last result
         self._last: tuple[int, int] | None = None  # index and time in ns of the last tracked frame
         self._epoch: int | None = None
         self._known: dict[int, Track] = {}  # the last track of each object
@@ -68,13 +70,15 @@ class TrackStage:
         requests, commands = self._accept(frame)
         first, self._first = self._first, ()
         self.paused = paused_after(self.paused, commands)
+        if commands:
+            self._applied.append(Applied(frame.index, frame.epoch, commands))
         started_ns = self._clock_ns()
         if any(isinstance(command, Find) for command in commands):
             for finder in self._finders:
                 finder.now()
         for_tracker = _for_tracker(commands)
         idle = self.paused and not for_tracker  # commands beside a pause take effect before it
-        tracks = () if idle else self._track(frame, for_tracker)
+        tracks = () if idle else located(frame, self._track(frame, for_tracker))
         tracked_ns = self._clock_ns()
         acknowledgements = _acknowledgements(requests, commands[len(first) :], frame)
         if idle or self._motion is None:
@@ -85,7 +89,24 @@ class TrackStage:
             return None
         if self._motion is not None:
             self._motion.measured((tracked_ns - started_ns) / 1e6, sum(track.age == 0 for track in tracks))
+        timings_ms = {
+            "queue": (started_ns - frame.captured_ns) / 1e6,
+            "track": (tracked_ns - started_ns) / 1e6,
+        }
+        return self._result(frame, tracks, dropped, tracked_ns, timings_ms, recorded_ns)
+
+    def _result(
+        self,
+        frame: Frame,
+        tracks: tuple[Track, ...],
+        dropped: int,
+        tracked_ns: int,
+        timings_ms: dict[str, float],
+        recorded_ns: int | None,
+    ) -> TrackResult:
+        """With what passed since the last result: frames, time and commands."""
         time_ns = frame.captured_ns if recorded_ns is None else recorded_ns
+        applied, self._applied = tuple(self._applied), []
         (last_index, last_ns), self._last = self._last or (frame.index, time_ns), (frame.index, time_ns)
         return TrackResult(
             frame=frame,
@@ -94,15 +115,13 @@ class TrackStage:
             gap_frames=max(0, frame.index - last_index - 1),
             gap_s=(time_ns - last_ns) / 1e9,
             tracked_ns=tracked_ns,
-            timings_ms={
-                "queue": (started_ns - frame.captured_ns) / 1e6,
-                "track": (tracked_ns - started_ns) / 1e6,
-            },
+            timings_ms=timings_ms,
+            applied=applied,
             recorded_ns=recorded_ns,
         )
 
     def _track(self, frame: Frame, commands: Sequence[Command]) -> tuple[Track, ...]:
-        """The tracks of all objects; those that were not looked for are as they were, and older."""
+        """The tracks of all objects; objects that were not searched for are unchanged, and older."""
         same_epoch, self._epoch = self._epoch in (None, frame.epoch), frame.epoch
         if self._motion is None or not isinstance(self._tracker, SelectiveTracker) or not same_epoch:
             tracks = self._tracker.track(frame, commands)

@@ -7,8 +7,11 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import streamer
 from streamer.channel import Channel
 from streamer.config.prompts import build_prompts
 from streamer.config.settings import (
@@ -23,7 +26,7 @@ from streamer.edgetam import open_engine
 from streamer.finders.auto_prompter import AutoPrompter
 from streamer.masks import Mask
 from streamer.pipeline.pipeline import COMMAND_DEPTH, Limits, Pipeline
-from streamer.ports import AnySink, Finder, LiveTracker, Source, Tracker, TrackerEngine
+from streamer.ports import AnySink, Finder, LiveTracker, NotesRun, SendsCommands, Source, Tracker, TrackerEngine
 from streamer.rate_limit import Backoff
 from streamer.service.overwriting import check_outputs
 from streamer.sinks import open_sink
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 NO_LIMITS = Limits()
+VERSIONS = ("torch", "transformers", "openvino", "onnxruntime", "numpy")  # a mask may depend on them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,6 +76,10 @@ def build_pipeline(
         tracker = open_tracker()
         if settings.find is not None:
             sinks["find"] = build_auto_prompter(settings.find, wiring.model, commands)
+        for sink in sinks.values():
+            if isinstance(sink, SendsCommands):
+                sink.connect(commands)
+        note_run([*sinks.values(), *wiring.sinks.values()], settings, wiring.model, tracker)
         limits = wiring.limits
         pipeline = Pipeline(
             source,
@@ -159,6 +167,36 @@ def build_sinks(
         if endpoint := getattr(sink, "endpoint", None):
             log.info("publishing on %s", endpoint)
     return sinks
+
+
+def note_run(sinks: Sequence[AnySink], settings: PipelineSettings, model: ModelSettings, tracker: Tracker) -> None:
+    """Tell the sinks that write it down what this run is made of, without passwords."""
+    listeners = [sink for sink in sinks if isinstance(sink, NotesRun)]
+    if not listeners:
+        return
+    shown = settings.model_dump(mode="json") | {"model": model.model_dump(mode="json")}
+    run = {
+        "settings": redacted(shown),
+        "model": tracker.describe() | weights_of(tracker),
+        "versions": {name: version(name) for name in VERSIONS if find_spec(name)} | {"streamer": streamer.__version__},
+    }
+    for listener in listeners:
+        listener.begin(run)
+
+
+def redacted(value: Any) -> Any:
+    """Plain values without the passwords in their texts."""
+    if isinstance(value, dict):
+        return {key: redacted(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [redacted(below) for below in value]
+    return redact(value) if isinstance(value, str) else value
+
+
+def weights_of(tracker: Tracker) -> dict[str, str]:
+    """The fingerprint of a model's weights, where it has some."""
+    fingerprint: Callable[[], str] | None = getattr(tracker, "fingerprint", None)
+    return {} if fingerprint is None else {"weights": fingerprint()}
 
 
 def truth_of(source: Source) -> Mapping[int, Mask] | None:

@@ -23,6 +23,7 @@ from streamer.rate_limit import Backoff
 from streamer.service.build import Wiring, build_pipeline, build_source, build_tracker, truth_of
 from streamer.service.control import controlled
 from streamer.service.fair_queue import FairQueue
+from streamer.service.looks import Looks
 from streamer.sources.watch import WatchedSource
 from streamer.types import Ack, Command, Pause, Prompt, Request, Resume
 from streamer.uris import redact
@@ -47,14 +48,6 @@ class Shared:
     extra_sinks: Callable[[Camera], Mapping[str, AnySink]] = lambda _: {}  # beside a camera's own
 
 
-@dataclass(slots=True)
-class Look:
-    """The name and colour of an object."""
-
-    name: str | None = None
-    colour: str | None = None  # #rrggbb
-
-
 class Camera:
     """A pipeline that restarts, with back-off, whenever it fails. Its objects are kept."""
 
@@ -66,7 +59,8 @@ class Camera:
         self.error: str | None = None
         self.pipeline: Pipeline | None = None
         self.paused: bool = before is not None and before.paused
-        self.looks: dict[int, Look] = {} if before is None else before.looks
+        is_same = before is not None and before.settings.state == settings.state
+        self.looks: Looks = before.looks if before is not None and is_same else Looks(settings.state)
         self._shared = shared
         self._tracker: LiveTracker
         self._prompts: list[Prompt] | None = None  # of the settings, until a frame took them; None: not built yet

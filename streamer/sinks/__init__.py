@@ -11,6 +11,7 @@ from streamer.config.settings import EventSettings
 from streamer.errors import SinkError, UsageError
 from streamer.masks import CODECS, Codec
 from streamer.ports import AnySink, Sink
+from streamer.sinks import optional
 from streamer.types import TrackResult
 from streamer.uris import Address, check_place, parse, redact
 
@@ -48,6 +49,10 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             return _publisher(address, keys)
         case "rtsp" | "rtmp" | "udp":
             return _push(address)
+        case "ros2":
+            return optional.ros2(address)
+        case "foxglove":
+            return optional.foxglove(address, *_host_and_port(address))
         case "mjpeg":
             from streamer.sinks.mjpeg import MjpegSink
 
@@ -64,8 +69,9 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
             return _open_path(Path(address.target.removeprefix("//")), address)
         case scheme:
             raise UsageError(
-                f"sink {redact(uri)!r}: unknown scheme {scheme!r}; use FILE.mp4, FILE.jsonl, masks:FOLDER, "
-                "journal:FILE.sqlite, mjpeg:127.0.0.1:PORT, zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
+                f"sink {redact(uri)!r}: unknown scheme {scheme!r}; use FILE.mp4, FILE.jsonl, FILE.mcap, masks:FOLDER, "
+                "journal:FILE.sqlite, mjpeg:127.0.0.1:PORT, ros2:/NAME, foxglove:127.0.0.1:PORT, "
+                "zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
             )
 
 
@@ -113,8 +119,8 @@ def _open_path(path: Path, address: Address) -> Sink:
     """One file; with a limit, in parts; with `required=0`, in a new file after each failure."""
     from streamer.sinks.rotated import RotatedSink, unused
 
-    opener = _file_opener(path)
-    address.allow("every", "max_size_mb", "keep", "required")
+    opener = _file_opener(path, address)
+    address.allow("every", "max_size_mb", "keep", "required", *(["images"] if path.suffix.lower() == ".mcap" else []))
     rotation = _rotation(address)
     _created(path.parent)
     if not address.flag("required", default=True):
@@ -126,7 +132,9 @@ def _open_path(path: Path, address: Address) -> Sink:
     return opener(path) if rotation is None else RotatedSink(path, rotation, opener)
 
 
-def _file_opener(path: Path) -> Callable[[Path], Sink]:
+def _file_opener(path: Path, address: Address) -> Callable[[Path], Sink]:
+    if path.suffix.lower() == ".mcap":
+        return optional.mcap_opener(address)
     if path.suffix.lower() in VIDEO_SUFFIXES:
         from streamer.video.recording import VideoFileSink
 
@@ -136,7 +144,8 @@ def _file_opener(path: Path) -> Callable[[Path], Sink]:
 
         return JsonLinesSink
     raise UsageError(
-        f"sink {str(path)!r}: a file ends in {', '.join(VIDEO_SUFFIXES)} or .jsonl; a folder of masks is masks:{path}"
+        f"sink {str(path)!r}: a file ends in {', '.join(VIDEO_SUFFIXES)}, .jsonl or .mcap; "
+        f"a folder of masks is masks:{path}"
     )
 
 
@@ -168,10 +177,10 @@ def _endpoint(target: str) -> str:
 
 
 def _host_and_port(address: Address) -> tuple[str, int]:
-    """Of `mjpeg:127.0.0.1:8080`; raises UsageError."""
+    """Of an address such as `mjpeg:127.0.0.1:8080`; raises UsageError."""
     host, _, port = address.target.removeprefix("//").strip("/").rpartition(":")
     if not host or not port.isdecimal() or int(port) > MAX_PORT:
-        raise UsageError(f"sink mjpeg:{address.target}: use mjpeg:127.0.0.1:PORT")
+        raise UsageError(f"sink {address.scheme}:{address.target}: use {address.scheme}:127.0.0.1:PORT")
     return host, int(port)
 
 

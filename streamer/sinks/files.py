@@ -12,6 +12,7 @@ import cv2
 from streamer.errors import SinkError
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
+from streamer.formats.result_fields import position_fields
 from streamer.masks import LABEL_LIMIT, encode, labelled
 from streamer.types import Track, TrackResult
 
@@ -105,4 +106,4 @@ def _object(track: Track) -> dict[str, Any]:
         "confidence": round(track.confidence, 4),
         "box": track.box,
         "segmentation": {"size": [height, width], "counts": encode(track.mask, (0, 0, width, height), "rle").decode()},
-    }
+    } | position_fields(track.position)

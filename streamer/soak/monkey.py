@@ -20,6 +20,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 
 from streamer.client import Client
@@ -29,7 +30,7 @@ from streamer.process.threads import Background, background
 from streamer.soak.actor import Actor
 from streamer.soak.havoc import Havoc, disk
 from streamer.soak.http_camera import HttpCamera
-from streamer.soak.site import free_port, listens
+from streamer.soak.site import free_port
 
 log = logging.getLogger(__name__)
 START_S, LEAVE_S, STORE_S, STOP_S = 60.0, 40.0, 30.0, 10.0
@@ -153,11 +154,19 @@ def _served(
     with (folder / "serve.log").open("wb") as said:
         process = subprocess.Popen([sys.executable, "-m", "streamer", "serve", str(config)], stderr=said)
     try:
-        _await(lambda: listens(port) or process.poll() is not None, START_S, "the server")
+        _await(lambda: _is_healthy(port) or process.poll() is not None, START_S, "the server")
         yield process, f"http://127.0.0.1:{port}", endpoints
     finally:
         process.kill()
         process.wait()
+
+
+def _is_healthy(port: int) -> bool:
+    """Whether all cameras are open: a server listens before."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/api/v1/health", timeout=START_S).is_success
+    except httpx.HTTPError:
+        return False
 
 
 def _settings(uris: dict[str, str], endpoints: dict[str, str], space: Path, port: int) -> dict[str, Any]:
@@ -165,7 +174,14 @@ def _settings(uris: dict[str, str], endpoints: dict[str, str], space: Path, port
         name: {"source": {"uri": uri, "stall_s": 2}, "control": endpoints[name], "find": {"method": "motion"}}
         for name, uri in uris.items()
     }
-    events = {"file": str(space / "events.sqlite"), "clips": str(space / "clips"), "before_s": 1, "after_s": 1}
+    events = {
+        "file": str(space / "events.sqlite"),
+        "clips": str(space / "clips"),
+        "before_s": 1,
+        "after_s": 1,
+        "max_size_mb": 4,
+        "clips_max_size_mb": 6,
+    }
     return {"model": {"id": "still"}, "cameras": cameras, "web": {"port": port}, "events": events}
 
 

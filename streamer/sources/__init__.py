@@ -24,6 +24,10 @@ def open_watched(settings: SourceSettings, backoff: Backoff | None = None) -> So
     unavailable at start-up, with `never` the first failure ends the run. `backoff` are the waits between attempts.
     Raises UsageError for a URI that makes no sense.
     """
+    if settings.depth is not None:
+        from streamer.sources.depth import WithDepth
+
+        return WithDepth(open_watched(settings.model_copy(update={"depth": None}), backoff), settings.depth)
     uri, name = settings.uri, settings.name
     if settings.reconnect == "never" or not is_camera(uri):
         return open_source(uri, name=name)

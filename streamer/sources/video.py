@@ -188,6 +188,8 @@ def explain(error: BaseException) -> tuple[Cause, str]:
             return "not_found", "404 not found: the server has no such path"
         case av.error.ExitError() | av.error.TimeoutError():
             return "timeout", SILENT
+        case av.error.ProtocolNotFoundError():
+            return "failed", "this FFmpeg does not know the protocol; use rtsp://, rtmp://, http:// or udp://"
         case av.error.FileNotFoundError():
             return "not_found", "no such file"
         case av.error.DecoderNotFoundError() | av.error.PatchWelcomeError():

@@ -73,6 +73,15 @@ def numbered(commands: Sequence[C], tracked: Collection[int] = (), highest: int 
     return tuple(answer)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Applied:
+    """Commands that took effect together on one frame, each prompt with its object's id."""
+
+    index: int
+    epoch: int
+    commands: tuple[Command, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Ack:
     """The answer to a request: the frame it took effect on, or why it did not."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.types.camera import CameraInfo
 from streamer.types.memo import Memo
 
 
@@ -23,6 +24,8 @@ class Frame:
     pts_s: float | None  # the stream's own presentation time
     image: NDArray[np.uint8]  # H x W x 3, RGB, read-only
     corrupt: bool = False  # the decoder reports missing parts: the frame is shown, but not remembered
+    depth: NDArray[np.float32] | None = None  # H x W in metres along the camera's axis; NaN where it is not known
+    camera: CameraInfo | None = None  # with `depth`
     memo: Memo = field(default_factory=Memo, init=False, repr=False)  # a copy by `replace` begins with an empty one
 
     @classmethod

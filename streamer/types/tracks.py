@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.types.camera import Position
+from streamer.types.commands import Applied
 from streamer.types.frame import Frame
 from streamer.types.memo import Memo
 from streamer.types.prompt import Box
@@ -28,6 +30,7 @@ class Track:
     predicted_iou: float  # the model's own estimate of the mask's IoU, 0 to 1
     state: State
     logits: NDArray[np.float32] | None = None  # low resolution, before the threshold at 0
+    position: Position | None = None  # of a frame with depth
     mask_from: MaskOrigin = "model"
     age: int = 0  # frames since the one on which the model found the mask; 0: this frame
     confidence: float = 1.0  # in a carried mask, 0 to 1; 1 for the model's own
@@ -53,6 +56,7 @@ class TrackResult:
     tracked_ns: int = 0  # monotonic clock when the tracks were ready
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     mask_from: MaskOrigin = "model"  # motion: at least one mask was carried from an earlier frame
+    applied: tuple[Applied, ...] = ()  # commands since the last result, on this frame or on untracked ones
     recorded_ns: int | None = None  # a recording's own time, which continues over loops; None for a live source
     memo: Memo = field(default_factory=Memo, init=False, repr=False)
 

@@ -45,6 +45,7 @@ class RemoteSource(Body, SourceSettings):
     stall_s: float = Field(5.0, gt=0, le=3600)
     stale_s: float | None = Field(1.0, gt=0, le=3600)
     frozen_s: float | None = Field(30.0, gt=0, le=86400)
+    depth: None = Field(None, description="for the configuration file alone: it names files of the server")
 
 
 class RemoteFind(Body, FindSettings):

@@ -8,6 +8,7 @@ import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -16,8 +17,8 @@ from streamer.ports import Sink
 from streamer.service.camera import Camera
 from streamer.types import TrackResult
 from streamer.web.feed import Feed, FeedMessage, Variant
+from streamer.web.link import MAX_IN_FLIGHT, Link
 
-MAX_UNACKNOWLEDGED = 2  # results on their way to a reader that it has not acknowledged
 READ_TIMEOUT_S = 10.0  # for a reader that reads nothing
 MAX_TEXTS = 256
 MAX_READERS = 256
@@ -32,11 +33,13 @@ class Reader:
 
     def __init__(self, camera: str, variant: Variant) -> None:
         self.camera = camera
-        self.variant = variant
+        self.variant = variant  # as the link can carry it
+        self._link = Link(variant.width)
+        self._sent_s: deque[float] = deque(maxlen=MAX_IN_FLIGHT)
         self.missed = 0
         self._result: bytes | None = None
         self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
-        self._credit = MAX_UNACKNOWLEDGED
+        self._credit = MAX_IN_FLIGHT
         self._changed = asyncio.Event()
         self._needs_key = True  # the decoder of the reader cannot continue from an earlier image
         self._ended = False
@@ -58,10 +61,20 @@ class Reader:
         self._needs_key = False
         return False
 
-    def acknowledge(self) -> None:
-        """The reader has shown a result."""
-        self._credit = min(MAX_UNACKNOWLEDGED, self._credit + 1)
+    def acknowledge(self, now_s: float) -> bool:
+        """The reader has shown a result; returns whether it gets another variant from now on."""
+        has_changed = bool(self._sent_s) and self._link.acknowledged(self._sent_s.popleft(), now_s)
+        self._credit = min(MAX_IN_FLIGHT, self._credit + 1)
         self._changed.set()
+        if not has_changed or self.variant.images == "none":
+            return False
+        self.variant = replace(self.variant, width=self._link.width)
+        self._result, self._needs_key = None, True
+        return True
+
+    @property
+    def _may_send(self) -> bool:
+        return self._credit > MAX_IN_FLIGHT - self._link.in_flight
 
     def end(self, why: tuple[int, str] = GONE) -> None:
         """Nothing more will be sent."""
@@ -74,20 +87,21 @@ class Reader:
         while not self._ended:
             if self._texts:
                 return self._texts.popleft()
-            if self._result is not None and self._credit:
+            if self._result is not None and self._may_send:
                 self._credit -= 1
+                self._sent_s.append(time.monotonic())
                 result, self._result = self._result, None
                 return result
             self._changed.clear()
-            await asyncio.wait_for(self._wait_until_sendable(), READ_TIMEOUT_S if self._credit == 0 else None)
+            await asyncio.wait_for(self._wait_until_sendable(), None if self._may_send else READ_TIMEOUT_S)
         return None
 
     async def _wait_until_sendable(self) -> None:
         """Without credit a new result is no reason to wake up."""
-        before = self._credit
+        could_send = self._may_send
         while True:
             await self._changed.wait()
-            if self._texts or self._ended or before or self._credit:
+            if self._texts or self._ended or could_send or self._may_send:
                 return
             self._changed.clear()
 
@@ -152,7 +166,10 @@ class Readers:
             reader.end()
         try:
             async with asyncio.TaskGroup() as tasks:
-                others = [tasks.create_task(_listen(websocket, reader)), tasks.create_task(_watch(reader, allowed))]
+                others = [
+                    tasks.create_task(self._listen(websocket, reader)),
+                    tasks.create_task(_watch(reader, allowed)),
+                ]
                 await self._send(websocket, reader)
                 for other in others:
                     other.cancel()
@@ -174,6 +191,23 @@ class Readers:
                 why = f"the reader acknowledged nothing for {READ_TIMEOUT_S:g} s"
                 await asyncio.wait_for(websocket.close(POLICY_VIOLATION, why), 1.0)
             raise WebSocketDisconnect(POLICY_VIOLATION) from None
+
+    async def _listen(self, websocket: WebSocket, reader: Reader) -> None:
+        """Handle the messages of a reader: it acknowledges a result, or asks for the server's time."""
+        while True:
+            try:
+                message: Any = json.loads(await websocket.receive_text())
+            except (ValueError, KeyError):
+                message = None
+            match message:
+                case {"seen": int()}:
+                    if reader.acknowledge(time.monotonic()):
+                        self._update_wanted(reader.camera)
+                case {"ping": int() | float() as number}:
+                    reader.put(json.dumps({"kind": "pong", "ping": number, "wall_ns": time.time_ns()}))
+                case _:
+                    await websocket.close(POLICY_VIOLATION, 'send {"seen": NUMBER} or {"ping": NUMBER}')
+                    return
 
     def _deliver(self, camera: str, variant: Variant | None, item: FeedMessage | str) -> None:
         """Called in the threads of the sinks."""
@@ -207,20 +241,3 @@ async def _watch(reader: Reader, allowed: Callable[[], bool]) -> None:
     while allowed():
         await asyncio.sleep(CHECK_S)
     reader.end(LOGGED_OUT)
-
-
-async def _listen(websocket: WebSocket, reader: Reader) -> None:
-    """Handle the messages of a reader: it acknowledges a result, or asks for the server's time."""
-    while True:
-        try:
-            message: Any = json.loads(await websocket.receive_text())
-        except (ValueError, KeyError):
-            message = None
-        match message:
-            case {"seen": int()}:
-                reader.acknowledge()
-            case {"ping": int() | float() as number}:
-                reader.put(json.dumps({"kind": "pong", "ping": number, "wall_ns": time.time_ns()}))
-            case _:
-                await websocket.close(POLICY_VIOLATION, 'send {"seen": NUMBER} or {"ping": NUMBER}')
-                return

@@ -10,7 +10,7 @@ from typing import Any
 from streamer.config.settings import EventSettings, ServeSettings
 from streamer.events.delivery import EventDelivery
 from streamer.events.journal import Journal
-from streamer.events.journal_sink import JournalSink
+from streamer.events.journal_sink import JournalSink, SharedJournalSink
 from streamer.ports import AnySink
 from streamer.service.build import build_engine, build_keys
 from streamer.service.camera import Camera, Shared
@@ -59,7 +59,7 @@ class ServeApp:
     def _extra_sinks(self, camera: Camera) -> dict[str, AnySink]:
         """The sinks of every camera."""
         sinks: dict[str, AnySink] = {**self.readers.sinks(camera), "metrics": self.metrics}
-        return sinks if self._events is None else sinks | self._events.sinks()
+        return sinks if self._events is None else sinks | self._events.sinks(camera)
 
     def _forget(self, camera: str) -> None:
         self.readers.forget(camera)
@@ -78,11 +78,12 @@ class _Events:
 
         Journal(settings.file, settings).close()  # a file that cannot be used is an error at start-up
         self._deliveries = [EventDelivery(settings.file, receiver) for receiver in receivers_of(settings)]
+        self._journal = JournalSink(settings, on_stored=self._wake)
 
-    def sinks(self) -> dict[str, AnySink]:
+    def sinks(self, camera: Camera) -> dict[str, AnySink]:
         """The sinks of one camera."""
         settings = self._settings
-        sinks: dict[str, AnySink] = {"events": JournalSink(settings, on_stored=self._wake)}
+        sinks: dict[str, AnySink] = {"events": SharedJournalSink(self._journal, camera.looks.name_of)}
         if settings.clips is not None:
             from streamer.events.clips import ClipSink  # which imports the video encoder
 
@@ -90,6 +91,7 @@ class _Events:
         return sinks
 
     def close(self) -> None:
+        self._journal.close()
         for delivery in self._deliveries:
             delivery.close()
 

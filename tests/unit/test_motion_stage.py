@@ -87,6 +87,20 @@ def test_a_step_takes_the_neediest_objects_when_there_is_no_time_for_all():
     assert len(stage.attention([1, 2, 3], [2]).only) == 2
 
 
+def test_however_slow_steps_are_every_object_has_its_turn_in_four_of_them():
+    stage, ids, looked = MotionStage(MotionSettings(step_ms=1.0), lambda: 0), list(range(1, 11)), set[int]()
+    stage.answer(answered(frame_at(0), 50.0, *map(track, ids)), ids)
+    stage.step(frame_at(0), 0)
+    stage.measured(5000.0, 10)
+    for index in range(1, 5):
+        stage.step(frame_at(index), 0)
+        only = stage.attention(ids, []).only
+        assert len(only) == 3
+        looked |= only
+        stage.answer(answered(frame_at(index), 50.0, *map(track, sorted(only))), ids)
+    assert looked == set(ids)
+
+
 @dataclass
 class BothSink(ListSink):
     """Keeps the model's results too."""

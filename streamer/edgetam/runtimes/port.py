@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from streamer.edgetam.model_info import ModelInfo
 
-NO_OBJECT_LOGIT = -1024.0  # transformers' NO_OBJ_SCORE: the mask logit of an object that is not in the picture
+NO_OBJECT_LOGIT = -1024.0  # transformers' NO_OBJ_SCORE: the mask logit of an object that is not in the frame
 MAX_LOGIT_AS_PROMPT = 32.0  # SAM 2 clamps the logits that it feeds back to this range
 MASK_AS_LOGIT = 10.0  # a user's mask as logits: sigmoid(-10) is 4.5e-5
 

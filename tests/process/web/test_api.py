@@ -285,3 +285,37 @@ def test_a_method_that_is_not_allowed_lists_those_that_are(served):
     assert answer.headers["allow"] == "DELETE, GET, PATCH, PUT"
     assert answer.json()["error"] == "this path has only the methods DELETE, GET, PATCH, PUT"
     assert httpx.get(served[1].url + "/api/v1/nothing").json()["error"].startswith("there is no such path")
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ('{"name": "x", "source": {"uri": "scene:?fps=inf"}}', "option fps='inf' must be a finite number"),
+        ('{"name": "x", "source": {"uri": "scene:?size=16384x16384"}}', "must be from 64x64 to 4096x4096"),
+        ('{"name": "x", "source": {"uri": "scene:?realtime=perhaps"}}', "option realtime='perhaps' must be 1 or 0"),
+        ('{"name": "x", "source": {"uri": "rtsp://h/\\ud800"}}', "must be text in UTF-8"),
+        ('{"name": "x", "source": {"uri": "rtsp://h/x", "stall_s": 1e999}}', "stall_s: must be a finite number"),
+        ('{"name": "..", "source": {"uri": "scene:"}}', "name: must begin with a letter or a digit"),
+        ('{"name": ".", "source": {"uri": "scene:"}}', "name: must begin with a letter or a digit"),
+        ('{"name": "x", "source": {"uri": "http://127.0.0.1:9/x", "reconnect": "never"}}', "connection refused"),
+        ('{"name": "x", "source": {"uri": "camera:0", "reconnect": "after_start"}}', "cannot be opened"),
+    ],
+)
+def test_no_camera_of_one_user_breaks_the_list_of_cameras_for_all(client, served, body, line):
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(f"{served[1].url}/api/v1/cameras", content=body, headers=headers)
+    assert 400 <= answer.status_code < 500
+    assert line in answer.json()["error"]
+    assert [camera["name"] for camera in client.cameras()] == ["a", "b"]
+
+
+def test_a_named_object_has_its_name_in_events_and_loses_it_with_its_id(client, point):
+    object_id = point(1)
+    client.name_object("a", object_id, "the ball", "#00ff7f")
+    client.remove_object("a", object_id)
+    wait(lambda: client.events("a", limit=1)[0]["event"] == "removed")
+    event = client.events("a", limit=1)[0]
+    assert event["name"] == "the ball"
+    assert event["message"].startswith("the ball: removed")
+    client.prompt("a", object_id=object_id, box=(20, 20, 90, 90))
+    assert client.objects("a")[0]["name"] is None

@@ -26,6 +26,7 @@ LEAST = {  # what a model needs beside the field that is tried
     "secret": "s",
     "clients": "c",
     "hide": "objects",
+    "camera_info": "camera.yaml",
 }
 
 
