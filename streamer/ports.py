@@ -58,6 +58,25 @@ class HasStreamInfo(Protocol):
 
 
 @runtime_checkable
+class MayBeDamaged(Protocol):
+    """A source that leaves out what cannot be decoded. `broken` says why a recording ended early; None where not."""
+
+    @property
+    def damaged(self) -> int: ...
+
+    @property
+    def broken(self) -> str | None: ...
+
+
+@runtime_checkable
+class WaitsForKeyFrames(Protocol):
+    """A source whose decoder needs a key frame first. `undecoded` counts the good packets since the last frame."""
+
+    @property
+    def undecoded(self) -> int: ...
+
+
+@runtime_checkable
 class CountsLateFrames(Protocol):
     """A source that drops frames that arrive too late, and counts them."""
 

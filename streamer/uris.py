@@ -9,8 +9,12 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from streamer.errors import UsageError
 
-CREDENTIALS = re.compile(r"(?<=://)(?:[^\s\"]+|[^/\s]+)@")  # up to the last @: a password may hold / ? # and @
-SECRET_OPTIONS = re.compile(r"(?i)\b((?:password|passwd|pwd|token|secret|key|auth|user)=)[^&#\s]+")
+CREDENTIALS = re.compile(r"(?<=//)(?:[^\s\"]+|[^/\s]+)@")  # up to the last @: a password may hold / ? # and @
+WITHOUT_SLASHES = re.compile(r"(?i)\b((?:rtsps?|rtmps?|https?|udp|tcp|srt|mqtts?):)(?!//)[^\s\"]+@")
+SECRET_OPTIONS = re.compile(
+    r"(?i)((?:pass|passwd|password|passphrase|pwd|token|secret|key|auth|user|login|sig|signature|credential)=)[^&#\s]+"
+)
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+")
 LOOPBACK = re.compile(r"^(localhost|127(\.\d{1,3}){3}|\[?::1\]?)$")
 ON, OFF = ("1", "yes", "true", "on"), ("0", "no", "false", "off")
 MAX_NUMBER = 1e9  # of an option that has no closer limit: the nanoseconds of as many seconds are still a whole number
@@ -19,7 +23,7 @@ NETWORK_SCHEMES = ("rtsp", "rtsps", "rtmp", "rtmps", "http", "https", "udp", "tc
 
 def redact(text: str) -> str:
     """The text with passwords in its addresses replaced: for every log, message, page and error."""
-    return SECRET_OPTIONS.sub(r"\1***", CREDENTIALS.sub("***@", text))
+    return SECRET_OPTIONS.sub(r"\1***", CREDENTIALS.sub("***@", WITHOUT_SLASHES.sub(r"\1***@", text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ def parse(uri: str) -> Address:
     if not uri.strip() or "\0" in uri:
         raise UsageError(f"{redact(uri)!r:.200} is no address: it is empty, or holds a null character")
     scheme, found, rest = uri.partition(":")
-    if not found or "/" in scheme or len(scheme) < 2:
+    if not found or not SCHEME.fullmatch(scheme):  # a name like 10:30.mp4, or a drive
         target, options = _split(uri, "?")
         return Address("", target, options)
     scheme = scheme.lower()
@@ -141,6 +145,9 @@ def is_loopback(host: str) -> bool:
 def check_login(url: str) -> None:
     """Raise UsageError where a password was written with a character that ends it, without showing any part of it."""
     scheme, found, rest = url.partition("://")
+    login = rest.rpartition("@")[0]
+    if blank := next((each for each in login if each.isspace()), None):
+        raise UsageError(f"{scheme}://***@...: the user or the password holds {blank!r}; write it as %{ord(blank):02X}")
     host, mark, after = _until(rest, "/?#")
     _, colon, port = host.rpartition(":")
     if found and colon and "@" not in host and "@" in after and not port.isdecimal() and not host.endswith("]"):

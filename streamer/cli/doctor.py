@@ -105,7 +105,9 @@ def _hub() -> str:
 
 
 def _cameras() -> str:
-    found = sorted(str(path) for path in Path("/dev").glob("video*")) if Path("/dev").is_dir() else []
+    from streamer.sources.devices import cameras
+
+    found = cameras()
     if not found:
         raise StreamerError("none is connected to this machine; files, streams and scene: work without")
     return ", ".join(found)

@@ -18,6 +18,7 @@ from streamer.config import load as config
 from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
 from streamer.pipeline.status import line_of, motion_of, summary_of
+from streamer.ports import MayBeDamaged
 from streamer.process.memory import resident_mb
 from streamer.process.threads import background
 from streamer.service.build import Wiring, build_engine, build_keys, build_pipeline, build_tracker
@@ -28,7 +29,7 @@ PROGRESS_TIMEOUT_S = 2.0  # a terminal that takes nothing does not hold up the e
 
 
 def run(args: argparse.Namespace) -> int:
-    """`streamer run`."""
+    """`streamer run`; 1 where a recording ended early, with all frames before that tracked."""
     settings = config.load(Path(args.config) if args.config else None, overrides(args))
     keys = build_keys(settings.keys)
     wiring = Wiring(model=settings.model, keys=keys, limits=Limits(settings.frames, settings.seconds))
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
             log.info("listening for commands on %s", endpoint)
         summary = run_and_summarise(pipeline)
     report(summary, as_json=args.json)
-    return 0
+    return 1 if summary["ended_early"] else 0
 
 
 def run_and_summarise(pipeline: Pipeline) -> dict[str, Any]:
@@ -88,7 +89,10 @@ def progress(pipeline: Pipeline) -> Iterator[None]:
 
 def summarise(pipeline: Pipeline, model: dict[str, Any], start_mb: float) -> dict[str, Any]:
     """The figures of a run."""
+    source = pipeline.source
     return {
+        "ended_early": source.broken if isinstance(source, MayBeDamaged) else None,
+        "packets_damaged": source.damaged if isinstance(source, MayBeDamaged) else 0,
         "frames_captured": pipeline.captured,
         "frames_tracked": pipeline.figures.tracked,
         "results": pipeline.result_figures.results,

@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from streamer.cli import prompts
 from streamer.cli.options import section_of
 from streamer.cli.progress import Progress
@@ -21,9 +18,10 @@ from streamer.edgetam import open_segmenter
 from streamer.edgetam.automatic import AutomaticMasks
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.errors import CommandError, StreamerError, UsageError
-from streamer.offline.coco import FORMATS, Annotations, Format
+from streamer.images import SUFFIXES, is_image, natural, read_image
+from streamer.offline.coco import FORMATS, Annotations, Format, file_names
 from streamer.offline.refinement import Image, Work
-from streamer.sources import IMAGE_SUFFIXES
+from streamer.process.files import refuse_overwriting
 from streamer.types import Prompt
 
 log = logging.getLogger(__name__)
@@ -32,13 +30,15 @@ log = logging.getLogger(__name__)
 def segment(args: argparse.Namespace) -> int:
     """Write masks and overlays; 1 where an image could not be done, and the others are."""
     paths = found(args.images)
+    wanted = formats(args.format)
+    _check_outputs(args, paths, wanted)
     image_prompts = prompts.ImagePrompts.of(args)
     if not (image_prompts or args.auto or args.detect or args.interactive):
         raise UsageError("nothing to do: give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
     model = section_of(args, "model", ModelSettings)
     stills = section_of(args, "segment", SegmentSettings)
     segmenter = open_segmenter(model.id, model.size, memory_mb=stills.memory_mb)
-    out = Annotations(Path(args.out), formats(args.format))
+    out = Annotations(Path(args.out), wanted)
     broken: list[str] = []
     listed: list[dict[str, Any]] = []
     if args.interactive:
@@ -59,14 +59,25 @@ def segment(args: argparse.Namespace) -> int:
     return 1 if broken else 0
 
 
+def _check_outputs(args: argparse.Namespace, paths: Sequence[Path], wanted: Sequence[Format]) -> None:
+    """Raise UsageError where an output is an input, or would become one when the command is run again."""
+    out = Path(args.out)
+    masks = [Path(text.rpartition(":")[2]) for text in args.mask]
+    files = [out / name for path in paths for name in file_names(path.name, wanted)]
+    folders = [Path(name) for name in args.images if Path(name).is_dir()]
+    inputs = [*paths, *masks, *([Path(args.prompts)] if args.prompts else [])]
+    refuse_overwriting(inputs, [*files, out / "annotations.json", out / "segments.jsonl"])
+    refuse_overwriting(folders, [out])
+
+
 def found(names: Sequence[str]) -> list[Path]:
     """Image files, and the image files of folders; raises UsageError where there is none."""
     paths: list[Path] = []
     for name in names:
         path = Path(name)
-        inside = sorted(p for p in path.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES) if path.is_dir() else [path]
+        inside = sorted(filter(is_image, path.iterdir()), key=natural) if path.is_dir() else [path]
         if not inside:
-            raise UsageError(f"{name}: no images in it ({', '.join(IMAGE_SUFFIXES)})")
+            raise UsageError(f"{name}: no images in it ({', '.join(SUFFIXES)})")
         paths += inside
     stems = [path.stem for path in paths]
     for path in paths:
@@ -86,14 +97,6 @@ def formats(text: str) -> list[Format]:
     return chosen
 
 
-def read(path: Path) -> Image:
-    """H x W x 3 RGB; raises UsageError."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise UsageError(f"{path}: " + ("cannot be read as an image" if path.exists() else "no such file"))
-    return np.ascontiguousarray(image[..., ::-1])
-
-
 def detector_of(args: argparse.Namespace) -> Callable[[Image], list[Any]] | None:
     if args.detect is None:
         return None
@@ -106,7 +109,7 @@ def detector_of(args: argparse.Namespace) -> Callable[[Image], list[Any]] | None
 def _readable(paths: Sequence[Path], broken: list[str]) -> Iterator[Work]:
     for path in paths:
         try:
-            yield Work(path, read(path))
+            yield Work(path, read_image(path))
         except UsageError as error:
             _fail(path, error, broken)
 

@@ -28,8 +28,10 @@ from streamer.offline.recording import Recording, open_recording
 from streamer.offline.store import Store
 from streamer.pipeline.signals import stopped_by_signals
 from streamer.ports import Sink
+from streamer.process.files import refuse_overwriting
 from streamer.sinks import open_sink
 from streamer.types import Prompt, TrackResult
+from streamer.uris import parse
 
 log = logging.getLogger(__name__)
 SINKS = {"png": "masks:{}/masks", "jsonl": "{}/tracks.jsonl", "mp4": "{}/overlay.mp4"}
@@ -39,6 +41,8 @@ INTERRUPTED = 128 + signal.SIGINT
 def track(args: argparse.Namespace) -> int:
     """0, 1 where the recording broke off or a prompt could not be used (all else is done), 130 where interrupted."""
     wanted = formats(args.format)
+    _check_outputs(args, wanted)
+    log.info("reading %s for its frames", args.video)
     recording = open_recording(Path(args.video))
     clip = Clip(Path(args.video).stem, categories(args.categories))
     by_object, refused = read(Path(args.prompts), args.prompt_frames, recording)
@@ -59,12 +63,21 @@ def track(args: argparse.Namespace) -> int:
             _write(recording, store, _outputs(out, wanted, clip, images=args.images), bar)
             took_s = bar.elapsed_s
     if recording.broken:
-        log.warning("%s; what comes before it is done", recording.broken)
+        log.warning("%s; everything else is done", recording.broken)
     objects = ", ".join(map(str, sorted(by_object)))
     log.info("objects %s on %d frames in %.1f s; the files are in %s", objects, recording.count, took_s, out)
     if args.json:
         print(json.dumps(_summary(args, recording, by_object, refused)))
     return 1 if recording.broken or refused else 0
+
+
+def _check_outputs(args: argparse.Namespace, wanted: Sequence[str]) -> None:
+    """Raise UsageError where the output would write over an input."""
+    sinks = [parse(SINKS[name].format(args.out)) for name in wanted if name in SINKS]
+    files = [Path(sink.target) for sink in sinks if sink.scheme != "masks"]
+    folders = [Path(sink.target) for sink in sinks if sink.scheme == "masks"]
+    out = Path(args.out)
+    refuse_overwriting([Path(args.video), Path(args.prompts)], [*files, out, out / "work.sqlite"], folders)
 
 
 def formats(text: str) -> list[str]:
@@ -82,7 +95,8 @@ def read(path: Path, frames: Literal["first", "all"], recording: Recording) -> t
     found: dict[int, dict[int, Prompt]] = {}
     for index, here in read_prompts(path, Footage(recording.count, recording.width, recording.height), frames).items():
         for prompt in here:
-            prompt.check_inside(recording.height, recording.width)
+            width, height = recording.size_of(index)
+            prompt.check_inside(height, width)
             found.setdefault(prompt.known_id, {})[index] = prompt
     return found, 0
 
@@ -94,9 +108,11 @@ def usable(named: dict[str, list[PromptSettings]], recording: Recording) -> tupl
     for name, entries in named.items():
         try:
             index = _frame(name, recording)
+            width, height = recording.size_of(index)
             here = build_prompts(entries, None)
             for prompt in here:
-                prompt.check_inside(recording.height, recording.width)
+                prompt.check_inside(height, width)
+            here = [prompt.clipped(height, width) for prompt in here]
         except (UsageError, CommandError) as error:
             log.warning("prompts of frame %s: %s", name, error)
             refused += len(entries)
@@ -176,7 +192,7 @@ def _write(
     """The files, from what was found."""
     with opened as outputs:
         for frame in recording.frames(0, recording.count - 1):
-            result = TrackResult(frame, store.tracks(frame.index, (recording.width, recording.height)))
+            result = TrackResult(frame, store.tracks(frame.index, (frame.width, frame.height)))
             for write in outputs:
                 write(result)
             bar.update()

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.config.settings import PromptSettings
 from streamer.errors import UsageError
+from streamer.images import read_mask
 from streamer.masks import box_of
 from streamer.types import Prompt, numbered
 
@@ -56,11 +55,3 @@ def _true_box(
     if box is None:
         raise UsageError(f"--box {object_id}:truth: that object is not visible on the first frame; try another seed")
     return box
-
-
-def read_mask(path: Path) -> NDArray[np.bool_]:
-    """A mask image: what is not black (or not transparent, or palette entry 0) is the object."""
-    image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
-    if image is None:
-        raise UsageError(f"--mask {path}: cannot be read as an image")
-    return np.ascontiguousarray(image > 0 if image.ndim == 2 else image[..., :3].max(axis=2) > 0)

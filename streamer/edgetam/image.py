@@ -94,6 +94,7 @@ class ImageSegmenter:
         prompts = numbered(prompts)
         for prompt in prompts:
             prompt.check_inside(image.height, image.width)
+        prompts = [prompt.clipped(image.height, image.width) for prompt in prompts]
         if len({prompt.known_id for prompt in prompts}) < len(prompts):
             raise CommandError("an object is prompted twice on one image; give each object one prompt")
         answers: dict[int, Segment] = {}

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -19,6 +18,7 @@ from PIL import Image
 from streamer.errors import UsageError
 from streamer.evaluation.identity import Identity, Sighting, identity
 from streamer.evaluation.scores import Series, boundary, region
+from streamer.images import natural, read_image
 from streamer.masks import Mask, box_of, deepest_point
 from streamer.types import Frame, Prompt
 
@@ -57,10 +57,7 @@ class Clip:
 
     def frame(self, index: int) -> Frame:
         """The frame at that index of the clip; raises UsageError naming the file."""
-        image = cv2.imread(str(self.frames[index]))
-        if image is None:
-            raise UsageError(f"{self.frames[index]}: cannot be read as an image")
-        return Frame.from_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index=index, source=self.name)
+        return Frame.from_image(read_image(self.frames[index]), index=index, source=self.name)
 
 
 class Player(Protocol):
@@ -113,7 +110,7 @@ def sequences(root: Path, names: Sequence[str] = ()) -> list[Clip]:
     return [
         Clip(
             name,
-            tuple(sorted(folder.glob("*.jpg"))),
+            tuple(sorted(folder.glob("*.jpg"), key=natural)),
             root / "Annotations" / "480p" / name,
             root / "Void" / "480p" / name,
         )

@@ -76,8 +76,10 @@ class Annotations:
         image_id = len(self._images) + 1
         self._images.append({"id": image_id, "file_name": name, "width": shape[1], "height": shape[0]})
         for segment in segments:
+            if segment.box is None:
+                continue  # an empty mask is no instance
             category = self._categories.setdefault(labels.get(segment.object_id, "object"), len(self._categories) + 1)
-            x0, y0, x1, y1 = segment.box or (0, 0, 0, 0)
+            x0, y0, x1, y1 = segment.box
             counts = encode(segment.mask, (0, 0, shape[1], shape[0]), "rle").decode()
             self._instances.append(
                 {
@@ -104,6 +106,12 @@ class Annotations:
         except OSError as error:
             raise SinkError(f"{path}: cannot be written: {error.strerror}") from error
         return path
+
+
+def file_names(name: str, formats: Sequence[Format]) -> list[str]:
+    """The files of one image."""
+    stem = Path(name).stem
+    return [f"{stem}.overlay.jpg", *([f"{stem}.png"] if "png" in formats else [])]
 
 
 def _check_ids(name: str, segments: Sequence[HasMask]) -> None:

@@ -4,8 +4,43 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+
+from streamer.errors import UsageError
+
+
+def refuse_overwriting(inputs: Iterable[Path], files: Iterable[Path], folders: Iterable[Path] = ()) -> None:
+    """Raise UsageError where an output is an input, by whichever name or link: an input is never written over.
+
+    `files` are written; in `folders` PNG files are.
+    """
+    read = list(inputs)
+    for path in (*files, *folders):
+        for each in read:
+            if _same(path, each):
+                raise UsageError(f"{path}: is an input and would be written over; give the output another name")
+    for folder in folders:
+        for each in read:
+            if each.suffix.lower() == ".png" and _same(folder, each.parent):
+                raise UsageError(
+                    f"{folder}: holds the input {each.name}, which may be written over; give another folder"
+                )
+
+
+def exists(path: Path | str) -> bool:
+    """Whether a path exists; false also for a name that no file can have."""
+    try:
+        return str(path) != "" and Path(path).exists()
+    except (OSError, ValueError):  # too long, or with a NUL
+        return False
+
+
+def _same(a: Path, b: Path) -> bool:
+    try:
+        return a.samefile(b)
+    except OSError:  # one of them is not there yet
+        return a.resolve() == b.resolve()
 
 
 def write_atomically(file: Path, data: bytes | Callable[[Path], object], *, mode: int | None = None) -> None:

@@ -28,6 +28,7 @@ from streamer.masks import Mask
 from streamer.pipeline.pipeline import COMMAND_DEPTH, Limits, Pipeline
 from streamer.ports import AnySink, Finder, LiveTracker, NotesRun, SendsCommands, Source, Tracker, TrackerEngine
 from streamer.rate_limit import Backoff
+from streamer.service.overwriting import check_outputs
 from streamer.sinks import open_sink
 from streamer.sources import open_watched
 from streamer.types import Command, Pause, Prompt, Request
@@ -63,6 +64,7 @@ def build_pipeline(
 
     Raises UsageError, SourceError, SinkError or ModelError, with everything closed again that was opened here.
     """
+    check_outputs(settings)
     with contextlib.ExitStack() as opened:
         source = wiring.source or build_source(settings.source)
         opened.callback(source.close)

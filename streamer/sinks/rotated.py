@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -89,12 +90,18 @@ class RotatedSink:
     def _prune(self) -> None:
         if self._rotation.keep is None:
             return
-        pattern = f"{self._path.stem}-????????-??????*{self._path.suffix}"
-        parts = sorted(self._path.parent.glob(pattern), key=lambda part: (part.stat().st_mtime, part.name))
+        found = [part for part in self._path.parent.iterdir() if is_part(self._path, part)]
+        parts = sorted(found, key=lambda part: (part.stat().st_mtime, part.name))
         others = [part for part in parts if part != self._part]
         for part in others[: max(0, len(others) - self._rotation.keep + 1)]:
             part.unlink(missing_ok=True)
             log.info("%s: deleted, %d parts are kept", part, self._rotation.keep)
+
+
+def is_part(path: Path, other: Path) -> bool:
+    """Whether a file is named as `named_at` and `unused` name the parts of a path; no other file is ever deleted."""
+    name = rf"{re.escape(path.stem)}-\d{{8}}-\d{{6}}(-\d+)?{re.escape(path.suffix)}"
+    return other.parent.resolve() == path.parent.resolve() and re.fullmatch(name, other.name) is not None
 
 
 def named_at(path: Path, wall_ns: int) -> Path:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
-
-from streamer.errors import SourceError
-from streamer.sources import IMAGE_SUFFIXES
+from streamer.errors import SourceError, UsageError
+from streamer.images import SUFFIXES, is_image, natural, read_image
+from streamer.process.files import exists
 from streamer.sources.pace import Pace
 from streamer.types import Frame
 from streamer.uris import Address
@@ -17,7 +17,7 @@ DEFAULT_FPS = 25.0
 
 
 class ImageSource:
-    """Images in the order of their names. `?fps=N` sets their frame rate, `?realtime` plays them at it."""
+    """Images in the natural order of their names. `?fps=N` sets their frame rate, `?realtime` plays them at it."""
 
     def __init__(self, path: Path, address: Address, *, name: str) -> None:
         address.allow("fps", "realtime", "loop")
@@ -30,13 +30,19 @@ class ImageSource:
 
     def __iter__(self) -> Iterator[Frame]:
         pace, index, epoch = Pace(), 0, 0
+        size: tuple[int, int] | None = None
         while not self._closed:
             for path in self._paths:
                 if self._closed:
                     return
                 if self.live:
                     pace.wait(index / self._fps)
-                yield _read(path, index, epoch, index / self._fps, self.name)
+                frame = _read(path, index, epoch, index / self._fps, self.name)
+                if size not in (None, (frame.width, frame.height)):
+                    epoch += 1
+                    frame = replace(frame, epoch=epoch)
+                size = frame.width, frame.height
+                yield frame
                 index += 1
             if not self._loop:
                 return
@@ -47,19 +53,21 @@ class ImageSource:
 
 
 def image_files(path: Path) -> list[Path]:
-    if path.is_dir():
-        found = [entry for entry in path.iterdir() if entry.suffix.lower() in IMAGE_SUFFIXES]
-    elif path.exists():
+    """The images of a folder or of a glob, `frame_2` before `frame_10`; raises SourceError where there are none."""
+    if exists(path) and path.is_dir():
+        found = [entry for entry in path.iterdir() if is_image(entry)]
+    elif exists(path):
         found = [path]
     else:
-        found = [entry for entry in path.parent.glob(path.name) if entry.suffix.lower() in IMAGE_SUFFIXES]
+        found = [entry for entry in path.parent.glob(path.name) if is_image(entry)]
     if not found:
-        raise SourceError(f"{path}: no images there ({', '.join(sorted(IMAGE_SUFFIXES))})")
-    return sorted(found)
+        raise SourceError(f"{path!s:.200}: no images there ({', '.join(sorted(SUFFIXES))})")
+    return sorted(found, key=natural)
 
 
 def _read(path: Path, index: int, epoch: int, pts_s: float, name: str) -> Frame:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise SourceError(f"{path}: cannot be read as an image")
-    return Frame.from_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index=index, source=name, epoch=epoch, pts_s=pts_s)
+    try:
+        image = read_image(path)
+    except UsageError as error:
+        raise SourceError(str(error)) from error
+    return Frame.from_image(image, index=index, source=name, epoch=epoch, pts_s=pts_s)

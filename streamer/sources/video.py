@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,24 +12,33 @@ from typing import cast
 
 import av
 import av.error
-import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
 from streamer.errors import SourceError
 from streamer.events.types import Cause
+from streamer.process.files import exists
+from streamer.sources.http_address import kind_of
 from streamer.sources.pace import Pace
 from streamer.sources.tls import distrusted, trust
 from streamer.types import Frame
 from streamer.uris import Address, check_place, redact
+from streamer.video.decoding import (
+    Decoder,
+    FrameTimes,
+    Image,
+    displayed,
+    missing_end,
+    pixel_aspect,
+    rate_of,
+    video_stream,
+)
 
+log = logging.getLogger(__name__)
 OPEN_TIMEOUT_S = 5.0
-MAX_FPS = 240  # a stream that declares more is not believed
 SILENT = (
     "timed out: the server accepted the connection and sent nothing"  # FFmpeg reports some of these as invalid data
 )
-RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
 # default probing costs 1 to 4 s at open, and then delivers a backlog of that age
 LIVE_OPTIONS = {
     "fflags": "nobuffer",
@@ -46,9 +56,10 @@ Opener = Callable[[], InputContainer]
 
 
 class VideoSource:
-    """The decoded frames of a container's first video stream.
+    """The decoded frames of a container's first video stream, as they are displayed.
 
-    The end of a live stream raises SourceError; the end of a recording ends the iteration.
+    The end of a live stream raises SourceError; the end of a recording ends the iteration, and `broken` says why it
+    came too early. Packets that cannot be decoded are left out, and counted in `damaged`.
     """
 
     def __init__(
@@ -56,6 +67,8 @@ class VideoSource:
     ) -> None:
         self.name = name
         self.live = live
+        self.broken: str | None = None
+        self.damaged = 0
         self._opener = opener
         self._shown = shown
         self._paced = paced
@@ -63,7 +76,13 @@ class VideoSource:
         self._closed = False
         self.nominal_fps: float | None = None
         self.codec = ""
+        self._decoder: Decoder | None = None
         self._container: InputContainer | None = self._open()
+
+    @property
+    def undecoded(self) -> int:
+        """Good packets since the last frame: above 0 while the decoder waits for a key frame."""
+        return 0 if self._decoder is None else self._decoder.undecoded
 
     def _open(self) -> InputContainer:
         began = time.monotonic()
@@ -73,12 +92,16 @@ class VideoSource:
             silent = self.live and time.monotonic() - began >= OPEN_TIMEOUT_S
             cause, words = ("timeout", SILENT) if silent else explain(error)
             raise SourceError(f"{self._shown}: {words}", cause) from error
-        if not container.streams.video:
+        stream = video_stream(container)
+        if stream is None:
             container.close()
             raise SourceError(f"{self._shown}: there is no video in it", "corrupt")
-        stream = container.streams.video[0]
         self.nominal_fps, self.codec = rate_of(stream), stream.codec_context.name
         return container
+
+    @property
+    def _is_recording(self) -> bool:
+        return self._paced or not self.live
 
     def __iter__(self) -> Iterator[Frame]:
         index, epoch, base_s, pace = 0, 0, 0.0, Pace()
@@ -99,28 +122,33 @@ class VideoSource:
                 index, last_s = index + 1, pts_s or 0.0
                 if self._closed:
                     return
-            if not self._loop:
+            if not self._loop or self.broken:
                 break
             epoch, base_s = epoch + 1, base_s + last_s + 0.04
             self._container = self._open()
-        if self.live and not self._paced and not self._closed:
+        if not self._is_recording and not self._closed:
             raise SourceError(
                 f"{self._shown}: the stream ended; a live stream has no end, so its server is gone", "ended"
             )
 
-    def _decode(self) -> Iterator[tuple[NDArray[np.uint8], float | None, int, bool]]:
+    def _decode(self) -> Iterator[tuple[Image, float | None, int, bool]]:
         """Each image of the container with its time, its arrival, and whether the decoder reports it as damaged."""
         container, self._container = self._container, None
         if container is None:
             container = self._open()
+        stream = cast(VideoStream, video_stream(container))
+        decoder = self._decoder = Decoder(container, stream)
+        aspect, times, count = pixel_aspect(stream), FrameTimes(self.nominal_fps), 0
         try:
-            for decoded in container.decode(container.streams.video[0]):
+            for decoded in decoder:
                 captured_ns = time.monotonic_ns()
-                image = cast(NDArray[np.uint8], decoded.to_ndarray(format="rgb24"))
-                turned = np.ascontiguousarray(np.rot90(image, decoded.rotation // 90)) if decoded.rotation else image
-                yield turned, decoded.time, captured_ns, decoded.is_corrupt
-        except av.error.EOFError:
-            return
+                self._note_damage(decoder)
+                given_s = decoder.time_s(decoded)
+                pts_s = times.update(given_s) if self._is_recording else given_s
+                yield displayed(decoded, aspect), pts_s, captured_ns, decoded.is_corrupt
+                count += 1
+            self._note_damage(decoder)
+            self._note_end(decoder, count, missing_end(decoder, times.last_s) if self._is_recording else None)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             if not self._closed:
                 cause, words = explain(error)
@@ -128,14 +156,24 @@ class VideoSource:
         finally:
             container.close()
 
+    def _note_damage(self, decoder: Decoder) -> None:
+        """Count the packets that were left out; the first is logged."""
+        if decoder.damaged and not self.damaged:
+            log.warning("%s: a packet after frame %s is damaged; it is left out", self._shown, decoder.damaged_at)
+        self.damaged = max(self.damaged, decoder.damaged)
+
+    def _note_end(self, decoder: Decoder, count: int, early: str | None) -> None:
+        """Raise SourceError where the stream failed; a recording that has frames only ends early, which is logged."""
+        cause, words = ("corrupt", early) if decoder.failure is None else explain(decoder.failure)
+        if words is None or self._closed:
+            return
+        if not self._is_recording or not count:
+            raise SourceError(f"{self._shown}: {words}", cause) from decoder.failure
+        self.broken = f"{self._shown}: ended early at frame {count}: {words}"
+        log.warning("%s", self.broken)
+
     def close(self) -> None:
         self._closed = True
-
-
-def rate_of(stream: VideoStream) -> float | None:
-    """The fps that the stream declares; None where it declares none, or an impossible one."""
-    rate = stream.guessed_rate or stream.average_rate
-    return None if rate is None or not 1 <= rate <= MAX_FPS else round(float(rate), 3)
 
 
 def explain(error: BaseException) -> tuple[Cause, str]:
@@ -171,10 +209,10 @@ def open_file(path: Path, address: Address, *, name: str) -> VideoSource:
     """A recording: at full speed, or with `?realtime` at its own pace; `?loop` starts over at its end."""
     address.allow("realtime", "loop")
     paced, loop = address.flag("realtime"), address.flag("loop")
-    if not path.exists():
-        raise SourceError(f"{path}: no such file", "not_found")
+    if not exists(path):
+        raise SourceError(f"{path!s:.200}: no such file", "not_found")
     return VideoSource(
-        lambda: av.open(str(path)),
+        lambda: av.open(f"file:{path}"),  # a name with a colon is no protocol
         str(path),
         name=name,
         live=paced,
@@ -198,15 +236,15 @@ def open_lavfi(graph: str, *, name: str) -> VideoSource:
 def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
     """RTSP, RTMP, HTTP, MJPEG or HLS, tuned for low latency; `#transport=udp` for RTSP over UDP.
 
-    A connection that sends nothing for `read_s` seconds is closed. An HTTP address that ends like a video file is a
-    recording. Over TLS (rtsps, https, rtmps) the server's certificate must be signed by an authority of this system, or
-    of `#ca=FILE.pem`; `#verify=0` accepts any certificate.
+    A connection that sends nothing for `read_s` seconds is closed. An HTTP address may be of a recording. Over TLS
+    (rtsps, https, rtmps) the server's certificate must be signed by an authority of this system, or of `#ca=FILE.pem`;
+    `#verify=0` accepts any certificate.
     """
-    address.allow("transport", "realtime", "loop", "ca", "verify")
+    address.allow("transport", "realtime", "loop", "ca", "verify", "live")
     if (transport := address.options.get("transport", "tcp")) not in TRANSPORTS:
         raise address.error(f"option transport={transport!r:.40} must be one of {', '.join(TRANSPORTS)}")
-    url, recorded = address.target, is_recording(address)
-    check_place(url)
+    check_place(address.target)
+    url, recorded = address.target, address.scheme in ("http", "https") and kind_of(address) == "recording"
     paced = address.flag("realtime")
     if address.scheme in ("rtsp", "rtsps"):
         read_s /= 2  # FFmpeg reads twice: at the first timeout it delivers its last frame
@@ -230,12 +268,6 @@ def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
             loop=address.flag("loop"),
         )
     return VideoSource(opener, redact(url), name=name, live=True)
-
-
-def is_recording(address: Address) -> bool:
-    """Whether an address is a video file on a web server."""
-    name = address.target.split("?")[0].lower()
-    return address.scheme in ("http", "https") and name.endswith(RECORDED_SUFFIXES)
 
 
 def options(address: Address) -> dict[str, str]:

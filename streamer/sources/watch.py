@@ -11,9 +11,9 @@ from typing import Literal, cast
 
 from streamer.channel import Channel, Closed
 from streamer.config.settings import SourceSettings
-from streamer.errors import SourceError, UsageError
+from streamer.errors import SourceError
 from streamer.events.types import Cause, SourceEvent
-from streamer.ports import HasStreamInfo, Source
+from streamer.ports import HasStreamInfo, Source, WaitsForKeyFrames
 from streamer.process import memory
 from streamer.process.threads import Background, background
 from streamer.rate_limit import Backoff
@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 Kind = Literal["lost", "restored", "jumped"]
 OPEN_S = 20.0  # from connecting to the first frame
 JITTER = 0.2  # of a wait, so that cameras of one network do not reconnect in step
+KEY_FRAME_S, MAX_KEY_FRAME_S = 5.0, 600.0  # without a frame while packets arrive: until a warning, until a failure
 READ_DEPTH = 4  # frames between the reader and the pipeline, which takes them at once
 JOIN_TIMEOUT_S = 1.0
 MAX_STUCK = 3  # abandoned reader threads that are still blocked; with more of them no new connection is made
@@ -136,8 +137,12 @@ class WatchedSource:
 
         Raises SourceError where no frame arrived in time, or the reader failed.
         """
-        deadline = self._clock() + limit_s
+        began = self._clock()
+        deadline, undecoded = began + limit_s, 0
         while not self._closed.is_set():
+            if (waiting := reader.undecoded) > undecoded and self._clock() - began < MAX_KEY_FRAME_S:
+                deadline, undecoded = self._clock() + limit_s, waiting
+                reader.log_waiting(self._clock() - began)
             try:
                 frame = reader.frames.get(min(SLICE_S, limit_s))
                 if not checks.stale(frame):
@@ -218,7 +223,20 @@ class _Reader:
         self._connect = connect
         self.source: Source | None = None
         self._abandoned = False
+        self._name, self._logged_waiting = name, False
         self.thread = background(f"read {name}", self._read)
+
+    @property
+    def undecoded(self) -> int:
+        """Good packets since the last frame."""
+        source = self.source
+        return source.undecoded if isinstance(source, WaitsForKeyFrames) else 0
+
+    def log_waiting(self, waited_s: float) -> None:
+        """Log once that packets arrive, and none of them is a key frame, which the decoder needs first."""
+        if waited_s > KEY_FRAME_S and not self._logged_waiting:
+            self._logged_waiting = True
+            log.warning("%s: no key frame yet after %.0f s; waiting, since packets arrive", self._name, waited_s)
 
     def _read(self) -> None:
         try:
@@ -230,10 +248,8 @@ class _Reader:
                     self.frames.put(item)
         except Closed:
             pass  # abandoned
-        except (SourceError, UsageError) as error:
+        except Exception as error:  # noqa: BLE001 - raised again by the source, in the thread that iterates it
             self.error = error
-        except Exception as error:  # noqa: BLE001 - whatever a decoder raises is a failed connection
-            self.error = SourceError(f"{type(error).__name__}: {error}")
         finally:
             self.frames.close()
 

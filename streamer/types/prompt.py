@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from streamer.errors import CommandError
 from streamer.types.ids import checked_id
 
+log = logging.getLogger(__name__)
 Box = tuple[float, float, float, float]
 MAX_POINTS = 64  # more clicks than this on one frame are not a person's
 
@@ -108,11 +110,17 @@ class Prompt:
                 raise CommandError(f"{self.name}: box {self.box} is outside the {width} x {height} frame")
 
     def clipped(self, height: int, width: int) -> Prompt:
-        """The prompt with its box cut to a frame of this size, 0 to `width` and 0 to `height`."""
+        """The prompt with its box cut to a frame of this size, 0 to `width` and 0 to `height`, which is logged."""
         if self.box is None:
             return self
         x0, y0, x1, y1 = self.box
-        return replace(self, box=(max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height))))
+        box = (max(x0, 0.0), max(y0, 0.0), min(x1, float(width)), min(y1, float(height)))
+        if box == self.box:
+            return self
+        log.warning(
+            "%s: box %s reaches out of the %d x %d frame; clipped to %s", self.name, self.box, width, height, box
+        )
+        return replace(self, box=box)
 
 
 def _finite(values: Sequence[float], count: int) -> tuple[float, ...] | None:

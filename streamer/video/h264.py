@@ -11,7 +11,15 @@ import numpy as np
 from av.video.frame import PictureType
 from numpy.typing import NDArray
 
-OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "26", "g": "300", "x264-params": "repeat-headers=1"}
+# OpenCV converts by BT.601; a browser takes a stream that does not say so for BT.709
+COLOURS = "colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m:range=tv"
+OPTIONS = {
+    "preset": "ultrafast",
+    "tune": "zerolatency",
+    "crf": "26",
+    "g": "300",
+    "x264-params": f"repeat-headers=1:{COLOURS}",
+}
 CLOCK = Fraction(1, 90_000)
 NOMINAL_FPS = 30
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
@@ -21,13 +22,18 @@ from streamer.types import TrackResult
 from streamer.uris import redact
 from streamer.video.overlay import overlay_of
 
+log = logging.getLogger(__name__)
 TIME_BASE = Fraction(1, 90_000)
 # without B-frames a fragmented file starts at zero; a fragment ends at a key frame, so a kill costs a second at most
 FILE_OPTIONS = {"preset": "veryfast", "crf": "20", "bf": "0", "g": "30"}
 LIVE_OPTIONS = {"preset": "ultrafast", "tune": "zerolatency", "crf": "23", "g": "30"}
 CLUSTERED = {"flush_packets": "1", "cluster_time_limit": "1000"}  # milliseconds
-# fragments: what was written plays, whatever ends the program
-FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+# fragments, so that what was written plays, whatever ends the program; closing makes one whole of them, with a length
+FRAGMENTED = {
+    "movflags": "hybrid_fragmented+frag_keyframe+empty_moov+default_base_moof",
+    "flush_packets": "1",
+}
+BT709, LIMITED = 1, 1  # FFmpeg's numbers of the colour matrix, primaries and transfer of HD, and of its range
 
 
 class VideoEncoder:
@@ -47,10 +53,9 @@ class VideoEncoder:
     def write(self, result: TrackResult) -> None:
         image = overlay_of(result)
         stream = self._stream or self._start(image)
-        size = (stream.width, stream.height)
-        if image.shape[1::-1] != size:
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        yuv = av.VideoFrame.from_ndarray(cast(Any, cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420)), format="yuv420p")
+        fitted = np.ascontiguousarray(fit(image, stream.width, stream.height))
+        rgb = av.VideoFrame.from_ndarray(cast(Any, fitted), format="rgb24")
+        yuv = rgb.reformat(format="yuv420p", dst_colorspace=BT709, interpolation="BILINEAR")
         yuv.pts, yuv.time_base = self._tick(result), TIME_BASE
         self._container.mux(stream.encode(yuv))
 
@@ -67,9 +72,15 @@ class VideoEncoder:
     def _start(self, image: NDArray[np.uint8]) -> VideoStream:
         height, width = image.shape[:2]
         wanted = self._size or (width, height)
+        even = wanted[0] + wanted[0] % 2, wanted[1] + wanted[1] % 2  # which 4:2:0 needs
+        if even != wanted:
+            log.warning("an overlay video has even sides: %d x %d is padded to %d x %d", *wanted, *even)
         stream = self._container.add_stream("libx264", rate=Fraction(self._fps).limit_denominator(1001))
-        stream.width, stream.height = wanted[0] // 2 * 2, wanted[1] // 2 * 2  # 4:2:0 needs even sides
+        stream.width, stream.height = even
         stream.pix_fmt = "yuv420p"
+        colours = stream.codec_context
+        colours.colorspace = colours.color_primaries = colours.color_trc = BT709
+        colours.color_range = LIMITED
         stream.options = dict(self._options)
         stream.codec_context.time_base = TIME_BASE
         self._stream = stream
@@ -89,13 +100,37 @@ class VideoEncoder:
         return tick
 
 
+def fit(image_hwc: NDArray[np.uint8], width: int, height: int) -> NDArray[np.uint8]:
+    """The image in a frame of this size, its shape kept: scaled where it differs by more than a pixel, then padded.
+
+    A side that lacks one pixel repeats the image's edge; wider borders are black.
+    """
+    scale = min(width / image_hwc.shape[1], height / image_hwc.shape[0])
+    lacking = max(abs(width - image_hwc.shape[1]), abs(height - image_hwc.shape[0]))
+    if lacking > 1:
+        size = max(1, round(image_hwc.shape[1] * scale)), max(1, round(image_hwc.shape[0] * scale))
+        smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        image_hwc = cast(NDArray[np.uint8], cv2.resize(image_hwc, size, interpolation=smooth))
+    right, below = width - image_hwc.shape[1], height - image_hwc.shape[0]
+    if right == below == 0:
+        return image_hwc
+    if max(right, below) <= 1:
+        return cast(NDArray[np.uint8], cv2.copyMakeBorder(image_hwc, 0, below, 0, right, cv2.BORDER_REPLICATE))
+    left, above = right // 2, below // 2
+    borders = above, below - above, left, right - left
+    return cast(NDArray[np.uint8], cv2.copyMakeBorder(image_hwc, *borders, cv2.BORDER_CONSTANT))
+
+
 class VideoFileSink:
-    """An overlay video; what was written plays even if the program is killed. Raises SinkError."""
+    """An overlay video; what was written plays even if the program is killed. Raises SinkError.
+
+    A file that was closed has its length, and can be sought in.
+    """
 
     def __init__(self, path: Path) -> None:
         options = FRAGMENTED if path.suffix.lower() in (".mp4", ".mov") else CLUSTERED
         try:
-            container = av.open(str(path), "w", options=options)
+            container = av.open(f"file:{path}", "w", options=options)  # a name with a colon is no protocol
         except (av.error.FFmpegError, OSError) as error:
             raise SinkError(f"{path}: cannot be written: {why(error)}") from error
         self._path = path

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -216,6 +217,19 @@ def test_a_webcam_is_tracked(fake_webcam, tmp_path):
     )
     assert summary["frames_tracked"] == 15
     assert play(out)[0].shape == (480, 640, 3)
+
+
+def test_a_webcam_that_is_slow_raw_is_asked_for_mjpeg_and_what_came_is_said(fake_webcam, tmp_path):
+    photo = tmp_path / "photo.jpg"
+    photo.write_bytes(cv2.imencode(".jpg", np.full((480, 640, 3), (0, 0, 200), np.uint8))[1].tobytes())
+    words = ("run", "--source", "camera:0?size=640x480&fps=30", "--model", "still", "--box", "1:9,9,99,99")
+    ended = streamer(*words, "--frames", "20", "--json", env=fake_webcam | {"FAKE_V4L2_JPEG": str(photo)})
+    assert finish(ended)["fps"] > 12  # raw comes at 10
+    larger = streamer(*(w.replace("640x480", "1280x720") for w in words), "--frames", "3", env=fake_webcam)
+    assert (
+        "asked for 1280 x 720 at 30 fps, which it does not have; it gives 640 x 480 at 30 fps"
+        in larger.communicate()[1]
+    )
 
 
 def test_a_webcam_that_is_unplugged_is_said_and_the_recording_plays(fake_webcam, tmp_path):

@@ -58,6 +58,18 @@ class Scripted:
         self.closed.set()
 
 
+class KeyFrameLate(Scripted):
+    """Packets arrive from the beginning, and the first frame after a while."""
+
+    def __init__(self, script: Callable[[threading.Event], Iterator[Frame]], packets: Callable[[], int]) -> None:
+        super().__init__(script)
+        self._packets = packets
+
+    @property
+    def undecoded(self) -> int:
+        return self._packets()
+
+
 def pictures(count: int, *, size=(48, 64), same=False) -> Callable[[threading.Event], Iterator[Frame]]:
     def script(closed: threading.Event) -> Iterator[Frame]:
         for index in range(count):
@@ -148,6 +160,30 @@ def test_a_server_that_accepts_and_says_nothing_times_out():
     source, _ = watched(then(hangs=True), pictures(100))
     _, events = take(source, 1)
     assert [(event.kind, event.cause) for event in events] == [("lost", "timeout"), ("restored", "timeout")]
+
+
+@pytest.mark.parametrize("arrive", [True, False])
+def test_a_camera_with_rare_key_frames_is_waited_for_while_packets_arrive(arrive, caplog, monkeypatch):
+    monkeypatch.setattr("streamer.sources.watch.KEY_FRAME_S", 0.1)
+    began = time.monotonic()
+
+    def late(closed: threading.Event) -> Iterator[Frame]:
+        closed.wait(1.2)  # twice the time in which a first frame is expected
+        yield from pictures(2)(closed)
+
+    def connect() -> Scripted:
+        return KeyFrameLate(late, lambda: int((time.monotonic() - began) * 100) if arrive else 0)
+
+    source = WatchedSource(connect, name="camera", **QUICK.options())
+    if arrive:
+        frames, events = take(source, 1)
+        assert (len(frames), events) == (1, [])
+        assert caplog.text.count("no key frame yet") == 1
+    else:
+        lost = next(iter(source))
+        source.close()
+        assert isinstance(lost, SourceEvent)
+        assert "no frame for 0.6 s" in lost.message
 
 
 def test_readers_that_hang_are_bounded():
