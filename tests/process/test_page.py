@@ -198,7 +198,7 @@ def test_undo_rename_pause_and_keys(chromium, scene):
     page.page.keyboard.press("p")
     page.page.locator(".view.paused", has_text="Tracking is paused").wait_for()
     page.page.keyboard.press("p")
-    page.page.locator(".view:not(.stale)").wait_for()
+    page.page.locator(".view:not(.paused)").wait_for()
     page.page.keyboard.press("1")
     page.page.get_by_role("button", name="Undo").click()
     wait(lambda: "1" not in page.canvas.get_attribute("data-objects").split())
