@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 MAX_PENDING = 100_000  # events in memory while the file cannot be written; beyond this the oldest are lost, and counted
 BUSY_S = 0.2  # SQLite's wait for another connection's write: short, so that the end of a run does not wait for it
 BACKOFF_S = (0.25, 0.5, 1.0, 2.0, 5.0)
+MAX_BATCH = 100  # events in a transaction: SQLite needs their size twice, which a disk that was full may not have
 CLOSE_TIMEOUT_S = 1.0  # for pending events; after it they go to a file beside the journal
 
 
@@ -84,9 +85,7 @@ class JournalSink:
         if earlier and not self._store(earlier):
             self._give_up([*earlier, *self._pending.drain()])
         while rows := self._next():
-            if not self._store(rows):
-                self._give_up([*rows, *self._pending.drain()])
-            self._settled += len(rows)
+            self._store_in_batches(rows)
 
     def _next(self) -> list[Row]:
         """All rows that wait, at least one; none at the end."""
@@ -94,6 +93,15 @@ class JournalSink:
             return [self._pending.get(), *self._pending.drain()]
         except Closed:
             return []
+
+    def _store_in_batches(self, rows: Sequence[Row]) -> None:
+        for start in range(0, len(rows), MAX_BATCH):
+            batch = rows[start : start + MAX_BATCH]
+            if not self._store(batch):
+                self._give_up([*rows[start:], *self._pending.drain()])
+                self._settled += len(rows) - start
+                return
+            self._settled += len(batch)
 
     def _store(self, rows: Sequence[Row]) -> bool:
         """Store rows, however long it takes; false where the end came first."""

@@ -90,7 +90,7 @@ def test_a_signal_while_it_tracks_and_records(number, model, start, tmp_path):
     run.wait_for_frames(10)
     out = ended_by(number, run, "tracking and recording")
     assert run.process.returncode == 0
-    tracked = json.loads(out)["frames_tracked"]
+    tracked = json.loads(out)["results"]
     assert tracked >= 10
     assert frames_in(tmp_path / "out.mp4") == tracked
 
