@@ -224,15 +224,15 @@ def _segment(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     below.add_argument("--auto", action="store_true", help="everything, from a grid of points")
     below.add_argument("--interactive", action="store_true", help="click by click, in a window or typed; with undo")
     below.add_argument("--candidates", action="store_true", help="list three answers for each prompt")
+    below.add_argument("--exact", action="store_true", help="prompts on the whole image, without windows")
     below.add_argument("--out", default="out/segment", metavar="DIR")
     below.add_argument("--format", default="png,coco", metavar="F[,F]", help="png, coco, jsonl (png,coco)")
     below.add_argument("--points-per-side", type=int, default=32, metavar="N", help="--auto: of the grid (32)")
-    below.add_argument("--min-iou", type=float, default=0.88, metavar="X", help="--auto: predicted IoU (0.88)")
-    below.add_argument("--min-stability", type=float, default=0.95, metavar="X", help="--auto: stability score (0.95)")
+    below.add_argument("--min-iou", type=float, metavar="X", help="--auto: predicted IoU (the model's own)")
+    below.add_argument("--min-stability", type=float, metavar="X", help="--auto: stability score (the model's own)")
     below.add_argument("--crops", type=int, default=0, metavar="N", help="--auto: layers of overlapping crops (0)")
-    below.add_argument(
-        "--min-area", type=int, default=0, metavar="PX", help="--auto: drop smaller masks and specks (0)"
-    )
+    smallest = "--auto: drop smaller masks and specks (the model's own)"
+    below.add_argument("--min-area", type=int, metavar="PX", help=smallest)
     below.add_argument("--model", default="nano", metavar="M", help="nano, a Hub id, a folder")
     below.add_argument("--size", type=int, metavar="N", help="side of the model's square input")
     below.add_argument(

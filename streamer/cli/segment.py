@@ -33,7 +33,7 @@ def segment(args: argparse.Namespace) -> int:
     asked = prompts.Asked.of(args)
     if not (asked or args.auto or args.detect or args.interactive):
         raise UsageError("nothing is asked for; give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
-    segmenter = open_segmenter(args.model, args.size, memory_mb=args.memory_mb)
+    segmenter = open_segmenter(args.model, args.size, memory_mb=args.memory_mb, exact=args.exact)
     out = Annotations(Path(args.out), formats(args.format))
     broken: list[str] = []
     listed: list[dict[str, Any]] = []
@@ -136,7 +136,11 @@ def _segmented(
     if args.auto:
         automatic = AutomaticMasks(segmenter, grid_of(args))
         for work in works:
-            yield work, automatic.find(work.image)
+            found = automatic.search(work.image)
+            if not found.segments:
+                why = automatic.why_nothing(found)
+                log.warning("%s: nothing found: %s; lower --min-iou or --min-stability", work.path, why)
+            yield work, found.segments
         return
     waiting: list[Work] = []
 
@@ -151,7 +155,7 @@ def _segmented(
 
 def grid_of(args: argparse.Namespace) -> Grid:
     """The grid of the options; raises UsageError."""
-    if args.points_per_side < 1 or args.crops < 0 or args.min_area < 0:
+    if args.points_per_side < 1 or args.crops < 0 or (args.min_area or 0) < 0:
         raise UsageError("--points-per-side is 1 or more; --crops and --min-area are 0 or more")
     return Grid(
         points_per_side=args.points_per_side,

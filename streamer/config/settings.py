@@ -110,7 +110,10 @@ class FindSettings(Section):
     labels: tuple[str, ...] = Field((), description="labels of a detector that count; a zero-shot detector needs them")
     every_s: float = Field(2.0, ge=0, description="seconds between two searches")
     min_score: float | None = Field(
-        None, ge=0, le=1, description="unset: 0.7 predicted IoU, 0.3 of a detector, 0.2 of a box that moves"
+        None,
+        ge=0,
+        le=1,
+        description="unset: predicted IoU from the model's config, 0.3 of a detector, 0.2 of a box that moves",
     )
     min_area: float = Field(0.0005, ge=0, le=1, description="smallest box, as a share of the frame")
     max_area: float = Field(0.5, gt=0, le=1)

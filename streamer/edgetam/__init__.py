@@ -53,16 +53,26 @@ def _open_edgetam(model: str, size: int | None, device: str, runtime: str) -> En
 
 
 def open_segmenter(
-    model: str = "nano", size: int | None = None, device: str = "auto", memory_mb: float = 2048.0
+    model: str = "nano",
+    size: int | None = None,
+    device: str = "auto",
+    memory_mb: float = 2048.0,
+    *,
+    exact: bool = False,
 ) -> ImageSegmenter:
     """Masks on still images, on the weights of `model`, in eager torch; `memory_mb` bounds what is computed at a time.
 
+    With `exact` prompts are decoded on the whole image, as transformers does; else a model with a small input looks at
+    each object in a window of its own.
+
     Raises ModelError where the model cannot be loaded, UsageError for an unknown setting.
     """
+    from streamer.config.settings import TrackingSettings
     from streamer.edgetam.image import ImageSegmenter
     from streamer.edgetam.weights import load
 
-    return ImageSegmenter(load(model, size=size, device=device), memory_mb=memory_mb)
+    tracking = TrackingSettings(exact=exact)
+    return ImageSegmenter(load(model, size=size, device=device), memory_mb=memory_mb, tracking=tracking)
 
 
 __all__ = ["open_engine", "open_segmenter", "open_tracker"]

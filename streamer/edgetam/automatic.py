@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,20 +22,50 @@ from streamer.masks import Mask, box_of
 CUT_OFF_PX = 20  # a mask that ends so near a crop's edge goes on beyond it
 
 
+MASK_GENERATION = {"predicted_iou": 0.88, "stability": 0.95, "min_area": 0.0}  # transformers' pipeline of that name
+
+
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Where is clicked, and which answers are kept; the defaults are those of transformers' `mask-generation`."""
+    """Where is clicked, and which answers are kept; the defaults are those of transformers' `mask-generation`.
+
+    What is None belongs to the model: its config's `automatic_masks` has it (`min_area` there is a share of the image).
+    """
 
     points_per_side: int = 32
     points_at_a_time: int = 64
-    predicted_iou: float = 0.88  # the model's own estimate of a mask's IoU, above which it is kept
-    stability: float = 0.95  # IoU of the masks at thresholds `stability_offset` above and below 0, likewise
+    predicted_iou: float | None = None  # the model's own estimate of a mask's IoU, above which it is kept
+    stability: float | None = None  # IoU of the masks at thresholds `stability_offset` above and below 0, likewise
     stability_offset: float = 1.0
     box_nms: float = 0.7  # of two masks whose boxes overlap more, the better is kept
     crop_layers: int = 0  # layer n looks again at 4^n overlapping crops of the image
     crop_overlap: float = 512 / 1500  # of the first layer's crops, in the image's shorter side
     crop_points_downscale: int = 1  # layer n has so many times fewer points a side, to the power of n
-    min_area: int = 0  # pixels below which masks, and islands and holes of masks, are dropped
+    min_area: int | None = None  # pixels below which masks, and islands and holes of masks, are dropped
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One answer to one click."""
+
+    point: tuple[float, float]
+    predicted_iou: float
+    stability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an image holds; where that is nothing, the answer that the model was surest of."""
+
+    segments: tuple[Segment, ...]
+    surest: Candidate | None
+
+
+def thresholds(config: Any) -> dict[str, float]:
+    """From which predicted IoU, stability and share of the image a model's masks are kept: its config's own values,
+    or those of `mask-generation`.
+    """
+    return MASK_GENERATION | (getattr(config, "automatic_masks", None) or {})
 
 
 class AutomaticMasks:
@@ -43,19 +74,48 @@ class AutomaticMasks:
     def __init__(self, segmenter: ImageSegmenter, grid: Grid | None = None) -> None:
         self.segmenter = segmenter
         self.grid = grid or Grid()
+        own = thresholds(segmenter.checkpoint.model.config)
+        self.predicted_iou = own["predicted_iou"] if self.grid.predicted_iou is None else self.grid.predicted_iou
+        self.stability = own["stability"] if self.grid.stability is None else self.grid.stability
+        self._min_share = own["min_area"]
 
-    @torch.inference_mode()
     def find(self, image_hwc_rgb: NDArray[np.uint8]) -> tuple[Segment, ...]:
         """Segments with ids from 1, by falling predicted IoU."""
-        found = [segment for crop in self._crops(image_hwc_rgb) for segment in self._in_crop(image_hwc_rgb, *crop)]
-        if self.grid.min_area:
-            found = [cleaned for segment in found if (cleaned := self._clean(segment)) is not None]
+        return self.search(image_hwc_rgb).segments
+
+    @torch.inference_mode()
+    def search(self, image_hwc_rgb: NDArray[np.uint8]) -> Found:
+        """Likewise, and the surest candidate, kept or not."""
+        sure: list[Candidate] = []
+        found = [
+            segment for crop in self._crops(image_hwc_rgb) for segment in self._in_crop(image_hwc_rgb, *crop, sure)
+        ]
+        min_area = self.grid.min_area
+        if min_area is None:
+            min_area = round(self._min_share * image_hwc_rgb.shape[0] * image_hwc_rgb.shape[1])
+        if min_area:
+            found = [cleaned for segment in found if (cleaned := cleaned_of(segment, min_area)) is not None]
+        return Found(self._distinct(found), max(sure, key=lambda one: one.predicted_iou, default=None))
+
+    def why_nothing(self, found: Found) -> str:
+        """What the surest candidate lacks."""
+        one = found.surest
+        if one is None:
+            return "the model sees nothing at any point of the grid"
+        return (
+            f"the surest candidate, at ({one.point[0]:.0f}, {one.point[1]:.0f}), has predicted IoU"
+            f" {one.predicted_iou:.2f} ({self.predicted_iou:g} is wanted) and stability {one.stability:.2f}"
+            f" ({self.stability:g} is wanted)"
+        )
+
+    def _distinct(self, found: list[Segment]) -> tuple[Segment, ...]:
+        """The better of those whose boxes overlap, numbered."""
         if not found:
             return ()
         boxes = torch.tensor([segment.box for segment in found], dtype=torch.float32)
         boxes[:, 2:] -= 1  # as transformers measures boxes
         kept = nms(boxes, torch.tensor([segment.score for segment in found]), self.grid.box_nms)
-        return tuple(_numbered(found[int(row)], number) for number, row in enumerate(kept, 1))
+        return tuple(replace(found[int(row)], object_id=number) for number, row in enumerate(kept, 1))
 
     def _crops(self, image: NDArray[np.uint8]) -> Iterator[tuple[Crop, int]]:
         """The image and its overlapping crops, and how many points a side each gets."""
@@ -71,33 +131,47 @@ class AutomaticMasks:
                     x, y = (w - overlap) * column, (h - overlap) * row
                     yield Crop(x, y, min(w, width - x), min(h, height - y)), points
 
-    def _in_crop(self, image: NDArray[np.uint8], window: Crop, points: int) -> Iterator[Segment]:
+    def _in_crop(
+        self, image: NDArray[np.uint8], window: Crop, points: int, surest: list[Candidate]
+    ) -> Iterator[Segment]:
         x, y, w, h = window
         (embedded,) = self.segmenter.embed([image[y : y + h, x : x + w]])
         grid = _point_grid(points) * np.array([w, h], np.float32)
         for start in range(0, len(grid), self.grid.points_at_a_time):
-            logits_bnhw, ious_bn = self.segmenter.at_points(embedded, grid[start : start + self.grid.points_at_a_time])
-            sure = ious_bn > self.grid.predicted_iou
+            clicks = grid[start : start + self.grid.points_at_a_time]
+            logits_bnhw, ious_bn = self.segmenter.at_points(embedded, clicks)
+            surest.append(self._surest(clicks + np.array([x, y], np.float32), logits_bnhw, ious_bn))
+            sure = ious_bn > self.predicted_iou
             for logits_hw, score in zip(logits_bnhw[sure], ious_bn[sure], strict=True):
                 part = self._stable(logits_hw, h, w)
                 if part is not None and not _cut_off(part, window, image.shape[0], image.shape[1]):
                     mask = np.zeros(image.shape[:2], np.bool_)
                     mask[y : y + h, x : x + w] = part
-                    yield Segment(0, mask, box_of(mask), float(score), np.array(logits_hw.cpu().numpy()))
+                    yield Segment(0, mask, box_of(mask), float(score), np.array(logits_hw.cpu().numpy()), window)
+
+    def _surest(self, clicks_b2: NDArray[np.float32], logits_bnhw: Tensor, ious_bn: Tensor) -> Candidate:
+        row, column = divmod(int(ious_bn.argmax()), ious_bn.shape[1])
+        x, y = map(float, clicks_b2[row])
+        return Candidate((x, y), float(ious_bn[row, column]), self._stability(logits_bnhw[row, column]))
+
+    def _stability(self, logits_hw: Tensor) -> float:
+        outer = int((logits_hw > -self.grid.stability_offset).sum())
+        return int((logits_hw > self.grid.stability_offset).sum()) / outer if outer else 0.0
 
     def _stable(self, logits_hw: Tensor, height: int, width: int) -> Mask | None:
         """The mask at the crop's size, if it would not change much with the threshold; None too where it is empty."""
         wide = F.interpolate(logits_hw[None, None], (height, width), mode="bilinear", align_corners=False)[0, 0]
-        outer = int((wide > -self.grid.stability_offset).sum())
-        if not outer or int((wide > self.grid.stability_offset).sum()) / outer <= self.grid.stability:
+        if self._stability(wide) <= self.stability:
             return None
         mask: Mask = (wide > 0).cpu().numpy()
         return mask if mask.any() else None
 
-    def _clean(self, segment: Segment) -> Segment | None:
-        mask = without_specks(segment.mask, self.grid.min_area)
-        box = box_of(mask)
-        return None if box is None else Segment(0, mask, box, segment.score, segment.logits)
+
+def cleaned_of(segment: Segment, min_area: int) -> Segment | None:
+    """A segment without specks and holes; None where nothing is left."""
+    mask = without_specks(segment.mask, min_area)
+    box = box_of(mask)
+    return None if box is None else replace(segment, mask=mask, box=box)
 
 
 def without_specks(mask_hw: Mask, min_area: int) -> Mask:
@@ -126,7 +200,3 @@ def _cut_off(part_hw: Mask, window: Crop, height: int, width: int) -> bool:
     before = ((x0, window.x, 0), (y0, window.y, 0))
     sides = (*before, (x1, window.x + window.width, width), (y1, window.y + window.height, height))
     return any(abs(at - edge) <= CUT_OFF_PX < abs(at - end) for at, edge, end in sides)
-
-
-def _numbered(segment: Segment, number: int) -> Segment:
-    return Segment(number, segment.mask, segment.box, segment.score, segment.logits)

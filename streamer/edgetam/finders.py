@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,15 +14,22 @@ from streamer.edgetam.weights import quiet
 from streamer.errors import ModelError, UsageError
 from streamer.types import Detection, Frame
 
+log = logging.getLogger(__name__)
+
 
 class AutomaticFinder:
     """Everything that EdgeTAM sees."""
 
     def __init__(self, masks: AutomaticMasks) -> None:
         self._masks = masks
+        self._has_said_why = False
 
     def find(self, frame: Frame) -> Sequence[Detection]:
-        segments = self._masks.find(frame.image)
+        found = self._masks.search(frame.image)
+        segments = found.segments
+        if not segments and not self._has_said_why:
+            self._has_said_why = True
+            log.warning("nothing found on %s: %s; lower find.min_score", frame.source, self._masks.why_nothing(found))
         return [Detection(tuple(map(float, s.box)), s.score) for s in segments if s.box is not None]  # type: ignore[arg-type]
 
 

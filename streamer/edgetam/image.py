@@ -11,18 +11,22 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, ImageEncoder, MaskDecoder
+from streamer.config.settings import TrackingSettings
+from streamer.edgetam.click_scale import ClickAnswer, box_in_frame, choose_answer, click_crops
+from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, MaskDecoder
+from streamer.edgetam.pointing import clicks_on, has_clicks_alone, pointed_at
 from streamer.edgetam.preprocessor import Preprocessor, paste_mask
 from streamer.edgetam.runtimes.eager import TorchRuntime
-from streamer.edgetam.search_window import Crop
+from streamer.edgetam.search_window import Box, Crop, SearchWindow, around, extent
+from streamer.edgetam.still_encoder import Embedded, StillEncoder, autocast, joined
+from streamer.edgetam.tracking_policy import effective
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
 from streamer.masks import Mask, PixelBox, box_of
 from streamer.types import Prompt, numbered
 
 MASK_AS_LOGIT = 10.0  # a mask given by a user, fed back as such
-# bytes for each pixel of the model's square: at its peak `full-random` took 113 for an image more, 27 for an object
-ENCODER_BYTES, DECODER_BYTES = 130, 32
+DECODER_BYTES = 32  # for each pixel of the model's square: at its peak `full-random` took 27 for an object more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,52 +46,33 @@ class Segment:
     box: PixelBox | None  # of the mask, the last two exclusive; None if it is empty
     score: float  # the model's own estimate of the mask's IoU, 0 to 1
     logits: NDArray[np.float32]  # at a quarter of the model's square: what a refinement starts from
+    window: Crop  # of the image: what the model saw, and what `logits` cover
     candidates: tuple[Candidate, ...] = ()  # on request: three, the best first
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Embedded:
-    """What the image encoder made of an image: prompts on it cost the decoder alone."""
-
-    height: int
-    width: int
-    features: Features  # of batch 1, conditioned on no memory
-
-    @property
-    def window(self) -> Crop:
-        return Crop(0, 0, self.width, self.height)
-
-
 class ImageSegmenter:
-    """Prompts on still images; as transformers' EdgeTamModel answers them, on the same weights.
+    """Prompts on still images; on the whole of them, as transformers' EdgeTamModel answers them on the same weights.
 
-    `memory_mb` bounds what is computed at a time, by chunks of images and of objects. Eager torch on any device: there
-    is nothing to convert, so the first image does not wait.
+    `tracking` says whether an object is looked at in a window of its own, as on a stream: a model with a small input
+    sees small objects in no other way. `memory_mb` bounds what is computed at a time, by chunks of images and of
+    objects. Eager torch on any device: there is nothing to convert, so the first image does not wait.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, memory_mb: float = 2048.0) -> None:
+    def __init__(
+        self, checkpoint: Checkpoint, *, memory_mb: float = 2048.0, tracking: TrackingSettings | None = None
+    ) -> None:
         self.checkpoint = checkpoint
+        self._zoom = effective(tracking or TrackingSettings(), checkpoint.size).zoom
         self._square = Preprocessor(checkpoint, TorchRuntime(checkpoint))
-        self._encoder = ImageEncoder(checkpoint.model)
+        self._encoder = StillEncoder(checkpoint, self._square, memory_mb)
         self._decoder = MaskDecoder(checkpoint.model)
-        self._no_memory_c11 = checkpoint.model.no_memory_embedding[0, 0, :, None, None]
-        chunk = memory_mb * 2**20 / checkpoint.size**2
-        self.images_at_a_time = max(1, int(chunk / ENCODER_BYTES))
-        self.objects_at_a_time = max(1, int(chunk / DECODER_BYTES))
+        self.images_at_a_time = self._encoder.at_a_time
+        self.objects_at_a_time = max(1, int(memory_mb * 2**20 / checkpoint.size**2 / DECODER_BYTES))
 
     @torch.inference_mode()
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
         """Encode H x W x 3 RGB uint8 images, which may differ in size."""
-        found: list[Embedded] = []
-        for start in range(0, len(images), self.images_at_a_time):
-            chunk = images[start : start + self.images_at_a_time]
-            pixels = [self._square.pixels(image, Crop(0, 0, image.shape[1], image.shape[0])) for image in chunk]
-            features = self._encode(torch.stack(pixels))
-            for row, image in enumerate(chunk):
-                one = slice(row, row + 1)
-                parts = Features(features.s0_gchw[one], features.s1_gchw[one], features.top_gchw[one])
-                found.append(Embedded(image.shape[0], image.shape[1], parts))
-        return found
+        return self._encoder.images(images)
 
     @torch.inference_mode()
     def segment(
@@ -110,10 +95,10 @@ class ImageSegmenter:
         if len({prompt.known_id for prompt in prompts}) < len(prompts):
             raise CommandError("an object is prompted twice on one image; give each object one prompt")
         answers: dict[int, Segment] = {}
-        asked = [self._ask(image, prompt, previous or {}) for prompt in prompts]
+        asked = [self._ask(image, prompt, (previous or {}).get(prompt.known_id)) for prompt in prompts]
         for group in grouped(asked, self.objects_at_a_time):
-            for ask, logits_nhw, scores_n in zip(group, *self._decode(image, group, candidates), strict=True):
-                answers[ask.object_id] = _segment(image, ask.object_id, logits_nhw, scores_n, candidates)
+            for ask, logits_nhw, scores_n in zip(group, *self._decode(group, candidates), strict=True):
+                answers[ask.object_id] = _segment(ask, logits_nhw, scores_n, candidates)
         return tuple(answers[prompt.known_id] for prompt in prompts)
 
     def batch(
@@ -145,45 +130,73 @@ class ImageSegmenter:
         scale = torch.tensor([self.checkpoint.size / image.width, self.checkpoint.size / image.height])
         points = (torch.from_numpy(points_b2) * scale).to(self.checkpoint.device)[:, None]
         labels = torch.ones(points.shape[:2], dtype=torch.int32, device=points.device)
-        with self._cast():
+        with autocast(self.checkpoint):
             logits, ious, _, _ = self._decoder.candidates(image.features, points, labels, None, multimask=True)
         return logits.float(), ious.float()
 
-    def _encode(self, pixels_g3hw: Tensor) -> Features:
-        if self.checkpoint.device.type == "cpu":
-            pixels_g3hw = pixels_g3hw.contiguous(memory_format=torch.channels_last)
-        with self._cast():
-            features = self._encoder(pixels_g3hw)
-        top = features.top_gchw.float() + self._no_memory_c11
-        return Features(features.s0_gchw.float(), features.s1_gchw.float(), top)
-
-    def _ask(self, image: Embedded, prompt: Prompt, previous: Mapping[int, Segment]) -> Ask:
+    def _ask(self, image: Embedded, prompt: Prompt, earlier: Segment | None) -> Ask:
         logits, size = None, self.checkpoint.size // 4
+        if earlier is not None and not _is_in(prompt, earlier.window):
+            earlier = None
+        view = self._view(image, prompt, earlier)
         if prompt.mask is not None:  # with its own box: a mask alone says little to a decoder
-            given = self._square.mask(prompt.mask, image.window)
+            given = self._square.mask(prompt.mask, view.window)
             small = F.interpolate(given, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
             logits, prompt = (small * 2 - 1) * MASK_AS_LOGIT, Prompt(prompt.known_id, box=box_of(prompt.mask))
-        elif (earlier := previous.get(prompt.known_id)) is not None:
+        elif earlier is not None:
             logits = torch.from_numpy(earlier.logits).to(self.checkpoint.device)[None, None]
             logits = logits.clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT)
-        pointed = self._square.points(prompt, image.window)
-        assert pointed is not None  # it has points or a box, and they lie in the image
-        return Ask(prompt.known_id, *pointed, logits)
+        return Ask(prompt.known_id, view, *self._pointed(prompt, view.window), logits)
 
-    def _decode(self, image: Embedded, group: Sequence[Ask], candidates: bool) -> tuple[Tensor, Tensor]:
+    def _pointed(self, prompt: Prompt, window: Crop) -> tuple[Tensor, Tensor]:
+        pointed = self._square.points(prompt, window)
+        assert pointed is not None  # it has points or a box, and they lie in the window
+        return pointed
+
+    def _view(self, image: Embedded, prompt: Prompt, earlier: Segment | None) -> Embedded:
+        """What shows the object well: the window of the answer before, or one around what the prompt shows."""
+        window = image.window
+        if earlier is not None:
+            window = earlier.window
+        elif self._zoom is not None and (seen := pointed_at(prompt)) is not None:
+            seen = self._size_of_clicked(image, prompt) if has_clicks_alone(prompt) else seen
+            if seen is not None:
+                window = SearchWindow.on(seen, self._zoom).window(image.height, image.width)
+        return self._encoder.windows(image, [window])[0]
+
+    def _size_of_clicked(self, image: Embedded, prompt: Prompt) -> Box | None:
+        """The box around the object that the clicks mean, and the clicks; None where the model sees nothing there."""
+        clicks = clicks_on(prompt)
+        views = self._encoder.windows(image, click_crops(clicks, image.height, image.width))
+        pointed = Prompt(prompt.known_id, points=tuple(clicks), labels=(1,) * len(clicks))
+        answer = choose_answer(self._answers(views, pointed), image.height, image.width)
+        box = None if answer is None else extent(answer.logits_hw)
+        return None if answer is None or box is None else around(box_in_frame(box, answer), clicks)
+
+    def _answers(self, views: Sequence[Embedded], prompt: Prompt) -> list[ClickAnswer]:
+        """The best answer for the clicks in each of several windows."""
+        asked = [Ask(prompt.known_id, view, *self._pointed(prompt, view.window), None) for view in views]
+        found: list[ClickAnswer] = []
+        for start in range(0, len(asked), self.objects_at_a_time):
+            group = asked[start : start + self.objects_at_a_time]
+            logits_bnhw, ious_bn = self._decode(group, candidates=False)
+            for ask, logits_nhw, ious_n in zip(group, logits_bnhw, ious_bn, strict=True):
+                best = int(ious_n.argmax())
+                found.append(ClickAnswer(ask.view.window, np.array(logits_nhw[best].numpy()), float(ious_n[best])))
+        return found
+
+    def _decode(self, group: Sequence[Ask], candidates: bool) -> tuple[Tensor, Tensor]:
         points, labels = torch.cat([ask.points_1n2 for ask in group]), torch.cat([ask.labels_1n for ask in group])
         given = [ask.previous_11hw for ask in group if ask.previous_11hw is not None]
         previous = torch.cat(given) if given else None
         ambiguous = labels.shape[1] == 1 and not given
-        with self._cast():
+        views = [ask.view for ask in group]
+        features = views[0].features if all(view is views[0] for view in views) else joined(views)
+        with autocast(self.checkpoint):
             logits, ious, _, _ = self._decoder.candidates(
-                image.features, points, labels, previous, multimask=candidates or ambiguous
+                features, points, labels, previous, multimask=candidates or ambiguous
             )
         return logits.float().cpu(), ious.float().cpu()
-
-    def _cast(self) -> torch.autocast:
-        checkpoint = self.checkpoint
-        return torch.autocast(checkpoint.device.type, checkpoint.dtype, enabled=checkpoint.dtype != torch.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,6 +204,7 @@ class Ask:
     """One object's prompt on the model's square."""
 
     object_id: int
+    view: Embedded
     points_1n2: Tensor
     labels_1n: Tensor
     previous_11hw: Tensor | None
@@ -211,14 +225,22 @@ def grouped(asked: Sequence[Ask], most: int) -> Iterator[list[Ask]]:
             yield group[start : start + most]
 
 
-def _segment(image: Embedded, object_id: int, logits_nhw: Tensor, scores_n: Tensor, candidates: bool) -> Segment:
+def _is_in(prompt: Prompt, window: Crop) -> bool:
+    """Whether all that a prompt calls the object lies in a window."""
+    seen = pointed_at(prompt)
+    return seen is None or (
+        window.holds(seen[:2]) and window.holds((max(seen[0], seen[2] - 1), max(seen[1], seen[3] - 1)))
+    )
+
+
+def _segment(ask: Ask, logits_nhw: Tensor, scores_n: Tensor, candidates: bool) -> Segment:
     order = [int(n) for n in scores_n.argsort(descending=True, stable=True)]
-    masks = {n: _mask(image, logits_nhw[n]) for n in (order if candidates else order[:1])}
+    masks = {n: _mask(ask.view, logits_nhw[n]) for n in (order if candidates else order[:1])}
     best = order[0]
     listed = tuple(Candidate(masks[n], float(scores_n[n])) for n in order) if candidates else ()
-    logits = np.array(logits_nhw[best].numpy())
-    return Segment(object_id, masks[best], box_of(masks[best]), float(scores_n[best]), logits, listed)
+    logits, window = np.array(logits_nhw[best].numpy()), ask.view.window
+    return Segment(ask.object_id, masks[best], box_of(masks[best]), float(scores_n[best]), logits, window, listed)
 
 
-def _mask(image: Embedded, logits_hw: Tensor) -> Mask:
-    return paste_mask(np.array(logits_hw.numpy()), image.window, image.height, image.width)
+def _mask(view: Embedded, logits_hw: Tensor) -> Mask:
+    return paste_mask(np.array(logits_hw.numpy()), view.window, view.height, view.width)

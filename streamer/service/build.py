@@ -27,7 +27,10 @@ if TYPE_CHECKING:
     from streamer.bus.curve import ServerKeys
 
 log = logging.getLogger(__name__)
-MIN_SCORES = {"automatic": 0.7, "motion": 0.2}  # of detections, by method; a detector's is below
+MIN_SCORES: Mapping[str, float | None] = {
+    "automatic": None,
+    "motion": 0.2,
+}  # of detections, by method: None leaves it to the model's config
 DETECTOR_MIN_SCORE = 0.3
 NO_LIMITS = Limits()
 
@@ -132,7 +135,7 @@ def build_finder(settings: FindSettings, model: ModelSettings) -> Finder:
             from streamer.edgetam.automatic import AutomaticMasks, Grid
             from streamer.edgetam.finders import AutomaticFinder
 
-            grid = Grid(points_per_side=16, predicted_iou=settings.min_score or 0.0, stability=0.8)
+            grid = Grid(points_per_side=16, predicted_iou=settings.min_score)
             return AutomaticFinder(AutomaticMasks(open_segmenter(model.id, model.size, model.device), grid))
         case detector:
             from streamer.edgetam.finders import Detector
