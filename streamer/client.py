@@ -8,6 +8,7 @@ import struct
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode
 
@@ -147,6 +148,14 @@ class Client:
         """Events, the newest first; `before` is an event id."""
         query = {key: value for key, value in {"camera": camera, "before": before, "limit": limit}.items() if value}
         return list(self._ask("GET", f"/events?{urlencode(query)}")["events"])
+
+    def counts(
+        self, camera: str | None = None, *, since: datetime | None = None, every_s: float = 3600.0
+    ) -> list[dict[str, Any]]:
+        """What happened at zones, by intervals of `every_s` seconds, the oldest first; `since` needs a time zone."""
+        query = {"camera": camera, "since": None if since is None else since.isoformat(), "every_s": every_s}
+        chosen = {key: value for key, value in query.items() if value is not None}
+        return list(self._ask("GET", f"/counts?{urlencode(chosen)}")["counts"])
 
     def event_file(self, event_id: int, name: Literal["snapshot.jpg", "mask.png", "clip.mp4"]) -> bytes:
         return self._get(f"/events/{event_id}/{name}")

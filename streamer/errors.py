@@ -8,7 +8,7 @@ class StreamerError(Exception):
 
 
 class UsageError(StreamerError):
-    """What was asked for makes no sense as it stands; the command line exits with 2."""
+    """An invalid option, setting or input; the command line exits with 2."""
 
     exit_code = 2
 

@@ -57,7 +57,7 @@ class Address:
         return int(match[1]), int(match[2])
 
     def allow(self, *names: str) -> None:
-        """Raise UsageError for an option that is none of these."""
+        """Raise UsageError for any other option."""
         for name in self.options:
             if name not in names:
                 known = ", ".join(names) or "none"
@@ -65,7 +65,7 @@ class Address:
 
 
 def parse(uri: str) -> Address:
-    """Cut a URI; options follow `?`, or `#` for network addresses, whose own query is left as it is."""
+    """Cut a URI; options follow `?`, or `#` for network addresses, whose own query stays."""
     scheme, found, rest = uri.partition(":")
     if not found or "/" in scheme or len(scheme) < 2:
         target, options = _split(uri, "?")
@@ -108,7 +108,7 @@ def _until(text: str, marks: str) -> tuple[str, str, str]:
 
 
 def parts_of(url: str) -> SplitResult:
-    """Scheme, host, port and the rest of a URL; raises UsageError where it is none."""
+    """Scheme, host, port and the rest of a URL; raises UsageError for anything else."""
     check_login(url)
     try:
         parts = urlsplit(url)

@@ -20,6 +20,7 @@ NAMES = (
     "nncf",
     "node",
     "openssl",
+    "promtool",
     "root",
     "tmpfs",
     "vos-benchmark",

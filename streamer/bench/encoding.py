@@ -1,4 +1,4 @@
-"""Whether several cameras' pictures are better encoded together: in one batch, beside one after the other."""
+"""Whether several cameras' frames are better encoded together: in one batch, beside one after the other."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WARM_UP = 3  # rounds
 
 
 def encoding(model: str, counts: Sequence[int], rounds: int) -> dict[str, Any]:
-    """Milliseconds for so many pictures, in turn, by the runtime that would be chosen here (torch off the CPU)."""
+    """Milliseconds for each number of frames, in turn, by the runtime that `auto` chooses (torch off the CPU)."""
     checkpoint = load(model)
     name = runtimes.choose("auto", choose_device("auto"))
     prepare = _in_openvino if name == "openvino" else _in_torch
@@ -34,7 +34,7 @@ def encoding(model: str, counts: Sequence[int], rounds: int) -> dict[str, Any]:
     median = {count: statistics.median(times[WARM_UP:]) for count, times in took_ms.items()}
     rows = [
         {
-            "pictures": count,
+            "frames": count,
             "apart_ms": round(median[1] * count, 1),
             "together_ms": round(median[count], 1),
             "ratio": round(median[1] * count / median[count], 2),

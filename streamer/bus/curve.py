@@ -29,7 +29,7 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class ServerKeys:
-    """Own keys, and the folder with the `.key` files of those who may connect; it is read at every connection."""
+    """The server's own keys, and the folder with the `.key` files of its clients; it is read at every connection."""
 
     own: KeyPair
     clients: Path
@@ -71,7 +71,7 @@ def create(name: Path) -> tuple[Path, Path]:
 def server_keys(secret: Path, clients: Path) -> ServerKeys:
     """Raises UsageError naming the file."""
     if not clients.is_dir():
-        raise UsageError(f"{clients}: no such folder; put the .key files of those who may connect into it")
+        raise UsageError(f"{clients}: no such folder; put the .key files of the clients that may connect into it")
     for file in clients.glob("*.key"):
         read_public(file)
     return ServerKeys(read_pair(secret), clients)

@@ -14,7 +14,7 @@ from streamer.errors import WireError
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
 from streamer.masks import CODECS, Codec, Mask, PixelBox, decode, encode
-from streamer.types import State, TrackResult
+from streamer.types import MaskOrigin, State, TrackResult
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20  # bytes; a reader takes no larger one
@@ -35,6 +35,9 @@ class ObjectMask:
     codec: Codec
     data: bytes
     size_wh: tuple[int, int]
+    mask_from: MaskOrigin = "model"
+    age: int = 0  # frames since the model found the mask
+    confidence: float = 1.0  # in a carried mask
 
     def mask(self) -> Mask:
         """The mask, H x W bool; raises WireError where the bytes are none."""
@@ -71,7 +74,7 @@ class Message:
 
 
 def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns: int) -> dict[str, Any]:
-    """What every message says of its frame; `dropped` are the frames lost since the last message of its topic."""
+    """The fields of a message about its frame; `dropped` are the frames lost since the last message of its topic."""
     frame = result.frame
     return {
         "v": VERSION,
@@ -86,7 +89,7 @@ def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns:
         "dropped": dropped,
         "gap": [result.gap_frames, result.gap_s],
         "size": [frame.width, frame.height],
-        "mask_from": result.source_of_mask,
+        "mask_from": result.mask_from,
     }
 
 
@@ -97,7 +100,7 @@ def pack_masks(topic: str, result: TrackResult, codec: Codec, header: dict[str, 
 
 
 def object_fields(result: TrackResult, codec: Codec) -> tuple[list[dict[str, Any]], bytes]:
-    """What a message says of each object, and all masks, in which `at` tells each one's place."""
+    """The fields of a message about each object, and all masks; `at` is a mask's place among them."""
     blobs: list[bytes] = []
     objects = []
     offset = 0
@@ -109,6 +112,9 @@ def object_fields(result: TrackResult, codec: Codec) -> tuple[list[dict[str, Any
                 "state": track.state,
                 "score": track.score,
                 "predicted_iou": track.predicted_iou,
+                "mask_from": track.mask_from,
+                "age": track.age,
+                "confidence": track.confidence,
                 "box": track.box,
                 "area": int(np.count_nonzero(track.mask)),
                 "codec": codec,
@@ -177,6 +183,9 @@ def _object(entry: Mapping[str, Any], blob: bytes, size: tuple[int, int]) -> Obj
         entry["codec"],
         _cut(blob, entry["at"]),
         size,
+        entry.get("mask_from", "model"),
+        int(entry.get("age", 0)),
+        float(entry.get("confidence", 1.0)),
     )
 
 

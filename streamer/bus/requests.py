@@ -72,9 +72,7 @@ def unpack_request(data: bytes) -> tuple[Command, ...] | None:
         raise WireError(f"a request of {len(data)} bytes; at most {MAX_COMMAND} are taken")
     fields = unpack_map(data, "request")
     if fields.get("v") != VERSION:
-        raise WireError(
-            f"request of version {fields.get('v')!r}; this server speaks version {VERSION}: update one side"
-        )
+        raise WireError(f"request of version {fields.get('v')!r}; this server has version {VERSION}: update one side")
     entries = fields.get("commands")
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_COMMANDS:
         raise WireError(f"commands must be a list of 1 to {MAX_COMMANDS}")
@@ -156,5 +154,5 @@ def unpack_reply(data: bytes) -> dict[str, Any]:
     """The answer to a request; raises WireError."""
     fields = unpack_map(data, "reply")
     if fields.get("v") != VERSION or "ok" not in fields:
-        raise WireError(f"reply of version {fields.get('v')!r}; this client speaks version {VERSION}")
+        raise WireError(f"reply of version {fields.get('v')!r}; this client has version {VERSION}")
     return fields

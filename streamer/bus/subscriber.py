@@ -21,7 +21,8 @@ class NothingFresh(StreamerError):  # noqa: N818 - a condition
 class Subscriber:
     """Keeps only the newest message of one topic. Use it in the thread that made it.
 
-    `refused` counts the messages older than `max_age_ms`, `lost` those that newer ones replaced before they were read.
+    `refused` counts the messages older than `max_age_ms`, `lost` the messages that newer ones
+    replaced before they were read.
     """
 
     def __init__(

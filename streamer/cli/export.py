@@ -6,11 +6,15 @@ import argparse
 import json
 from pathlib import Path
 
+from streamer.cli.options import section_of
+from streamer.config.settings import ModelSettings
+
 
 def export(args: argparse.Namespace) -> int:
     from streamer.edgetam.export import export as write
 
-    files = write(args.model, args.format, args.size, Path(args.out))
+    model = section_of(args, "model", ModelSettings)
+    files = write(model.id, args.format, model.size, Path(args.out))
     sizes = {file.name: sum(part.stat().st_size for part in _parts(file)) for file in files}
     if args.json:
         print(json.dumps({"out": args.out, "format": args.format, "bytes": sizes}))

@@ -53,7 +53,7 @@ def _typed(work: Work, session: Session, lines: TextIO) -> bool:
 
 
 def _obey(words: Sequence[str], work: Work, session: Session) -> str:
-    """Carry out one typed command, and say what came of it; raises ValueError for what is none."""
+    """Carry out one typed command, and return its outcome; raises ValueError for anything else."""
     match words:
         case ["+" | "-" as sign, x, y]:
             session.click(float(x), float(y), int(sign == "+"))

@@ -1,4 +1,4 @@
-"""`streamer soak`: faults at random for as long as it is told, and what grew meanwhile."""
+"""`streamer soak`: random faults for a number of minutes, and what grew meanwhile."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from streamer.soak.endurance import soak as endure
 
 
 def soak(args: argparse.Namespace) -> int:
-    """Exit code 1 where a source did not come back, a picture was stale or a file does not play."""
+    """Exit code 1 where a source did not come back, a stale frame was published as live or a file does not play."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that cameras and servers end with it
     with tempfile.TemporaryDirectory() as folder:
         figures = endure(args.minutes * 60, args.every, args.seed, Path(folder))

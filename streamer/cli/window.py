@@ -70,9 +70,9 @@ class Window:
         self._show()
 
     def _show(self) -> None:
-        picture = Image.fromarray(drawn(self._image, self._session))
-        size = (round(picture.width * self._scale), round(picture.height * self._scale))
-        self._photo = ImageTk.PhotoImage(picture.resize(size))
+        photo = Image.fromarray(drawn(self._image, self._session))
+        size = (round(photo.width * self._scale), round(photo.height * self._scale))
+        self._photo = ImageTk.PhotoImage(photo.resize(size))
         self._canvas.configure(image=self._photo)
         self._said.configure(text=f"object {self._session.now.current}  -  {HINT}")
 

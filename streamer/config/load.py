@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from streamer.config.settings import Section, ServeSettings, Settings
+from streamer.config import shipped
+from streamer.config.section import Section, sections_in
+from streamer.config.settings import ServeSettings, Settings
 from streamer.errors import UsageError
 
 S = TypeVar("S", bound=Section)
@@ -34,19 +36,28 @@ def checked(model: type[S], raw: Any, where: str) -> S:
 
 def _load(model: type[S], path: Path | None, overrides: dict[str, Any]) -> S:
     where = "settings" if path is None else str(path)
-    raw = {} if path is None else _read(path)
+    raw = {} if path is None else _read(shipped.find(path))
     return checked(model, _merged(raw, overrides), where)
 
 
-def tracking_of(pairs: Sequence[str], *, exact: bool) -> dict[str, Any]:
+def tracking_of(pairs: Sequence[str]) -> dict[str, Any]:
     """The tracking settings of KEY=VALUE pairs, not yet checked; raises UsageError for what is no pair."""
-    given: dict[str, Any] = {"exact": True} if exact else {}
+    return _pairs(pairs, "--tracking", "zoom=3")
+
+
+def motion_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """The motion settings of KEY=VALUE pairs, likewise."""
+    return _pairs(pairs, "--motion", "enabled=false")
+
+
+def _pairs(pairs: Sequence[str], option: str, example: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
     for pair in pairs:
         key, equals, value = pair.partition("=")
         if not equals:
-            raise UsageError(f"--tracking {pair!r}: write KEY=VALUE, such as zoom=3")
-        given[key] = _parsed(value)
-    return given
+            raise UsageError(f"{option} {pair!r}: write KEY=VALUE, such as {example}")
+        values[key] = _parsed(value)
+    return values
 
 
 def _parsed(text: str) -> Any:
@@ -66,7 +77,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(raw, dict):
-        raise UsageError(f"{path}: holds no settings; see configs/ for examples")
+        raise UsageError(f"{path}: holds no settings; `streamer configs` lists examples")
     return raw
 
 
@@ -105,13 +116,5 @@ def _known(model: type[Section], parents: list[str]) -> list[str]:
     """The keys that may stand where `parents` lead."""
     for part in parents:
         if (field := model.model_fields.get(part)) is not None:
-            model = next(_sections(field.annotation), model)
+            model = next(sections_in(field.annotation), model)
     return list(model.model_fields)
-
-
-def _sections(annotation: Any) -> Iterator[type[Section]]:
-    """The parts that a value of this type may hold."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from _sections(inner)

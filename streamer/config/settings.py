@@ -4,35 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, field_validator, model_validator
 
+from streamer.config.motion import MotionSettings
 from streamer.config.runtimes import RuntimeName
+from streamer.config.section import Section
 from streamer.types import MAX_OBJECT_ID
 
 Share = Annotated[float, Field(ge=0, le=1)]
 CameraName = Annotated[str, Field(pattern=r"^[\w.-]{1,64}$")]
 EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded", "lost", "reacquired", "removed"]
 MIN_AREA = 1e-4  # of the frame
-
-
-class Section(BaseModel):
-    """A section of the configuration; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _is_of_its_kind(cls, value: Any, info: ValidationInfo) -> Any:
-        """Reject true and false where a number is needed, and a number where they are: pydantic takes 1 for true."""
-        annotation = cls.model_fields[str(info.field_name)].annotation
-        if _holds_bool(value) and not _allows_bool(annotation):
-            raise PydanticCustomError("number_type", "input should not be true or false")
-        if _is_switch(annotation) and not isinstance(value, bool | None):
-            raise PydanticCustomError("switch_type", "input should be true or false")
-        return value
+MIN_SCORES = {"automatic": 0.0, "motion": 0.2}  # of detections, by method; automatic masks have the model's threshold
+DETECTOR_MIN_SCORE = 0.3
 
 
 class SourceSettings(Section):
@@ -64,7 +50,7 @@ class ModelSettings(Section):
         None, ge=64, le=2048, description="side of the square input; the checkpoint's own if unset"
     )
     device: str = Field("auto", description="auto, cpu, cuda or mps")
-    runtime: RuntimeName = "auto"
+    runtime: RuntimeName = Field("auto", description="what runs the model")
 
 
 class TrackingSettings(Section):
@@ -97,7 +83,9 @@ class PromptSettings(Section):
     points: tuple[tuple[float, float, Literal[0, 1]], ...] = Field(
         (), description="x, y, and 1 on the object or 0 off it"
     )
-    box: tuple[float, float, float, float] | Literal["truth"] | None = None
+    box: tuple[float, float, float, float] | Literal["truth"] | None = Field(
+        None, description="x0, y0, x1, y1; truth: of a synthetic scene's object"
+    )
     mask: Path | None = Field(None, description="a mask image of the frame's size; what is not black is the object")
 
 
@@ -113,10 +101,11 @@ class FindSettings(Section):
         None,
         ge=0,
         le=1,
-        description="unset: predicted IoU from the model's config, 0.3 of a detector, 0.2 of a box that moves",
+        description="score below which a detection is dropped; unset: predicted IoU by the model's config, "
+        "{detector} of a detector, {motion} of a box that moves".format(**MIN_SCORES, detector=DETECTOR_MIN_SCORE),
     )
     min_area: float = Field(0.0005, ge=0, le=1, description="smallest box, as a share of the frame")
-    max_area: float = Field(0.5, gt=0, le=1)
+    max_area: float = Field(0.5, gt=0, le=1, description="largest box, as a share of the frame")
     region: tuple[float, float, float, float] | None = Field(
         None, description="x0, y0, x1, y1 in pixels; a box counts whose centre lies in it"
     )
@@ -124,6 +113,11 @@ class FindSettings(Section):
         0.3, ge=0, le=1, description="overlap with a tracked object above which a detection counts as that object"
     )
     max_objects: int = Field(16, ge=1, le=1024, description="objects that may be tracked at a time")
+
+    @property
+    def score_threshold(self) -> float:
+        """`min_score`, or the method's own."""
+        return MIN_SCORES.get(self.method, DETECTOR_MIN_SCORE) if self.min_score is None else self.min_score
 
 
 class ZoneSettings(Section):
@@ -150,6 +144,35 @@ class ZoneSettings(Section):
         return len(self.points) == 2
 
 
+class PrivacySettings(Section):
+    """What is hidden in every frame that reaches a sink, the page or the API. It fails closed."""
+
+    hide: Literal["objects", "all-but-objects"] = Field(
+        description="objects: the tracked objects; all-but-objects: everything else"
+    )
+    style: Literal["solid", "blur", "pixels", "background"] = Field(
+        "solid", description="what hidden pixels show: a colour, a blur, large pixels, or the same part of `background`"
+    )
+    colour: str = Field("#202020", pattern=r"^#[0-9a-fA-F]{6}$", description="of solid, #rrggbb")
+    background: Path | None = Field(None, description="an image file, scaled to the frame; needed by style background")
+    margin: float = Field(0.08, ge=0, le=1, description="around each object, as a share of its longer side")
+    max_age_ms: float = Field(
+        500.0,
+        gt=0,
+        le=60_000,
+        description="while an object is not seen, its last box is hidden, widened; after this time the whole frame",
+    )
+    show_without_objects: bool = Field(
+        False, description="with hide: objects, show frames on which nothing is tracked; otherwise they are hidden"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_background(self) -> PrivacySettings:
+        if (self.style == "background") != (self.background is not None):
+            raise ValueError("style background and a background image go together")
+        return self
+
+
 class KeySettings(Section):
     """CURVE keys for sockets that other machines may connect to."""
 
@@ -162,10 +185,12 @@ class PipelineSettings(Section):
 
     source: SourceSettings
     tracking: TrackingSettings = Field(default_factory=TrackingSettings)
-    prompts: tuple[PromptSettings, ...] = ()
-    find: FindSettings | None = None
-    zones: tuple[ZoneSettings, ...] = ()
-    sinks: tuple[str, ...] = ()
+    motion: MotionSettings = Field(default_factory=MotionSettings)
+    prompts: tuple[PromptSettings, ...] = Field((), description="objects to track from the first frame on")
+    find: FindSettings | None = Field(None, description="track objects without a prompt")
+    zones: tuple[ZoneSettings, ...] = Field((), description="polygons and lines that raise events")
+    privacy: PrivacySettings | None = Field(None, description="what is hidden in frames; unset: nothing")
+    sinks: tuple[str, ...] = Field((), description="where results go: FILE.mp4, zmq:tcp://127.0.0.1:5555, ...")
     control: str | None = Field(None, description="endpoint that listens for commands, such as tcp://127.0.0.1:5556")
     state: Path | None = Field(None, description="a file in which objects survive a restart")
     max_fps: float | None = Field(None, gt=0, description="fps of a live source above which frames are skipped")
@@ -176,8 +201,8 @@ class Settings(PipelineSettings):
 
     model: ModelSettings = Field(default_factory=ModelSettings)
     keys: KeySettings | None = Field(None, description="needed where other machines may connect")
-    seconds: float | None = Field(None, gt=0)
-    frames: int | None = Field(None, gt=0)
+    seconds: float | None = Field(None, gt=0, description="end after this time")
+    frames: int | None = Field(None, gt=0, description="end after this number of tracked frames")
 
 
 class CameraSourceSettings(SourceSettings):
@@ -196,7 +221,7 @@ class CameraSettings(PipelineSettings):
 class WebSettings(Section):
     """The page and the HTTP API. Beyond this machine they need a token or users, and TLS."""
 
-    host: str = "127.0.0.1"
+    host: str = Field("127.0.0.1", description="address to listen on; beyond this machine it needs access control")
     port: int = Field(8080, ge=0, le=65535, description="0: any free port")
     token: Path | None = Field(None, description="a file from `streamer access token FILE`")
     users: Path | None = Field(None, description="a file from `streamer access user FILE NAME`")
@@ -214,11 +239,16 @@ class WebSettings(Section):
 class EventSettings(Section):
     """Where events are stored, and where they are delivered."""
 
-    file: Path = Path("out/events.sqlite")
+    file: Path = Field(Path("out/events.sqlite"), description="an SQLite database")
     days: float = Field(30.0, gt=0, le=36500, description="age after which events and clips are deleted")
     max_size_mb: float = Field(500.0, gt=0, description="size of the file above which the oldest events are deleted")
     webhook: str | None = Field(None, description="a URL that each event is posted to")
     mqtt: str | None = Field(None, description="mqtt://HOST/TOPIC")
+    mqtt_discovery: str | None = Field(
+        None,
+        pattern=r"^[\w/-]{1,64}$",
+        description="Home Assistant's discovery prefix, usually `homeassistant`: events then go to TOPIC/SOURCE",
+    )
     clips: Path | None = Field(Path("out/clips"), description="a folder for clips of events; null: none")
     clips_max_size_mb: float = Field(2000.0, gt=0, description="size above which the oldest clips are deleted")
     before_s: float = Field(3.0, ge=0, le=30, description="seconds of a clip before its event")
@@ -235,20 +265,10 @@ class ServeSettings(Section):
     model: ModelSettings = Field(default_factory=ModelSettings)
     web: WebSettings = Field(default_factory=WebSettings)
     events: EventSettings | None = Field(default_factory=EventSettings)
+    privacy: PrivacySettings | None = Field(
+        None, description="of cameras without privacy settings of their own, also of those added over HTTP"
+    )
     keys: KeySettings | None = Field(None, description="for sinks and control that other machines may connect to")
-
-
-def _holds_bool(value: Any) -> bool:
-    return isinstance(value, bool) or (isinstance(value, list | tuple) and any(map(_holds_bool, value)))
-
-
-def _allows_bool(annotation: Any) -> bool:
-    return annotation is bool or any(map(_allows_bool, get_args(annotation)))
-
-
-def _is_switch(annotation: Any) -> bool:
-    """Whether a value of this type is true, false or perhaps None."""
-    return annotation is bool or set(get_args(annotation)) == {bool, type(None)}
 
 
 def _area(points: Sequence[tuple[float, float]]) -> float:

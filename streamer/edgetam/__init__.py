@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from streamer.config.stills import SEGMENT_MEMORY_MB
+
 if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings
     from streamer.edgetam.engine import Engine
@@ -56,7 +58,7 @@ def open_segmenter(
     model: str = "nano",
     size: int | None = None,
     device: str = "auto",
-    memory_mb: float = 2048.0,
+    memory_mb: float = SEGMENT_MEMORY_MB,
     *,
     exact: bool = False,
 ) -> ImageSegmenter:

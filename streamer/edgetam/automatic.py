@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torchvision.ops import nms
 
+from streamer.config.stills import GridSettings
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.edgetam.search_window import Crop
 from streamer.masks import Mask, box_of
@@ -23,25 +24,6 @@ CUT_OFF_PX = 20  # a mask that ends so near a crop's edge goes on beyond it
 
 
 MASK_GENERATION = {"predicted_iou": 0.88, "stability": 0.95, "min_area": 0.0}  # transformers' pipeline of that name
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Where is clicked, and which answers are kept; the defaults are those of transformers' `mask-generation`.
-
-    What is None belongs to the model: its config's `automatic_masks` has it (`min_area` there is a share of the image).
-    """
-
-    points_per_side: int = 32
-    points_at_a_time: int = 64
-    predicted_iou: float | None = None  # the model's own estimate of a mask's IoU, above which it is kept
-    stability: float | None = None  # IoU of the masks at thresholds `stability_offset` above and below 0, likewise
-    stability_offset: float = 1.0
-    box_nms: float = 0.7  # of two masks whose boxes overlap more, the better is kept
-    crop_layers: int = 0  # layer n looks again at 4^n overlapping crops of the image
-    crop_overlap: float = 512 / 1500  # of the first layer's crops, in the image's shorter side
-    crop_points_downscale: int = 1  # layer n has so many times fewer points a side, to the power of n
-    min_area: int | None = None  # pixels below which masks, and islands and holes of masks, are dropped
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +53,9 @@ def thresholds(config: Any) -> dict[str, float]:
 class AutomaticMasks:
     """Everything in an image, the surest first."""
 
-    def __init__(self, segmenter: ImageSegmenter, grid: Grid | None = None) -> None:
+    def __init__(self, segmenter: ImageSegmenter, grid: GridSettings | None = None) -> None:
         self.segmenter = segmenter
-        self.grid = grid or Grid()
+        self.grid = grid or GridSettings()
         own = thresholds(segmenter.checkpoint.model.config)
         self.predicted_iou = own["predicted_iou"] if self.grid.predicted_iou is None else self.grid.predicted_iou
         self.stability = own["stability"] if self.grid.stability is None else self.grid.stability

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from streamer.config.settings import TrackingSettings
+from streamer.config.stills import SEGMENT_MEMORY_MB
 from streamer.edgetam.click_scale import ClickAnswer, box_in_frame, choose_answer, click_crops
 from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, MaskDecoder
 from streamer.edgetam.pointing import clicks_on, has_clicks_alone, pointed_at
@@ -59,7 +60,7 @@ class ImageSegmenter:
     """
 
     def __init__(
-        self, checkpoint: Checkpoint, *, memory_mb: float = 2048.0, tracking: TrackingSettings | None = None
+        self, checkpoint: Checkpoint, *, memory_mb: float = SEGMENT_MEMORY_MB, tracking: TrackingSettings | None = None
     ) -> None:
         self.checkpoint = checkpoint
         self._zoom = effective(tracking or TrackingSettings(), checkpoint.size).zoom

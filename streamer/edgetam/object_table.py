@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -124,6 +124,18 @@ class ObjectTable:
                     self.unprompted.clear()
                     changes.clear()
         return changes
+
+    def chosen(self, only: Collection[int] | None, changes: Changes) -> dict[int, TrackedObject]:
+        """The objects of a step: those of `only` (None: all) and those with a prompt."""
+        if only is None:
+            return self.objects
+        return {key: each for key, each in self.objects.items() if key in only or key in changes.prompts}
+
+    def follow(self, moved_px: Mapping[int, tuple[float, float]]) -> None:
+        """Move the search windows of objects that moved so far, x and y, since the model's last frame of them."""
+        for object_id, (x, y) in moved_px.items():
+            if object_id in self.objects and (window := self.objects[object_id].focus) is not None:
+                window.x, window.y = window.x + x, window.y + y
 
     def commit(self, changes: Changes) -> None:
         """The step began these objects."""

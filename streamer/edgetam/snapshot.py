@@ -18,10 +18,10 @@ from streamer.edgetam.memory import Entry, ObjectMemory
 from streamer.edgetam.object_table import TrackedObject
 from streamer.edgetam.runtimes.cache import fingerprint
 from streamer.edgetam.search_window import SearchWindow
-from streamer.edgetam.tracker import StreamingTracker
+from streamer.edgetam.tracker import EVERYTHING, StreamingTracker
 from streamer.errors import ModelError, SinkError
 from streamer.process.files import write_atomically
-from streamer.types import Command, Frame, Track
+from streamer.types import Attention, Command, Frame, Track
 
 log = logging.getLogger(__name__)
 FORMAT = 2  # raise it when what is written changes
@@ -56,8 +56,15 @@ class Snapshot:
     def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
         return self._tracker.check(frame, commands)
 
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        return self._tracker.object_ids
+
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
-        tracks = self._tracker.track(frame, commands)
+        return self.track_some(frame, commands, EVERYTHING)
+
+    def track_some(self, frame: Frame, commands: Sequence[Command], attention: Attention) -> tuple[Track, ...]:
+        tracks = self._tracker.track_some(frame, commands, attention)
         self._known |= {track.object_id for track in tracks}
         now_s = frame.captured_ns / 1e9
         if self._written_s is None or now_s - self._written_s >= self._every_s or commands:

@@ -15,7 +15,9 @@ from streamer.edgetam.runtimes.choose import Runtime, describe
 from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.tracking_policy import effective
 from streamer.edgetam.weights import Checkpoint
-from streamer.types import Command, Frame, Track
+from streamer.types import Attention, Command, Frame, Track
+
+EVERYTHING = Attention()
 
 
 class StreamingTracker:
@@ -60,11 +62,19 @@ class StreamingTracker:
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         """Apply commands to this frame and find every object on it, in the order in which they were added."""
+        return self.track_some(frame, commands, EVERYTHING)
+
+    def track_some(self, frame: Frame, commands: Sequence[Command], attention: Attention) -> tuple[Track, ...]:
+        """As `track`, but of the objects without a prompt only those that `attention` names; the others stay as they
+        are. A search window moves with its object.
+        """
         changes = self.table.apply(frame, self.table.check(frame, commands))
         lost = tuple(nowhere(object_id, frame) for object_id in self.table.unprompted)
-        if not self.table.objects and not changes.new:
+        self.table.follow(attention.moved_px)
+        objects = self.table.chosen(attention.only, changes)
+        if not objects and not changes.new:
             return lost
-        tracks = self._step.run(frame, self.table.objects, changes)
+        tracks = self._step.run(frame, objects, changes)
         self.table.commit(changes)
         return tracks + lost
 

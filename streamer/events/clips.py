@@ -52,13 +52,13 @@ class BufferedFrame:
         frame = result.frame
         masks = tuple(encode(track.mask, track.box, "rle") for track in result.tracks)
         bare = tuple(replace(track, mask=np.zeros((0, 0), np.bool_), logits=None) for track in result.tracks)
-        empty = replace(frame, image=np.zeros((0, 0, 3), np.uint8), jpegs={})
+        empty = replace(frame, image=np.zeros((0, 0, 3), np.uint8))
         return cls(replace(result, frame=empty, tracks=bare), jpeg_of(frame), masks, (frame.width, frame.height))
 
     def whole(self) -> TrackResult:
         """The result again, with its frame as JPEG kept it."""
         bgr: Any = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
-        frame: Frame = replace(self.result.frame, image=bgr[..., ::-1], jpegs={})
+        frame: Frame = replace(self.result.frame, image=bgr[..., ::-1])
         tracks = tuple(self._track(track, mask) for track, mask in zip(self.result.tracks, self.masks, strict=True))
         return replace(self.result, frame=frame, tracks=tracks)
 
@@ -85,7 +85,7 @@ class PendingClip:
 class ClipSink:
     """Writes an event's files, named by `stem`, in a thread of its own; older files are deleted by age and size.
 
-    A failure to write is logged and counted in `failed`; tracking goes on, and so do later clips. Raises SinkError
+    A failure to write is logged and counted in `failed`; tracking and later clips continue. Raises SinkError
     where the folder cannot be created at start-up.
     """
 
@@ -128,7 +128,7 @@ class ClipSink:
             self._pending.append(PendingClip(name, until_ns, list(self._recent)))
 
     def close(self) -> None:
-        """Clips that wait for later frames are written with those that came."""
+        """Clips that wait for later frames are written with the frames so far."""
         for clip in self._pending:
             self._jobs.put(lambda clip=clip: self._write_clip(clip))  # type: ignore[misc]
         self._pending.clear()
@@ -189,7 +189,7 @@ def prune(folder: Path, settings: EventSettings, now_s: float) -> None:
 
 
 def own_files(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
-    """The files of events in a folder, except those that another camera's sink has just deleted."""
+    """The files of events in a folder, except files that another camera's sink has just deleted."""
     for file in folder.iterdir():
         if OWN_FILE.fullmatch(file.name):
             with contextlib.suppress(FileNotFoundError):

@@ -8,7 +8,7 @@ from streamer.events.types import Event, ObjectEvent, PlaceEvent, SourceEvent
 
 
 def event_fields(event: Event) -> dict[str, Any]:
-    """An event as it is published and written; those of an object have its `object_id`."""
+    """The published fields of an event; an object's events have its `object_id`."""
     own: tuple[str, ...]
     match event:
         case SourceEvent():

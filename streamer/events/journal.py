@@ -13,6 +13,7 @@ from typing import Any
 
 from streamer.config.settings import EventSettings
 from streamer.errors import SinkError
+from streamer.events.counts import CountRow
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
 
@@ -32,12 +33,24 @@ create table if not exists receivers (name text primary key, delivered integer n
 """
 
 
+COUNTS = """
+select wall_ns / :every * :every as since, source, json_extract(body, '$.zone') as zone,
+    sum(event = 'entered'), sum(event = 'left'),
+    sum(event = 'crossed' and json_extract(body, '$.to') = 'left'),
+    sum(event = 'crossed' and json_extract(body, '$.to') = 'right'),
+    avg(case when event = 'left' then json_extract(body, '$.inside_s') end),
+    max(case when event = 'left' then json_extract(body, '$.inside_s') end)
+from events
+where event in ('entered', 'left', 'crossed') and wall_ns >= :since and wall_ns < :until
+    and (:source is null or source = :source)
+group by since, source, zone order by since, source, zone
+"""
 UNSET = EventSettings()  # the defaults
 Row = tuple[int, str, str, str]  # wall_ns, source, kind, and the event's fields as JSON
 
 
 def row_of(event: Event) -> Row:
-    """An event as it is stored."""
+    """A stored event."""
     source = event.source.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
     return event.wall_ns, source, event.kind, json.dumps(event_fields(event))
 
@@ -90,6 +103,23 @@ class Journal:
         with self._errors("read"):
             rows = self._db.execute(query, (MAX_NUMBER if before is None else before, source, source, most))
             return [(row, json.loads(body)) for row, body in rows]
+
+    def counts(
+        self, *, since_ns: int = 0, until_ns: int = MAX_NUMBER, every_s: float = 3600.0, source: str | None = None
+    ) -> list[CountRow]:
+        """What happened at zones, by intervals of `every_s` seconds (Unix time), the oldest first."""
+        every_ns = int(every_s * 1e9)
+        with self._errors("read"):
+            rows = self._db.execute(
+                COUNTS,
+                {
+                    "every": every_ns,
+                    "since": since_ns,
+                    "until": until_ns,
+                    "source": source,
+                },
+            )
+            return [CountRow(*row) for row in rows]
 
     def one(self, number: int) -> dict[str, Any] | None:
         """The event of a number, if it is still kept."""

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 MAX_PENDING = 100_000  # events in memory while the file cannot be written; beyond this the oldest are lost, and counted
 BUSY_S = 0.2  # SQLite's wait for another connection's write: short, so that the end of a run does not wait for it
 BACKOFF_S = (0.25, 0.5, 1.0, 2.0, 5.0)
-CLOSE_TIMEOUT_S = 1.0  # for pending events; those that cannot be stored by then go to a file beside the journal
+CLOSE_TIMEOUT_S = 1.0  # for pending events; after it they go to a file beside the journal
 
 
 class JournalSink:
@@ -46,7 +46,7 @@ class JournalSink:
         self._pending: Channel[Row] = Channel(MAX_PENDING, lossy=True)
         self._closing = threading.Event()
         self._notified = 0  # events; counted by the caller's thread
-        self._settled = 0  # of them those that are stored or in the pending file; counted by the journal's thread
+        self._settled = 0  # of them, stored or in the pending file; counted by the journal's thread
         self._unsaved = 0  # events that could be written nowhere before the end
         self._thread = background("journal", self._run)
 

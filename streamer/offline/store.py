@@ -70,7 +70,7 @@ class Store:
         return found
 
     def since(self, number: int) -> dict[int, int]:
-        """The first frame that knows of each prompt of an object; -1 for those that were there from the beginning."""
+        """The first frame that knows of each prompt of an object; -1 for a prompt of the first run."""
         return dict(self._db.execute("select frame, since from prompts where object = ?", (number,)).fetchall())
 
     def set_prompts(self, number: int, prompts: Mapping[int, str], since: Mapping[int, int]) -> None:

@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from streamer.channel import Channel
 from streamer.config.prompts import build_prompts
-from streamer.config.settings import FindSettings, KeySettings, ModelSettings, PipelineSettings, SourceSettings
+from streamer.config.settings import (
+    FindSettings,
+    KeySettings,
+    ModelSettings,
+    PipelineSettings,
+    SourceSettings,
+)
+from streamer.config.stills import GridSettings
 from streamer.edgetam import open_engine
 from streamer.finders.auto_prompter import AutoPrompter
 from streamer.masks import Mask
@@ -27,11 +34,6 @@ if TYPE_CHECKING:
     from streamer.bus.curve import ServerKeys
 
 log = logging.getLogger(__name__)
-MIN_SCORES: Mapping[str, float | None] = {
-    "automatic": None,
-    "motion": 0.2,
-}  # of detections, by method: None leaves it to the model's config
-DETECTOR_MIN_SCORE = 0.3
 NO_LIMITS = Limits()
 
 
@@ -77,6 +79,8 @@ def build_pipeline(
             limits=Limits(limits.frames, limits.seconds, limits.fps or settings.max_fps),
             commands=commands,
             zones=settings.zones,
+            privacy=settings.privacy,
+            motion=settings.motion if settings.motion.enabled and not settings.tracking.exact else None,
             acquire=wiring.acquire,
         )
         opened.pop_all()  # the stages close them
@@ -117,9 +121,6 @@ def build_keys(settings: KeySettings | None) -> ServerKeys | None:
 
 def build_auto_prompter(settings: FindSettings, model: ModelSettings, commands: Channel[Request]) -> AutoPrompter:
     """A sink that prompts detections; raises ModelError or UsageError."""
-    if settings.min_score is None:
-        min_score = MIN_SCORES.get(settings.method, DETECTOR_MIN_SCORE)
-        settings = settings.model_copy(update={"min_score": min_score})
     return AutoPrompter(build_finder(settings, model), commands, settings)
 
 
@@ -132,15 +133,15 @@ def build_finder(settings: FindSettings, model: ModelSettings) -> Finder:
             return Motion()
         case "automatic":
             from streamer.edgetam import open_segmenter
-            from streamer.edgetam.automatic import AutomaticMasks, Grid
+            from streamer.edgetam.automatic import AutomaticMasks
             from streamer.edgetam.finders import AutomaticFinder
 
-            grid = Grid(points_per_side=16, predicted_iou=settings.min_score)
+            grid = GridSettings(points_per_side=16, predicted_iou=settings.min_score)
             return AutomaticFinder(AutomaticMasks(open_segmenter(model.id, model.size, model.device), grid))
         case detector:
             from streamer.edgetam.finders import Detector
 
-            return Detector(detector, settings.labels, threshold=settings.min_score or 0.0)
+            return Detector(detector, settings.labels, threshold=settings.score_threshold)
 
 
 def build_sinks(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from streamer.channel import Closed
 from streamer.config.prompts import build_prompts
-from streamer.config.settings import CameraSettings, ModelSettings
+from streamer.config.settings import CameraSettings, ModelSettings, PrivacySettings
 from streamer.errors import CommandError, StreamerError
 from streamer.pipeline.pipeline import Pipeline
 from streamer.ports import AnySink, LiveTracker, Source, TrackerEngine
@@ -43,6 +43,7 @@ class Shared:
     model: ModelSettings
     fair_queue: FairQueue = field(default_factory=FairQueue)
     keys: ServerKeys | None = None
+    privacy: PrivacySettings | None = None  # of cameras that have none of their own
     extra_sinks: Callable[[Camera], Mapping[str, AnySink]] = lambda _: {}  # beside a camera's own
 
 
@@ -116,7 +117,7 @@ class Camera:
         """Whether frames arrive, none of them older than `stall_s`."""
         if self.pipeline is None or self.state != "running":
             return False
-        captured_ns = self.pipeline.meter.quality.captured_ns
+        captured_ns = self.pipeline.source_figures.captured_ns
         return bool(captured_ns) and time.monotonic_ns() - captured_ns[-1] <= self.settings.source.stall_s * 1e9
 
     def status(self) -> dict[str, Any]:
@@ -132,6 +133,7 @@ class Camera:
             "uri": redact(self.settings.source.uri),
             "max_fps": self.settings.max_fps,
             "priority": self.settings.priority,
+            "hidden": None if self.settings.privacy is None else self.settings.privacy.hide,
         }
 
     def _answer(self, future: Future[Ack], commands: tuple[Command, ...], ack: Ack) -> None:
@@ -167,7 +169,7 @@ class Camera:
             try:
                 pipeline.run()
             finally:
-                if pipeline.meter.tracked:
+                if pipeline.figures.tracked:
                     self._prompts = []
 
     def _record(self, error: Exception) -> None:

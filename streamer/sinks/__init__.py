@@ -43,34 +43,16 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
         case "null":
             return NullSink()
         case "zmq":
-            from streamer.bus.publisher import Publisher
-
-            address.allow("codec")
-            codec = _codec(address.options.get("codec", "rle"))
-            return Publisher(_endpoint(address.target), codec=codec, keys=keys)
+            return _publisher(address, keys)
         case "rtsp" | "rtmp" | "udp":
-            from streamer.sinks.push import PushSink
-            from streamer.sinks.retried import RetriedSink
-
-            address.allow("fps", "size")
-            fps, size = address.number("fps", 0), address.size("size", (0, 0))
-            container_format = PUSH_FORMATS[address.scheme]
-            return RetriedSink(
-                lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
-            )
+            return _push(address)
         case "mjpeg":
             from streamer.sinks.mjpeg import MjpegSink
 
             address.allow()
             return MjpegSink(*_host_and_port(address))
         case "journal":
-            from streamer.events.journal_sink import JournalSink
-            from streamer.events.receivers import receivers_of
-
-            address.allow("days", "max_size_mb", "webhook", "mqtt")
-            options = {"file": address.target, **address.options}
-            settings = checked(EventSettings, options, f"sink {address.shown}")
-            return JournalSink(settings, receivers_of(settings))
+            return _journal(address)
         case "masks":
             from streamer.sinks.files import MaskFolderSink
 
@@ -83,6 +65,36 @@ def open_sink(uri: str, *, keys: ServerKeys | None = None) -> AnySink:
                 f"sink {redact(uri)!r}: unknown scheme {scheme!r}; use FILE.mp4, FILE.jsonl, masks:FOLDER, "
                 "journal:FILE.sqlite, mjpeg:127.0.0.1:PORT, zmq:tcp://127.0.0.1:PORT, rtsp://, rtmp://, udp:// or null:"
             )
+
+
+def _publisher(address: Address, keys: ServerKeys | None) -> AnySink:
+    from streamer.bus.publisher import Publisher
+
+    address.allow("codec")
+    codec = _codec(address.options.get("codec", "rle"))
+    return Publisher(_endpoint(address.target), codec=codec, keys=keys)
+
+
+def _push(address: Address) -> AnySink:
+    """A push that is started again after each failure."""
+    from streamer.sinks.push import PushSink
+    from streamer.sinks.retried import RetriedSink
+
+    address.allow("fps", "size")
+    fps, size = address.number("fps", 0), address.size("size", (0, 0))
+    container_format = PUSH_FORMATS[address.scheme]
+    return RetriedSink(
+        lambda: PushSink(address.target, container_format, fps=fps or None, size=size if size[0] else None)
+    )
+
+
+def _journal(address: Address) -> AnySink:
+    from streamer.events.journal_sink import JournalSink
+    from streamer.events.receivers import receivers_of
+
+    address.allow("days", "max_size_mb", "webhook", "mqtt", "mqtt_discovery")
+    settings = checked(EventSettings, {"file": address.target, **address.options}, f"sink {address.shown}")
+    return JournalSink(settings, receivers_of(settings))
 
 
 def _open_path(path: Path, address: Address) -> Sink:

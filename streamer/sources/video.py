@@ -25,7 +25,9 @@ from streamer.uris import Address, redact
 
 OPEN_TIMEOUT_S = 5.0
 MAX_FPS = 240  # a stream that declares more is not believed
-SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg reports some of these as invalid data
+SILENT = (
+    "timed out: the server accepted the connection and sent nothing"  # FFmpeg reports some of these as invalid data
+)
 RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
 # default probing costs 1 to 4 s at open, and then delivers a backlog of that age
 LIVE_OPTIONS = {
@@ -135,7 +137,7 @@ def rate_of(stream: VideoStream) -> float | None:
 
 
 def explain(error: BaseException) -> tuple[Cause, str]:
-    """The cause of an FFmpeg error, and one line that says what to do."""
+    """The cause of an FFmpeg error, and one line with the remedy."""
     number = getattr(error, "errno", None)
     match error:
         case av.error.ConnectionRefusedError():

@@ -69,7 +69,7 @@ class Sessions:
 
 @dataclass(slots=True)
 class AccessPolicy:
-    """Who has access, and under which host names."""
+    """The users and tokens with access, and the host names of the server."""
 
     credentials: Credentials
     names: frozenset[str] = frozenset()  # beside those of this machine; empty: any, where credentials are required

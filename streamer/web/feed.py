@@ -13,10 +13,9 @@ from pydantic_core import to_json
 from streamer.bus.messages import header_of, object_fields
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
-from streamer.masks import overlay
 from streamer.service.camera import Camera, Look
 from streamer.types import Frame, TrackResult
-from streamer.video.jpeg import encode_jpeg, jpeg_of, scaled
+from streamer.video.jpeg import jpeg_of, scaled
 
 if TYPE_CHECKING:
     from streamer.video.h264 import H264Encoder
@@ -58,19 +57,17 @@ class Feed:
         self._encoders: dict[Variant, H264Encoder] = {}
         self._sequence = 0
         self._dropped = 0
-        self._overlay: tuple[TrackResult, bytes] | None = None
+
+    def follow(self, camera: Camera) -> None:
+        """The next results are those of `camera`; what was shown under other privacy settings is forgotten."""
+        if self.camera is not None and self.camera.settings.privacy != camera.settings.privacy:
+            self.latest = self._overlay = None
+        self.camera = camera
 
     def request_key(self, variant: Variant) -> None:
         """Encode the next frame as a key frame."""
         if (encoder := self._encoders.get(variant)) is not None:
             encoder.key_next = True
-
-    def overlay_jpeg(self, result: TrackResult) -> bytes:
-        """A frame with its masks as JPEG, drawn once for all readers."""
-        if (overlaid := self._overlay) is None or overlaid[0] is not result:
-            jpeg = encode_jpeg(overlay(result.frame.image, result.tracks))
-            overlaid = self._overlay = (result, jpeg)
-        return overlaid[1]
 
     def write(self, result: TrackResult) -> None:
         self.latest = result

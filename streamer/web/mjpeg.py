@@ -11,10 +11,11 @@ from starlette.types import Receive, Scope, Send
 
 from streamer.types import TrackResult
 from streamer.video.jpeg import jpeg_of
+from streamer.video.mjpeg import MEDIA_TYPE, part
+from streamer.video.overlay import overlay_jpeg_of
 from streamer.web.readers import READ_TIMEOUT_S, Readers
 
 log = logging.getLogger(__name__)
-BOUNDARY = "frame"
 POLL_S = 0.02  # for a newer frame
 
 
@@ -22,7 +23,7 @@ class MjpegResponse(Response):
     """Sends the newest frame whenever the reader has taken the one before; a frozen reader is dropped."""
 
     def __init__(self, readers: Readers, camera: str, *, with_overlay: bool) -> None:
-        super().__init__(media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        super().__init__(media_type=MEDIA_TYPE)
         self._readers = readers
         self._camera = camera
         self._with_overlay = with_overlay
@@ -51,14 +52,12 @@ class MjpegResponse(Response):
                 continue
             shown = latest
             jpeg = await run_in_threadpool(self._encode, latest)
-            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
-            message = {"type": "http.response.body", "body": head + jpeg + b"\r\n", "more_body": True}
+            message = {"type": "http.response.body", "body": part(jpeg), "more_body": True}
             await asyncio.wait_for(send(message), READ_TIMEOUT_S)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _encode(self, result: TrackResult) -> bytes:
-        feed = self._readers.feeds.get(self._camera)
-        return feed.overlay_jpeg(result) if self._with_overlay and feed is not None else jpeg_of(result.frame)
+        return overlay_jpeg_of(result) if self._with_overlay else jpeg_of(result.frame)
 
 
 async def _disconnected(receive: Receive) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
+from streamer.config.section import Section
 from streamer.config.settings import (
     CameraName,
     FindSettings,
-    Section,
     SourceSettings,
     TrackingSettings,
     ZoneSettings,
@@ -44,10 +44,10 @@ class RemoteFind(FindSettings):
 
 
 class CameraBody(Section):
-    """A camera as it may be set over HTTP. Where it writes to is for the configuration file alone."""
+    """A camera as it may be set over HTTP. Where it writes, and what it hides, is for the configuration file alone."""
 
     source: RemoteSource
-    tracking: TrackingSettings | None = Field(None, description="unset: as it is; for a new camera the defaults")
+    tracking: TrackingSettings | None = Field(None, description="unset: unchanged; for a new camera the defaults")
     find: RemoteFind | None = None
     zones: tuple[ZoneSettings, ...] = Field((), max_length=64)
     max_fps: float | None = Field(None, gt=0, le=1000)
@@ -110,6 +110,15 @@ class EventsQuery(Parameters):
     limit: int = Field(50, ge=1, le=500)
 
 
+class CountsQuery(Parameters):
+    """A selection of counts."""
+
+    camera: CameraName | None = None
+    since: AwareDatetime | None = Field(None, description="ISO 8601 with a time zone; unset: all that is stored")
+    until: AwareDatetime | None = None
+    every_s: float = Field(3600.0, ge=1, le=31_536_000, description="seconds of an interval")
+
+
 class SnapshotQuery(Parameters):
     """What a snapshot shows."""
 
@@ -153,7 +162,7 @@ class ObjectsAnswer(Answer):
 
 
 class CameraAnswer(Answer):
-    """A camera as it is now."""
+    """The current state of a camera."""
 
     name: str
     state: Literal["running", "failed", "ended", "stopped"]
@@ -171,7 +180,7 @@ class CamerasAnswer(Answer):
 
 
 class EventAnswer(Answer):
-    """An event; `files` are those that exist."""
+    """An event; `files` lists the files that exist."""
 
     id: int
     event: str
@@ -185,6 +194,26 @@ class EventsAnswer(Answer):
     """Events, the newest first."""
 
     events: list[EventAnswer]
+
+
+class CountAnswer(Answer):
+    """What happened at one zone of one camera in one interval."""
+
+    since: str
+    source: str
+    zone: str
+    entered: int
+    left: int
+    to_left: int
+    to_right: int
+    mean_dwell_s: float | None
+    longest_dwell_s: float | None
+
+
+class CountsAnswer(Answer):
+    """Counts, the oldest interval first."""
+
+    counts: list[CountAnswer]
 
 
 class HealthAnswer(Answer):

@@ -101,7 +101,7 @@ class Readers:
     def sinks(self, camera: Camera) -> dict[str, Sink]:
         """The sink that the readers add to a camera's own."""
         feed = self.feeds.setdefault(camera.name, Feed(camera.name, self._deliver))
-        feed.camera = camera
+        feed.follow(camera)
         return {"page": feed}
 
     def forget(self, camera: str) -> None:
@@ -118,7 +118,7 @@ class Readers:
         return len(self._readers) + self._players.total() >= MAX_READERS
 
     def latest(self, camera: str) -> TrackResult | None:
-        """The newest result of a camera; None if there is none, or no longer."""
+        """The newest result of a camera; None before the first one, and after the last."""
         feed = None if self._closed else self.feeds.get(camera)
         return None if feed is None else feed.latest
 

@@ -35,7 +35,8 @@ class ServeApp:
         self.readers = Readers()
         self.metrics = PrometheusMetrics(self._statuses, lambda: self.readers.dropped)
         self._events = None if settings.events is None else _Events(settings.events)
-        shared = Shared(build_engine(settings.model), settings.model, keys=keys, extra_sinks=self._extra_sinks)
+        engine, privacy = build_engine(settings.model), settings.privacy
+        shared = Shared(engine, settings.model, keys=keys, privacy=privacy, extra_sinks=self._extra_sinks)
         self.cameras = Cameras(shared, forgotten=self._forget)
 
     def service(self, policy: AccessPolicy) -> Service:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-import threading
 import time
 from typing import Self
 
@@ -14,6 +13,7 @@ from starlette.types import ASGIApp
 
 from streamer.config.settings import WebSettings
 from streamer.errors import SinkError, UsageError
+from streamer.process.threads import Background, background
 from streamer.uris import is_loopback
 from streamer.web.readers import READ_TIMEOUT_S
 
@@ -51,18 +51,19 @@ class HttpServer:
             ssl_keyfile=settings.key,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._thread: Background | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        thread = self._thread = background("web", self._run)
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._server.started and self._thread.is_alive() and time.monotonic() < deadline:
+        while not self._server.started and thread.running and time.monotonic() < deadline:
             time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(2 * SHUTDOWN_TIMEOUT_S)
+        if self._thread is not None:
+            self._thread.join(2 * SHUTDOWN_TIMEOUT_S)
 
     def _run(self) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)

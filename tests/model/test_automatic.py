@@ -7,7 +7,8 @@ import cv2
 import pytest
 
 from streamer.cli import main
-from streamer.edgetam.automatic import AutomaticMasks, Grid, thresholds
+from streamer.config.stills import GridSettings
+from streamer.edgetam.automatic import AutomaticMasks, thresholds
 from streamer.edgetam.finders import AutomaticFinder
 from streamer.edgetam.image import ImageSegmenter
 from streamer.types import Frame
@@ -26,7 +27,7 @@ def box_iou(a, b):
 
 
 def test_a_box_a_clock_and_a_toy_on_plain_ground_are_found(segmenter):
-    found = AutomaticMasks(segmenter, Grid(points_per_side=16)).find(things())
+    found = AutomaticMasks(segmenter, GridSettings(points_per_side=16)).find(things())
     for name, drawn in (("box", BOX), ("clock", CLOCK), ("bear", BEAR)):
         assert max(box_iou(segment.box, drawn) for segment in found) > 0.8, name
     assert [segment.object_id for segment in found] == list(range(1, len(found) + 1))
@@ -34,7 +35,7 @@ def test_a_box_a_clock_and_a_toy_on_plain_ground_are_found(segmenter):
 
 
 def test_an_empty_road_holds_nothing_and_the_finder_says_once_what_came_nearest(segmenter, caplog):
-    finder = AutomaticFinder(AutomaticMasks(segmenter, Grid(points_per_side=12)))
+    finder = AutomaticFinder(AutomaticMasks(segmenter, GridSettings(points_per_side=12)))
     with caplog.at_level(logging.WARNING):
         assert finder.find(Frame.from_image(road(), index=0, source="yard")) == []
         assert finder.find(Frame.from_image(road(), index=1, source="yard")) == []

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.automatic import AutomaticMasks, Grid, without_specks
+from streamer.config.stills import GridSettings
+from streamer.edgetam.automatic import AutomaticMasks, without_specks
 from streamer.edgetam.image import ImageSegmenter
 from streamer.edgetam.weights import NANO
 from streamer.errors import CommandError
@@ -153,7 +154,7 @@ def test_automatic_masks_are_those_of_transformers_pipeline_on_a_square_image(se
     size = {"height": checkpoint.size, "width": checkpoint.size}
     processor = Sam2ImageProcessor(size=size, image_mean=list(checkpoint.mean), image_std=list(checkpoint.std))
     generator = pipeline("mask-generation", model=EdgeTamModel.from_pretrained(NANO), image_processor=processor)
-    grid = Grid(points_per_side=6, predicted_iou=0.4, stability=0.6, crop_layers=layers, min_area=0)
+    grid = GridSettings(points_per_side=6, predicted_iou=0.4, stability=0.6, crop_layers=layers, min_area=0)
     theirs = generator(
         Image.fromarray(square),
         points_per_crop=6,

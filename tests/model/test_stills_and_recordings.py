@@ -68,7 +68,7 @@ def test_segment_writes_labels_coco_and_lines_and_does_the_rest_when_something_i
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "nothing is asked for"),
+        ([], "nothing to do: give"),
         (["--box", "1:5,5,5,9"], "box (5.0, 5.0, 5.0, 9.0) has no area"),
         (["--auto", "--format", "gif"], "--format 'gif' is unknown; known: png, coco, jsonl"),
         (["--auto", "--points-per-side", "0"], "--points-per-side is 1 or more"),

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { STALE_MS, age, badge, counted, notice, retryMs, summary } from "../../streamer/web/page/state.js";
+import { STALE_MS, age, badge, counted, losses, notice, retryMs, summary, total, zoneLabel } from "../../streamer/web/page/state.js";
 
 const LIVE = { state: "running", live: true, paused: false, fps_now: 14.8, quality: { fps: 15.1 }, max_fps: null };
 
@@ -48,6 +48,14 @@ test("without a connection or a frame the age is unknown", () => {
   assert.equal(age({ connected: true, ageMs: null, quietMs: 0 }), "age unknown");
 });
 
+test("what sinks lost is shown, and nothing while they lose nothing", () => {
+  assert.equal(losses({ ...LIVE, lost_by_sink: { page: 0, clips: 0 } }), "");
+  assert.equal(losses({ ...LIVE, lost_by_sink: { page: 0, clips: 3, journal: 1 } }), "Lost: 3 by clips, 1 by journal");
+  assert.equal(losses(null), "");
+  assert.equal(total({ page: 0, clips: 3, journal: 1 }), 4);
+  assert.equal(total(undefined), 0);
+});
+
 test("attempts to connect are further and further apart", () => {
   assert.deepEqual([0, 1, 2, 3, 9].map(retryMs), [500, 1000, 2000, 5000, 5000]);
 });
@@ -56,4 +64,12 @@ test("numbers of things are in words", () => {
   assert.equal(summary([LIVE, { ...LIVE, live: false }]), "1 of 2 cameras live");
   assert.equal(counted(1, "object"), "1 object");
   assert.equal(counted(0, "object"), "0 objects");
+});
+
+test("a zone's label shows who is inside, and a line's how many crossed it to each side", () => {
+  const figures = [{ zone: "door", inside: 1, entered: 4, left: 3 }, { zone: "fence", to_left: 2, to_right: 5 }];
+  assert.equal(zoneLabel("door", false, figures), "door: 1 inside, 4 in, 3 out");
+  assert.equal(zoneLabel("fence", true, figures), "fence: 2 to the left, 5 to the right");
+  assert.equal(zoneLabel("new", false, figures), "new");
+  assert.equal(zoneLabel("door", false, undefined), "door");
 });

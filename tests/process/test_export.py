@@ -47,7 +47,7 @@ def export(tmp_path_factory):
     return export
 
 
-@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+@pytest.mark.parametrize("kind", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_the_example_tracks_as_the_tracker_does(kind, export, nano, scene, tmp_path):
     (out, written), pictures = export(kind), tmp_path / "pictures"
     pictures.mkdir()
@@ -74,7 +74,7 @@ def test_a_video_is_tracked_by_the_example_s_command(export, scene, tmp_path):
     for index in range(12):
         writer.write(scene.draw(index)[0][..., ::-1])
     writer.release()
-    words = [sys.executable, export("openvino")[0] / "track.py", clip, 100, 100, 300, 250, drawn]
+    words = [sys.executable, export("onnx")[0] / "track.py", clip, 100, 100, 300, 250, drawn]
     subprocess.run([str(word) for word in words], check=True, timeout=100)
     capture = cv2.VideoCapture(str(drawn))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 12

@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from streamer.config import load as config
+from streamer.config import shipped
 from streamer.errors import UsageError
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+CONFIGS = sorted(shipped.FOLDER.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -13,14 +14,36 @@ def test_every_config_in_the_repository_loads(path):
     text = path.read_text()
     if "\ncameras:" in text:
         assert config.load_serve(path, {}).cameras
-        assert f"streamer serve configs/{path.name}" in text
+        assert f"streamer serve {path.stem}" in text
     else:
         assert config.load(path, {}).sinks
-        assert f"streamer run configs/{path.name}" in text
+        assert f"streamer run {path.stem}" in text
 
 
-def test_there_are_configs():
-    assert {path.stem for path in CONFIGS} >= {"webcam", "rtsp", "file", "serve", "surveillance", "robotics"}
+def test_a_shipped_config_is_found_by_its_name_unless_a_file_has_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert {path.stem for path in CONFIGS} >= {"webcam", "rtsp", "file", "cameras", "surveillance", "robotics"}
+    assert set(shipped.names()) >= {"webcam", "surveillance", "grafana.json", "deploy/Dockerfile"}
+    assert config.load_serve(Path("surveillance"), {}).cameras
+    Path("webcam").write_text("source: {uri: mine}")
+    assert config.load(Path("webcam"), {}).source.uri == "mine"
+
+
+def test_a_config_of_the_user_s_folder_is_found_before_a_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shipped, "user_folder", lambda: tmp_path / "own")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "webcam.yaml").write_text("source: {uri: own}")
+    assert config.load(Path("webcam"), {}).source.uri == "own"
+    assert config.load(Path("rtsp"), {}).source.uri != "own"
+
+
+def test_a_name_that_is_neither_a_file_nor_shipped_lists_the_shipped_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"survey: no such file, and no configuration of that name; known: .*webcam"):
+        config.load(Path("survey"), {})
+    with pytest.raises(UsageError, match=r"survey\.yaml: cannot be read"):
+        config.load(Path("survey.yaml"), {})
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,11 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from streamer.masks import overlay, png_size
+from streamer.masks import png_size
 from streamer.service.camera import Camera, Look
 from streamer.types import Prompt, Remove, Reset, Undo
-from streamer.video.jpeg import encode_jpeg, jpeg_of
+from streamer.video.jpeg import jpeg_of
+from streamer.video.overlay import overlay_jpeg_of
 from streamer.web.api.dependencies import CameraDep, LatestDep, acknowledged, require_json, send
 from streamer.web.api.errors import BINARY, ApiError, media, responses
 from streamer.web.models import (
@@ -138,7 +139,7 @@ async def prompt_mask(object_id: ObjectId, request: Request, camera: CameraDep, 
 async def get_snapshot(latest: LatestDep, query: Annotated[SnapshotQuery, Query()]) -> Response:
     frame = latest.frame
     if query.overlay:
-        jpeg = await run_in_threadpool(lambda: encode_jpeg(overlay(frame.image, latest.tracks)))
+        jpeg = await run_in_threadpool(overlay_jpeg_of, latest)
     else:
         jpeg = await run_in_threadpool(jpeg_of, frame)
     headers = {"X-Frame-Index": str(frame.index), "X-Captured-Ns": str(frame.wall_ns)}

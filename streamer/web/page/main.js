@@ -1,7 +1,7 @@
 // The page: a grid of cameras, the view of one camera, and statistics.
 import { get, request } from "./api.js";
 import { Single, showBadge } from "./single.js";
-import { counted, summary } from "./state.js";
+import { counted, summary, total } from "./state.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
@@ -93,7 +93,7 @@ async function showStats() {
   $("stats").querySelector("tbody").replaceChildren(...cameras.map((camera) => {
     const row = document.createElement("tr"), latency = camera.latency_ms ?? {}, quality = camera.quality ?? {};
     const cells = [camera.name, camera.state, quality.fps, camera.fps_now, `${latency.p50}, ${latency.p95}`,
-      (camera.frames_dropped ?? 0) + (camera.frames_skipped ?? 0), camera.objects.length, quality.reconnects_last_hour, quality.stalls_last_hour, camera.readers];
+      (camera.frames_dropped ?? 0) + (camera.frames_skipped ?? 0), total(camera.lost_by_sink), camera.objects.length, quality.reconnects_last_hour, quality.stalls_last_hour, camera.readers];
     for (const text of cells) row.insertCell().textContent = text ?? "";
     return row;
   }));

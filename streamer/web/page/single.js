@@ -3,7 +3,7 @@ import { cameraPath, request } from "./api.js";
 import { centre } from "./geometry.js";
 import { Objects } from "./objects.js";
 import { Pointing } from "./pointing.js";
-import { age, badge } from "./state.js";
+import { age, badge, losses } from "./state.js";
 import { Timeline } from "./timeline.js";
 import { View } from "./view.js";
 
@@ -81,6 +81,7 @@ export class Single {
     this.view.zones = status.settings.zones;
     this.view.check();
     showBadge($("badge"), status);
+    $("losses").textContent = losses(status);
     $("pause").textContent = status.paused ? "Resume tracking" : "Pause tracking";
   }
 

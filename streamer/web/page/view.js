@@ -1,7 +1,7 @@
 // The frames of one camera with their masks on a canvas, and a notice while they are not live.
 import { centre } from "./geometry.js";
 import { hex, paint, rgbOf } from "./masks.js";
-import { notice } from "./state.js";
+import { notice, zoneLabel } from "./state.js";
 import { Stream } from "./stream.js";
 
 const TRAIL = 90;  // positions of an object that are drawn
@@ -135,7 +135,7 @@ export class View {
       for (const [x, y] of points) context.lineTo(x * canvas.width, y * canvas.height);
       if (points.length > 2) context.closePath();
       context.stroke();
-      context.fillText(name, points[0][0] * canvas.width + 4, points[0][1] * canvas.height - 4);
+      context.fillText(zoneLabel(name, points.length === 2, this.status?.zones), points[0][0] * canvas.width + 4, points[0][1] * canvas.height - 4);
     }
   }
 

@@ -224,6 +224,24 @@ def test_metrics_can_be_read_and_count(client):
     reading.close()
 
 
+def test_what_happens_at_a_zone_is_counted_in_the_status_the_metrics_and_the_store(served, client):
+    everything = {"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    client.add_camera("counted", SCENE, zones=[everything])
+    client.wait_for("counted", client.prompt("counted", box=(40.0, 40.0, 90.0, 90.0)))
+    wait(lambda: client.camera("counted")["zones"][0]["inside"] == 1)
+    assert 'streamer_zone_inside{camera="counted",zone="all"} 1.0' in client.metrics()
+    wait(lambda: client.counts("counted"))
+    (row,) = client.counts("counted", every_s=31_536_000)
+    assert (row["zone"], row["entered"], row["left"], row["mean_dwell_s"]) == ("all", 1, 0, None)
+    text = httpx.get(f"{served[1].url}/api/v1/counts.csv?camera=counted").text
+    assert text.splitlines()[1].endswith("Z,counted,all,1,0,0,0,,")
+    for wrong in ("every_s=0", "every_s=nan", "since=yesterday", "since=2026-01-01T00:00:00", "by=hour"):
+        answer = httpx.get(f"{served[1].url}/api/v1/counts?{wrong}")
+        assert answer.status_code == 422, wrong
+        assert wrong.partition("=")[0] in answer.json()["error"]
+    client.remove_camera("counted")
+
+
 def test_a_player_gets_motion_jpeg_with_masks_until_it_leaves(served, client, point):
     client.wait_for("a", point(1))
     for query in ("", "?overlay=1"):

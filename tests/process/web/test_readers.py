@@ -238,13 +238,6 @@ def test_a_motion_jpeg_reader_that_reads_nothing_is_dropped(monkeypatch, caplog)
     assert "camera fake: a Motion JPEG reader read nothing" in caplog.text
 
 
-def test_a_frame_with_its_masks_is_drawn_once_for_all_readers():
-    feed, _ = collected()
-    one, other = result(1), result(2)
-    assert feed.overlay_jpeg(one) is feed.overlay_jpeg(one)
-    assert feed.overlay_jpeg(other) != feed.overlay_jpeg(one)
-
-
 def camera_with(latest):
     """Readers of a camera that has sent a result."""
     readers = Readers()

@@ -5,7 +5,8 @@ from PIL import Image
 
 from streamer.cli import main
 from streamer.errors import UsageError
-from streamer.evaluation.davis import Answer, Live, evaluate, prompt, sequences
+from streamer.evaluation.davis import Answer, evaluate, prompt, sequences
+from streamer.evaluation.live import Live
 from streamer.evaluation.scores import Series, boundary, outline, region
 from tests.requirements import package, require
 

@@ -1,0 +1,47 @@
+"""Settings of still images: `streamer segment` and `open_segmenter`."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from streamer.config.section import Section
+
+SEGMENT_MEMORY_MB = 2048.0
+
+
+class GridSettings(Section):
+    """Where `segment --auto` clicks, and which masks it keeps; the defaults are transformers' `mask-generation`'s.
+
+    What is unset belongs to the model: its config's `automatic_masks` has it, or else `mask-generation`.
+    """
+
+    points_per_side: int = Field(32, ge=1, description="points of the grid in a row")
+    points_at_a_time: int = Field(64, ge=1)
+    predicted_iou: float | None = Field(
+        None, description="the model's own estimate of a mask's IoU, above which it is kept; unset: the model's"
+    )
+    stability: float | None = Field(
+        None,
+        description="IoU of a mask at thresholds `stability_offset` above and below 0, above which it is kept; "
+        "unset: the model's",
+    )
+    stability_offset: float = 1.0
+    box_nms: float = Field(0.7, description="of two masks whose boxes overlap more, the better is kept")
+    crop_layers: int = Field(0, ge=0, description="layer n looks again at 4^n overlapping crops of the image")
+    crop_overlap: float = Field(512 / 1500, description="of the first layer's crops, in the image's shorter side")
+    crop_points_downscale: int = Field(1, ge=1, description="layer n has points_per_side / this^n points in a row")
+    min_area: int | None = Field(
+        None,
+        ge=0,
+        description="pixels below which masks, and islands and holes of masks, are dropped; unset: the model's",
+    )
+
+
+class SegmentSettings(Section):
+    """Masks on still images."""
+
+    grid: GridSettings = Field(default_factory=GridSettings)
+    memory_mb: float = Field(SEGMENT_MEMORY_MB, gt=0, description="memory for what is computed at a time")
+    exact: bool = Field(
+        False, description="prompts on the whole image, as transformers does; else a small input gets windows"
+    )
