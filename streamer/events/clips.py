@@ -110,6 +110,7 @@ class ClipSink:
         self._recent: deque[BufferedFrame] = deque(maxlen=MAX_BUFFERED)
         self._model_masks: deque[ModelMasks] = deque(maxlen=MAX_MODEL_MASKS)
         self._pending: list[PendingClip] = []
+        self._early: deque[Event] = deque(maxlen=MAX_PENDING)  # that came before the first frame was shown
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -125,6 +126,8 @@ class ClipSink:
     def write(self, result: TrackResult) -> None:
         buffered, now_ns = BufferedFrame.of(result), result.time_ns
         self._recent.append(buffered)
+        while self._early:
+            self.notify(self._early.popleft())
         while self._recent[0].result.time_ns < now_ns - self._settings.before_s * 1e9:
             self._recent.popleft()
         for clip in self._pending:
@@ -138,7 +141,10 @@ class ClipSink:
         self._model_masks.append(ModelMasks.of(result))
 
     def notify(self, event: Event) -> None:
-        if isinstance(event, SourceEvent) or event.kind not in self._settings.clip_kinds or not self._recent:
+        if isinstance(event, SourceEvent) or event.kind not in self._settings.clip_kinds:
+            return
+        if not self._recent:
+            self._early.append(event)
             return
         name, object_id = stem(event), event.object_id
         at = next((each for each in self._recent if each.result.frame.index == event.index), self._recent[-1])

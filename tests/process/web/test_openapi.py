@@ -18,6 +18,7 @@ from streamer.config.load import checked
 from streamer.config.settings import CameraSettings
 from streamer.config.shipped import FOLDER
 from streamer.events.counts import ZoneFigures
+from streamer.service.looks import Looks
 from streamer.web.access import AccessPolicy
 from streamer.web.api import PREFIX
 from streamer.web.api.dependencies import Service
@@ -113,7 +114,7 @@ def test_every_reference_has_a_schema(document):
 
 def test_numbers_that_are_not_finite_are_null_and_a_fault_of_the_server_is_one_line():
     camera = SimpleNamespace(
-        name="door", looks={}, settings=checked(CameraSettings, {"source": {"uri": "scene:"}}, "test")
+        name="door", looks=Looks(), settings=checked(CameraSettings, {"source": {"uri": "scene:"}}, "test")
     )
     camera.status = lambda: STATUS | {"error": None, "uri": "scene:", "max_fps": math.inf, "quality": {"fps": math.nan}}
     cameras: Any = SimpleNamespace(all=lambda: [camera])
