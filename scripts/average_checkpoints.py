@@ -45,6 +45,13 @@ def average(parts: list[tuple[Path, float]]) -> dict[str, torch.Tensor]:
     return mean
 
 
+def write_average(out: Path, parts: list[tuple[Path, float]]) -> None:
+    """The mean as a checkpoint, with the first one's config and processor."""
+    if not out.exists():
+        shutil.copytree(parts[0][0], out)
+    save_file(average(parts), out / WEIGHTS, metadata={"format": "pt"})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -53,9 +60,7 @@ def main() -> None:
     total = sum(value for _, value in given.parts)
     if abs(total - 1) > 1e-6:
         parser.error(f"the shares add up to {total:g}; make them add up to 1")
-    if not given.out.exists():
-        shutil.copytree(given.parts[0][0], given.out)
-    save_file(average(given.parts), given.out / WEIGHTS, metadata={"format": "pt"})
+    write_average(given.out, given.parts)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ sys.path[:0] = [str(ROOT)]
 
 import numpy as np
 
-from streamer.edgetam import open_tracker, tracker
+from streamer.edgetam import frame_step, open_tracker
 from streamer.edgetam.search_window import Crop
 from streamer.evaluation.davis import prompt, sequences
 from streamer.masks import Mask, iou
@@ -50,7 +50,7 @@ def main() -> None:
     rows = []
     for frame, number, true in first_frames(given.root):
         (crops,) = opened.track(frame, [Reset(), prompt(number, true, "point")])
-        with mock.patch.object(tracker, "click_crops", whole_frame_alone):
+        with mock.patch.object(frame_step, "click_crops", whole_frame_alone):
             (whole,) = opened.track(frame, [Reset(), prompt(number, true, "point")])
         rows.append((iou(whole.mask, true), iou(crops.mask, true)))
         if given.by_object:

@@ -16,7 +16,7 @@ import math
 import os
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -25,16 +25,17 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import cv2
 import numpy as np
 import torch
+from average_checkpoints import share, write_average
 from nano import architecture
 from nano.backbone import Backbone
 from nano.clips import Clip, make
 from nano.network import Network, Step, run
+from nano.recipe import RECIPES, Recipe
 from nano.stills import Stills
 from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
 from transformers import EdgeTamVideoModel
 
-WARMUP = 50
 BACKBONE_RATE = 0.25  # of the learning rate: it starts from ImageNet, all else from nothing
 AVERAGING = 0.997  # of the exported weights: about the last 330 steps
 SAVE_EVERY_S = 240
@@ -65,22 +66,22 @@ def stage_at(stages: list[Stage], step: int) -> tuple[Stage, float]:
     return stages[-1], 1.0
 
 
-def rate(stages: list[Stage], step: int) -> float:
+def rate(stages: list[Stage], step: int, warmup: int) -> float:
     """The learning rate of a step."""
     stage, progress = stage_at(stages, step)
-    return min(1.0, (step + 1) / WARMUP) * (stage.first_rate + (stage.last_rate - stage.first_rate) * progress)
+    return min(1.0, (step + 1) / warmup) * (stage.first_rate + (stage.last_rate - stage.first_rate) * progress)
 
 
 class Training:
     """Model, optimiser and averaged weights, with one file that holds them all."""
 
-    def __init__(self, out: Path, seed: int, *, tune_backbone: bool = True) -> None:
-        self.out = out
-        self.model = architecture.build(seed)
+    def __init__(self, out: Path, recipe: Recipe) -> None:
+        self.out, self.recipe = out, recipe
+        self.model = architecture.build(recipe.seed)
         backbone = self.model.vision_encoder.backbone.requires_grad_(False)
         self.backbone = Backbone(backbone.timm_model)
-        tuned = {id(p.requires_grad_(tune_backbone)) for p in self.backbone.parameters()}
-        self.net = Network(self.model)
+        tuned = {id(p.requires_grad_(recipe.tunes_backbone)) for p in self.backbone.parameters()}
+        self.net = Network(self.model, self.recipe.loss)
         self.trained = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         new = [p for p in self.trained.values() if id(p) not in tuned]
         self.optimiser = torch.optim.AdamW(
@@ -102,13 +103,13 @@ class Training:
         state = torch.load(self.file, map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
-        self.net = Network(self.model)  # it computes tables from the weights
+        self.net = Network(self.model, self.recipe.loss)  # it computes tables from the weights
         self.average, self.step = state["average"], state["step"]
 
     def start_from(self, checkpoint: Path) -> None:
         """Take an exported checkpoint's weights and nothing else."""
         self.model.load_state_dict(EdgeTamVideoModel.from_pretrained(checkpoint, dtype=torch.float32).state_dict())
-        self.net = Network(self.model)
+        self.net = Network(self.model, self.recipe.loss)
         self.average = {n: p.detach().clone() for n, p in self.trained.items()}
 
     def save(self) -> None:
@@ -169,7 +170,7 @@ def mean_of_all(window: list[dict[str, float]]) -> dict[str, float]:
     return {name: round(float(np.mean([row[name] for row in rows if name in row])), 4) for name in names}
 
 
-def train(process: int, given: argparse.Namespace, stages: list[Stage]) -> None:
+def train(process: int, given: argparse.Namespace, recipe: Recipe, stages: list[Stage]) -> None:
     """One of the processes; the first of them writes."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
@@ -177,7 +178,7 @@ def train(process: int, given: argparse.Namespace, stages: list[Stage]) -> None:
         "gloo", init_method=f"file://{given.out.resolve()}/meeting", rank=process, world_size=given.processes
     )
     parent, stills = os.getppid(), Stills.under(given.data)
-    training = Training(given.out, given.seed, tune_backbone=not given.freeze_backbone)
+    training = Training(given.out, recipe)
     if training.file.exists():
         training.load()
     elif given.start:
@@ -186,9 +187,10 @@ def train(process: int, given: argparse.Namespace, stages: list[Stage]) -> None:
     saved = started = time.monotonic()
     while training.step < sum(stage.steps for stage in stages) and os.getppid() == parent:
         stage, _ = stage_at(stages, training.step)
-        seed = (given.seed << 32) + (training.step * given.processes + process) * 64
-        clips = [make(stills, seed + i, stage.frames, stage.targets, architecture.SIZE) for i in range(stage.clips)]
-        window.append(training.update(clips, rate(stages, training.step), seed))
+        seed = (recipe.seed << 32) + (training.step * given.processes + process) * 64
+        shape = (stage.frames, stage.targets, architecture.SIZE)
+        clips = [make(stills, seed + i, *shape, recipe.mixture) for i in range(stage.clips)]
+        window.append(training.update(clips, rate(stages, training.step, recipe.warmup), seed))
         training.step += 1
         if training.step % 25 == 0:
             line = mean_of_all(window)
@@ -210,15 +212,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "nano")
     parser.add_argument("--start", type=Path, help="begin with the weights of this checkpoint folder")
-    parser.add_argument("--freeze-backbone", action="store_true", help="train all else: a third faster")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--recipe", choices=tuple(RECIPES), default="first", help="of `nano.recipe` (first)")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    parser.add_argument(
-        "--steps", type=int, nargs=4, default=(1500, 4000, 2000, 800), help="stills, then clips of 4, 8 and 14 frames"
-    )
-    parser.add_argument(
-        "--rates", type=float, nargs=5, default=(6e-4, 5e-4, 2e-4, 8e-5, 5e-6), help="at the stages' ends"
-    )
+    parser.add_argument("--steps", type=int, nargs=4, help="stills, then clips of 4, 8 and 14 frames (the recipe's)")
+    parser.add_argument("--rates", type=float, nargs=5, help="at the stages' ends (the recipe's)")
+    mean = "at the end write OUT/mean: these checkpoints, and the trained one for what is missing to 1"
+    parser.add_argument("--average-with", type=share, nargs="+", default=[], metavar="FOLDER=SHARE", help=mean)
     return parser.parse_args()
 
 
@@ -226,15 +225,20 @@ def main() -> None:
     given = arguments()
     given.out.mkdir(parents=True, exist_ok=True)
     (given.out / "meeting").unlink(missing_ok=True)
+    recipe = RECIPES[given.recipe]
+    recipe = replace(recipe, steps=given.steps or recipe.steps, rates=given.rates or recipe.rates)
     shapes = [("stills", 4, 1, 4), ("clips of 4", 2, 4, 3), ("clips of 8", 1, 8, 3), ("clips of 14", 1, 14, 2)]
     stages = [
         Stage(name, steps, first, last, clips=clips, frames=frames, targets=targets)
         for (name, clips, frames, targets), steps, first, last in zip(
-            shapes, given.steps, given.rates[:-1], given.rates[1:], strict=True
+            shapes, recipe.steps, recipe.rates[:-1], recipe.rates[1:], strict=True
         )
     ]
     Stills.under(given.data)  # a folder without pictures is refused before any process starts
-    spawn(train, (given, stages), nprocs=given.processes)
+    spawn(train, (given, recipe, stages), nprocs=given.processes)
+    if given.average_with:
+        own = 1 - sum(value for _, value in given.average_with)
+        write_average(given.out / "mean", [*given.average_with, (given.out / "checkpoint", own)])
 
 
 if __name__ == "__main__":

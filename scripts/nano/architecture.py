@@ -16,6 +16,7 @@ from transformers import (
     Sam2VideoVideoProcessor,
 )
 
+AUTOMATIC_MASKS = {"predicted_iou": 0.75, "stability": 0.65, "min_area": 0.0005}  # what `streamer segment --auto` keeps
 SIZE = 256
 STRIDE = 16
 HIDDEN = 128
@@ -63,6 +64,7 @@ def config(size: int = SIZE) -> EdgeTamVideoConfig:
         memory_fuser_embed_dim=HIDDEN,
         memory_fuser_intermediate_dim=512,
         memory_fuser_layer_scale_init_value=1e-2,
+        automatic_masks=AUTOMATIC_MASKS,
     )
 
 

@@ -72,7 +72,18 @@ def hide(bodies: list[Body], rng: np.random.Generator, steps: int) -> None:
 
 def together(stills: Stills, rng: random.Random, nprng: np.random.Generator, steps: int, size: int) -> Drawing | None:
     """Some of one kind, perhaps with something else about."""
-    bodies = group(stills, rng, nprng, steps)
+    return grouped(group(stills, rng, nprng, steps), stills, rng, nprng, steps, size)
+
+
+def parted(stills: Stills, rng: random.Random, nprng: np.random.Generator, steps: int, size: int) -> Drawing | None:
+    """Likewise; one of them leaves or is hidden."""
+    return grouped(group(stills, rng, nprng, steps, absent=1.0), stills, rng, nprng, steps, size)
+
+
+def grouped(
+    bodies: list[Body], stills: Stills, rng: random.Random, nprng: np.random.Generator, steps: int, size: int
+) -> Drawing:
+    """A group over a moving background, now and then with something else about."""
     if rng.random() < 0.3 and (other := texture(stills, rng, nprng)) is not None:
         bodies.insert(rng.randrange(len(bodies) + 1), body(other, nprng, steps, 0.5))
     return drawn(bodies, moving_background(stills.background(rng), nprng, steps, size))
@@ -146,15 +157,18 @@ def rendered(_stills: Stills, rng: random.Random, _nprng: np.random.Generator, s
     return np.stack(frames), np.array(visible)
 
 
-KINDS: dict[Kind, float] = {composite: 0.14, together: 0.36, in_place: 0.26, traffic: 0.1, rendered: 0.14}
+MIXTURES: dict[str, dict[Kind, float]] = {
+    "usual": {composite: 0.18, together: 0.24, in_place: 0.32, traffic: 0.1, rendered: 0.16},
+    "absent": {composite: 0.14, together: 0.2, parted: 0.16, in_place: 0.26, traffic: 0.1, rendered: 0.14},
+}
 STILL_KINDS: dict[Kind, float] = {whole: 0.6, composite: 0.15, together: 0.1, in_place: 0.1, rendered: 0.05}
 
 
-def make(stills: Stills, seed: int, steps: int, targets: int, size: int) -> Clip:
+def make(stills: Stills, seed: int, steps: int, targets: int, size: int, mixture: str = "usual") -> Clip:
     """The clip of this seed: `targets` objects that can be seen on the first frame, repeated where there are fewer."""
     rng, nprng = random.Random(seed), np.random.default_rng(seed)
     for _ in range(50):
-        kinds = KINDS if steps > 1 else STILL_KINDS
+        kinds = MIXTURES[mixture] if steps > 1 else STILL_KINDS
         (kind,) = rng.choices(list(kinds), list(kinds.values()))
         windowed = rng.random() < FOLLOWED or kind is whole
         drawing = kind(stills, rng, nprng, steps, round(CANVAS * size) if windowed else size)

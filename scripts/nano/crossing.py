@@ -10,7 +10,7 @@ import numpy as np
 from nano.bodies import GONE, Body, body, cut, texture, wander
 from nano.stills import Plane, Stills
 
-ABSENT = 0.7  # how often one of a group leaves or is hidden
+ABSENT = 0.5  # how often one of a group leaves or is hidden
 TWIN = 0.12  # how often one of a pair is the same photograph again: then its place alone tells it apart
 
 
@@ -22,7 +22,9 @@ def of_one_kind(stills: Stills, rng: random.Random, count: int) -> list[Plane]:
     return textures
 
 
-def group(stills: Stills, rng: random.Random, nprng: np.random.Generator, steps: int) -> list[Body]:
+def group(
+    stills: Stills, rng: random.Random, nprng: np.random.Generator, steps: int, absent: float = ABSENT
+) -> list[Body]:
     """Two to four of one kind with a life together, and what hides one of them; the last one stands nearest."""
     textures = of_one_kind(stills, rng, rng.choice([2, 2, 3, 4]))
     largest, stretch = nprng.uniform(0.15, 0.5), float(nprng.uniform(0.5, 1.15))
@@ -34,7 +36,7 @@ def group(stills: Stills, rng: random.Random, nprng: np.random.Generator, steps:
     way = rng.choice((meet, meet, go_together))
     way(bodies, nprng, steps, largest)
     rng.shuffle(bodies)
-    if steps >= 6 and rng.random() < ABSENT:
+    if steps >= 6 and rng.random() < absent:
         return be_absent(stills, bodies, rng, nprng, steps)
     return bodies
 

@@ -8,9 +8,22 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-ABSENT_WEIGHT = 4.0  # absent objects are rare in the clips, and a tracker that never says "gone" takes a neighbour
-IOU_WEIGHT = 2.5  # of the squared error: its best answer is the mean, where the absolute error's is the median
 LOSS_SIDE = 128  # logits are compared at half the input: fine enough for borders, a quarter of the work of 256
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """How the parts of the loss are weighed."""
+
+    absent_weight: float = (
+        2.0  # absent objects are rare in the clips, and a tracker that never says "gone" takes a neighbour
+    )
+    squared_iou: float | None = (
+        None  # weight of the squared error of predicted IoU, also of absent objects; None: absolute
+    )
+
+
+USUAL = Loss()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,7 +34,7 @@ class Judged:
     iou_bn: Tensor
 
 
-def judge(logits_bnhw: Tensor, iou_bn: Tensor, object_logit_b: Tensor, true_bhw: Tensor) -> Judged:
+def judge(logits_bnhw: Tensor, iou_bn: Tensor, object_logit_b: Tensor, true_bhw: Tensor, loss: Loss = USUAL) -> Judged:
     """Compare candidates with true masks, b x LOSS_SIDE x LOSS_SIDE, from 0 to 1."""
     logits = F.interpolate(logits_bnhw, size=true_bhw.shape[-2:], mode="bilinear", align_corners=False)
     true = true_bhw[:, None].expand_as(logits)
@@ -35,7 +48,13 @@ def judge(logits_bnhw: Tensor, iou_bn: Tensor, object_logit_b: Tensor, true_bhw:
     focal = (cross * wrong.square()).mean((2, 3))
     dice = 1 - (2 * (probability * true).sum((2, 3)) + 1) / (probability.sum((2, 3)) + true.sum((2, 3)) + 1)
     mask_loss = (20 * focal + cross.mean((2, 3)) + dice).min(dim=1).values
-    iou_loss = IOU_WEIGHT * (iou_bn - true_iou).square().mean(dim=1)  # an absent object's true IoU is 0
+    difference = (
+        iou_bn - true_iou
+    )  # the best answer is the median with the absolute error, the mean with the squared one
+    if loss.squared_iou is None:
+        iou_loss = present_b * difference.abs().mean(dim=1)
+    else:
+        iou_loss = loss.squared_iou * difference.square().mean(dim=1)  # an absent object's true IoU is 0
     presence = F.binary_cross_entropy_with_logits(object_logit_b, present_b, reduction="none")
-    presence = presence * torch.where(present_b > 0, 1.0, ABSENT_WEIGHT)
+    presence = presence * torch.where(present_b > 0, 1.0, loss.absent_weight)
     return Judged((present_b * mask_loss + iou_loss + presence).mean(), true_iou)

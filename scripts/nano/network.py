@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from nano import prompts
-from nano.losses import LOSS_SIDE, judge
+from nano.losses import LOSS_SIDE, USUAL, Loss, judge
 from streamer.edgetam.graphs import Bank, Features, ImageEncoder, MaskDecoder, Masks
 from streamer.edgetam.memory_graphs import MemoryAttention, MemoryEncoder
 
@@ -26,9 +26,9 @@ POINTERS = 15
 class Network(nn.Module):
     """The trainable parts, each borrowed from one transformers model."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, loss: Loss = USUAL) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.loss = model, loss
         self.images = ImageEncoder(model)
         self.attention = MemoryAttention(model)
         self.decoder = MaskDecoder(model)
@@ -215,7 +215,7 @@ def decide(
 ) -> Masks:
     """Decode, add the loss to the tally, and choose as the tracker chooses."""
     logits, ious, tokens, object_logits = net.decoder.candidates(features, *given, previous, multimask=multimask)
-    judged = judge(logits, ious, object_logits, true_bhw)
+    judged = judge(logits, ious, object_logits, true_bhw, net.loss)
     tally.losses.append(judged.loss)
     best = ious.argmax(dim=1)
     present = (true_bhw > 0.5).flatten(1).any(dim=1)

@@ -192,6 +192,7 @@ def _segment(commands: Commands) -> None:
     setting(parser, "--min-area", key="segment.grid.min_area", metavar="PX")
     parser.add_argument("--interactive", action="store_true", help="click by click, in a window or typed; with undo")
     parser.add_argument("--candidates", action="store_true", help="list three answers for each prompt")
+    setting(parser, "--exact", key="segment.exact")
     _out_options(parser, "out/segment", ("png", "coco"), ("png", "coco", "jsonl"))
     _model_options(parser, "size")
     setting(parser, "--memory-mb", key="segment.memory_mb", metavar="MB")

@@ -37,7 +37,7 @@ def segment(args: argparse.Namespace) -> int:
         raise UsageError("nothing to do: give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
     model = section_of(args, "model", ModelSettings)
     stills = section_of(args, "segment", SegmentSettings)
-    segmenter = open_segmenter(model.id, model.size, memory_mb=stills.memory_mb)
+    segmenter = open_segmenter(model.id, model.size, memory_mb=stills.memory_mb, exact=stills.exact)
     out = Annotations(Path(args.out), wanted)
     broken: list[str] = []
     listed: list[dict[str, Any]] = []

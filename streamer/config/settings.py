@@ -19,7 +19,7 @@ from streamer.types import MAX_OBJECT_ID
 CameraName = Annotated[str, Field(pattern=NAME_PATTERN)]
 EventKind = Literal["entered", "left", "stayed", "crossed", "started", "occluded", "lost", "reacquired", "removed"]
 MIN_AREA = 1e-4  # of the frame
-MIN_SCORES = {"automatic": 0.7, "motion": 0.2}  # of detections, by method; a detector's is below
+MIN_SCORES = {"automatic": 0.0, "motion": 0.2}  # of detections, by method; automatic masks have the model's threshold
 DETECTOR_MIN_SCORE = 0.3
 
 
@@ -111,8 +111,8 @@ class FindSettings(Section):
         None,
         ge=0,
         le=1,
-        description="score below which a detection is dropped; unset: {automatic} predicted IoU, {detector} of a "
-        "detector, {motion} of a box that moves".format(**MIN_SCORES, detector=DETECTOR_MIN_SCORE),
+        description="score below which a detection is dropped; unset: predicted IoU by the model's config, "
+        "{detector} of a detector, {motion} of a box that moves".format(**MIN_SCORES, detector=DETECTOR_MIN_SCORE),
     )
     min_area: float = Field(0.0005, ge=0, le=1, description="smallest box, as a share of the frame")
     max_area: float = Field(0.5, gt=0, le=1, description="largest box, as a share of the frame")

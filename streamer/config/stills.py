@@ -10,18 +10,25 @@ SEGMENT_MEMORY_MB = 2048.0
 
 
 class GridSettings(Section):
-    """Where `segment --auto` clicks, and which masks it keeps; the defaults are transformers' `mask-generation`'s."""
+    """Where `segment --auto` clicks, and which masks it keeps; the defaults are transformers' `mask-generation`'s.
+
+    What is unset belongs to the model: its config's `automatic_masks` has it, or else `mask-generation`.
+    """
 
     points_per_side: int = Field(32, ge=1, le=256, description="points of the grid in a row")
     points_at_a_time: int = Field(64, ge=1, le=4096)
-    predicted_iou: float = Field(
-        0.88, ge=0, le=1, description="the model's own estimate of a mask's IoU, above which it is kept"
-    )
-    stability: float = Field(
-        0.95,
+    predicted_iou: float | None = Field(
+        None,
         ge=0,
         le=1,
-        description="IoU of a mask at thresholds `stability_offset` above and below 0, above which it is kept",
+        description="the model's own estimate of a mask's IoU, above which it is kept; unset: the model's",
+    )
+    stability: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="IoU of a mask at thresholds `stability_offset` above and below 0, above which it is kept; "
+        "unset: the model's",
     )
     stability_offset: float = Field(1.0, ge=0, le=100)
     box_nms: float = Field(0.7, ge=0, le=1, description="of two masks whose boxes overlap more, the better is kept")
@@ -32,8 +39,11 @@ class GridSettings(Section):
     crop_points_downscale: int = Field(
         1, ge=1, le=16, description="layer n has points_per_side / this^n points in a row"
     )
-    min_area: int = Field(
-        0, ge=0, le=10**9, description="pixels below which masks, and islands and holes of masks, are dropped"
+    min_area: int | None = Field(
+        None,
+        ge=0,
+        le=10**9,
+        description="pixels below which masks, and islands and holes of masks, are dropped; unset: the model's",
     )
 
 
@@ -42,3 +52,6 @@ class SegmentSettings(Section):
 
     grid: GridSettings = Field(default_factory=GridSettings)
     memory_mb: float = Field(SEGMENT_MEMORY_MB, ge=1, le=1e7, description="memory for what is computed at a time")
+    exact: bool = Field(
+        False, description="prompts on the whole image, as transformers does; else a small input gets windows"
+    )

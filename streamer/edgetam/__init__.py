@@ -50,17 +50,27 @@ def _open_edgetam(model: str, size: int | None, device: str, runtime: str) -> En
 
 
 def open_segmenter(
-    model: str = "nano", size: int | None = None, device: str = "auto", memory_mb: float = SEGMENT_MEMORY_MB
+    model: str = "nano",
+    size: int | None = None,
+    device: str = "auto",
+    memory_mb: float = SEGMENT_MEMORY_MB,
+    *,
+    exact: bool = False,
 ) -> ImageSegmenter:
     """Masks on still images, on the weights of `model`; `memory_mb` bounds what is computed at a time.
 
-    On graphs where they are there, else in eager torch, since converting them takes longer than a few images. Raises
-    ModelError where the model cannot be loaded, UsageError for an unknown setting.
+    On graphs where they are there, else in eager torch, since converting them takes longer than a few images. With
+    `exact` prompts are decoded on the whole image, as transformers does; else a model with a small input looks at each
+    object in a window of its own.
+
+    Raises ModelError where the model cannot be loaded, UsageError for an unknown setting.
     """
+    from streamer.config.settings import TrackingSettings
     from streamer.edgetam.image import ImageSegmenter
     from streamer.edgetam.opening import open_unconverted
 
-    return ImageSegmenter(open_unconverted(model, size, device), memory_mb=memory_mb)
+    runtime, tracking = open_unconverted(model, size, device), TrackingSettings(exact=exact)
+    return ImageSegmenter(runtime, memory_mb=memory_mb, tracking=tracking)
 
 
 __all__ = ["open_engine", "open_segmenter", "open_tracker"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,34 +19,64 @@ from streamer.masks import Mask, box_of
 CUT_OFF_PX = 20  # a mask that ends so near a crop's edge goes on beyond it
 
 
+MASK_GENERATION = {"predicted_iou": 0.88, "stability": 0.95, "min_area": 0.0}  # transformers' pipeline of that name
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One answer to one click."""
+
+    point: tuple[float, float]
+    predicted_iou: float
+    stability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What an image holds; where that is nothing, the answer that the model was surest of."""
+
+    segments: tuple[Segment, ...]
+    surest: Candidate | None
+
+
+def thresholds(config: Any) -> dict[str, float]:
+    """From which predicted IoU, stability and share of the image a model's masks are kept: its config's own values,
+    or those of `mask-generation`.
+    """
+    return MASK_GENERATION | (getattr(config, "automatic_masks", None) or {})
+
+
 class AutomaticMasks:
     """Everything in an image, the surest first."""
 
     def __init__(self, segmenter: ImageSegmenter, grid: GridSettings | None = None) -> None:
         self.segmenter = segmenter
         self.grid = grid or GridSettings()
+        predicted_iou, stability, self._min_share = segmenter.runtime.info.automatic_masks
+        self.predicted_iou = predicted_iou if self.grid.predicted_iou is None else self.grid.predicted_iou
+        self.stability = stability if self.grid.stability is None else self.grid.stability
         self._best = (0.0, 0.0)  # predicted IoU and stability of the surest candidate in the last image
 
     def find(self, image_hwc_rgb: NDArray[np.uint8]) -> tuple[Segment, ...]:
         """Segments with ids from 1, by falling predicted IoU."""
         self._best = (0.0, 0.0)
         found = [segment for crop in self._crops(image_hwc_rgb) for segment in self._in_crop(image_hwc_rgb, *crop)]
-        if self.grid.min_area:
-            found = [cleaned for segment in found if (cleaned := self._clean(segment)) is not None]
+        if min_area := self._min_area(image_hwc_rgb):
+            found = [cleaned for segment in found if (cleaned := _cleaned(segment, min_area)) is not None]
         if not found:
             return ()
         boxes = np.array([segment.box for segment in found], np.float32)
         boxes[:, 2:] -= 1  # as transformers measures boxes
         kept = distinct(boxes, np.array([segment.score for segment in found]), self.grid.box_nms)
-        return tuple(_numbered(found[row], number) for number, row in enumerate(kept, 1))
+        return tuple(replace(found[row], object_id=number) for number, row in enumerate(kept, 1))
 
     @property
     def best_candidate(self) -> str:
         """How near the surest candidate in the last image was: where nothing was found, this says what to lower."""
         iou, stability = self._best
         return (
-            f"the best candidate has a predicted IoU of {iou:.2f} (more than {self.grid.predicted_iou:g}) and "
-            f"a stability of {stability:.2f} (more than {self.grid.stability:g})"
+            f"the best candidate has a predicted IoU of {iou:.2f} (more than {self.predicted_iou:g}) and "
+            f"a stability of {stability:.2f} (more than {self.stability:g})"
         )
 
     def _crops(self, image: NDArray[np.uint8]) -> Iterator[tuple[Crop, int]]:
@@ -68,18 +100,18 @@ class AutomaticMasks:
         for start in range(0, len(grid), self.grid.points_at_a_time):
             logits_bnhw, ious_bn = self.segmenter.at_points(embedded, grid[start : start + self.grid.points_at_a_time])
             self._note(logits_bnhw, ious_bn)
-            sure = ious_bn > self.grid.predicted_iou
+            sure = ious_bn > self.predicted_iou
             for logits_hw, score in zip(logits_bnhw[sure], ious_bn[sure], strict=True):
                 part = self._stable(logits_hw, h, w)
                 if part is not None and not _cut_off(part, window, image.shape[0], image.shape[1]):
                     mask = np.zeros(image.shape[:2], np.bool_)
                     mask[y : y + h, x : x + w] = part
-                    yield Segment(0, mask, box_of(mask), float(score), logits_hw.copy())
+                    yield Segment(0, mask, box_of(mask), float(score), logits_hw.copy(), window)
 
     def _stable(self, logits_hw: NDArray[np.float32], height: int, width: int) -> Mask | None:
         """The mask at the crop's size, if it would not change much with the threshold; None too where it is empty."""
         wide = cv2.resize(logits_hw, (width, height), interpolation=cv2.INTER_LINEAR)
-        if self._stability(wide) <= self.grid.stability:
+        if self._stability(wide) <= self.stability:
             return None
         mask: Mask = wide > 0
         return mask if mask.any() else None
@@ -95,10 +127,17 @@ class AutomaticMasks:
         if (iou := float(ious_bn[row, column])) > self._best[0]:
             self._best = (iou, self._stability(logits_bnhw[row, column]))
 
-    def _clean(self, segment: Segment) -> Segment | None:
-        mask = without_specks(segment.mask, self.grid.min_area)
-        box = box_of(mask)
-        return None if box is None else Segment(0, mask, box, segment.score, segment.logits)
+    def _min_area(self, image_hwc: NDArray[np.uint8]) -> int:
+        """In pixels."""
+        share = round(self._min_share * image_hwc.shape[0] * image_hwc.shape[1])
+        return share if self.grid.min_area is None else self.grid.min_area
+
+
+def _cleaned(segment: Segment, min_area: int) -> Segment | None:
+    """A segment without specks and holes; None where nothing is left."""
+    mask = without_specks(segment.mask, min_area)
+    box = box_of(mask)
+    return None if box is None else replace(segment, mask=mask, box=box)
 
 
 def distinct(boxes_n4: NDArray[np.float32], scores_n: NDArray[np.float64], overlap: float) -> list[int]:
@@ -140,7 +179,3 @@ def _cut_off(part_hw: Mask, window: Crop, height: int, width: int) -> bool:
     before = ((x0, window.x, 0), (y0, window.y, 0))
     sides = (*before, (x1, window.x + window.width, width), (y1, window.y + window.height, height))
     return any(abs(at - edge) <= CUT_OFF_PX < abs(at - end) for at, edge, end in sides)
-
-
-def _numbered(segment: Segment, number: int) -> Segment:
-    return Segment(number, segment.mask, segment.box, segment.score, segment.logits)

@@ -11,6 +11,7 @@ from streamer.edgetam.lost_search import LostSearch
 from streamer.edgetam.memory import ObjectMemory
 from streamer.edgetam.model_step import ModelStep, Objects
 from streamer.edgetam.object_table import Changes, TrackedObject
+from streamer.edgetam.pointing import clicks_on, has_clicks_alone, pointed_at
 from streamer.edgetam.preprocessor import EncodedCrops, paste_mask
 from streamer.edgetam.runtimes.port import Runtime
 from streamer.edgetam.search_window import Box, Crop, SearchWindow, around, extent, size_after
@@ -52,7 +53,7 @@ class FrameStep:
         for object_id, tracked in objects.items():
             window = Crop(0, 0, frame.width, frame.height)
             if tracked.focus is not None:
-                if object_id in prompts and (seen := _pointed_at(prompts[object_id])) is not None:
+                if object_id in prompts and (seen := pointed_at(prompts[object_id])) is not None:
                     tracked.focus.cover(seen, frame.height, frame.width)
                 window = tracked.focus.window(frame.height, frame.width)
             windows.setdefault(window, []).append(object_id)
@@ -70,8 +71,8 @@ class FrameStep:
 
     def _first_focus(self, views: EncodedCrops, prompt: Prompt, zoom: float) -> SearchWindow:
         """Around what the prompt shows; clicks alone do not say how large it is, so crops of every size are tried."""
-        seen = _pointed_at(prompt)
-        if seen is not None and prompt.box is None and prompt.mask is None:
+        seen = pointed_at(prompt)
+        if has_clicks_alone(prompt):
             seen = self._size_of_clicked(views, prompt)
         if seen is None:
             seen = (0.0, 0.0, float(views.frame.width), float(views.frame.height))
@@ -80,7 +81,7 @@ class FrameStep:
     def _size_of_clicked(self, views: EncodedCrops, prompt: Prompt) -> Box | None:
         """The box around the object that the clicks mean, and the clicks; None where the model sees nothing there."""
         height, width = views.frame.height, views.frame.width
-        crops, decoded = click_crops(_clicks(prompt), height, width), []
+        crops, decoded = click_crops(clicks_on(prompt), height, width), []
         views.encode(crops)
         for crop in crops:
             answers = Answers()
@@ -89,7 +90,7 @@ class FrameStep:
             decoded.append(ClickAnswer(crop, found.logits_hw, found.predicted_iou))
         answer = choose_answer(decoded, height, width)
         box = None if answer is None else extent(answer.logits_hw)
-        return None if answer is None or box is None else around(box_in_frame(box, answer), _clicks(prompt))
+        return None if answer is None or box is None else around(box_in_frame(box, answer), clicks_on(prompt))
 
     def _track(self, frame: Frame, object_id: int, tracked: TrackedObject[ObjectMemory], answers: Answers) -> Track:
         """The object's answer in the frame; the next window follows it."""
@@ -113,15 +114,3 @@ class FrameStep:
         if seen:
             return "tracked"
         return "lost" if tracked.unseen >= self._tracking.lost_after else "occluded"
-
-
-def _clicks(prompt: Prompt) -> list[tuple[float, float]]:
-    """Where a user said that the object is."""
-    return [point for point, label in zip(prompt.points, prompt.labels, strict=True) if label == 1]
-
-
-def _pointed_at(prompt: Prompt) -> Box | None:
-    """The box around everything that a user called the object; None where only what it is not was shown."""
-    box = prompt.box if prompt.mask is None else box_of(prompt.mask)
-    clicks = _clicks(prompt)
-    return around(box, clicks) if box is not None or clicks else None

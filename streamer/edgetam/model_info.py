@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+MASK_GENERATION = (0.88, 0.95, 0.0)  # the thresholds of transformers' pipeline of that name
+
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
@@ -21,6 +23,7 @@ class ModelInfo:
     multimask_points: tuple[int, int]  # least and most points of a prompt that is decoded to candidates; (1, 0): none
     no_memory: tuple[float, ...]  # added to the image's features where an object has no memory yet
     weights: str  # a fingerprint
+    automatic_masks: tuple[float, float, float] = MASK_GENERATION  # thresholds: predicted IoU, stability, area share
     device: str = "cpu"
     dtype: str = "float32"
 
@@ -56,12 +59,22 @@ class ModelInfo:
             multimask_points=(int(described["multimask_points"][0]), int(described["multimask_points"][1])),
             no_memory=tuple(map(float, described["no_memory"])),
             weights=str(described["weights"]),
+            automatic_masks=_three(described.get("automatic_masks", MASK_GENERATION)),
         )
 
 
 def _three(values: Any) -> tuple[float, float, float]:
     red, green, blue = map(float, values)
     return red, green, blue
+
+
+def thresholds_of(config: Any) -> tuple[float, float, float]:
+    """From which predicted IoU, stability and share of the image on masks are kept: the config's own values, or those
+    of `mask-generation`.
+    """
+    own = getattr(config, "automatic_masks", None) or {}
+    iou, stability, area = MASK_GENERATION
+    return own.get("predicted_iou", iou), own.get("stability", stability), own.get("min_area", area)
 
 
 def info_of(checkpoint: Any, weights: str = "") -> ModelInfo:
@@ -80,6 +93,7 @@ def info_of(checkpoint: Any, weights: str = "") -> ModelInfo:
         multimask_points=points,
         no_memory=tuple(checkpoint.model.no_memory_embedding.flatten().tolist()),
         weights=weights,
+        automatic_masks=thresholds_of(config),
         device=str(checkpoint.device),
         dtype=str(checkpoint.dtype).removeprefix("torch."),
     )

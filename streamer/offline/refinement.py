@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.edgetam.image import Embedded, ImageSegmenter, Segment
+from streamer.edgetam.image import ImageSegmenter, Segment
+from streamer.edgetam.still_encoder import Embedded
 from streamer.masks import overlay
 from streamer.types import Box, Prompt, Track
 

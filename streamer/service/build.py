@@ -146,7 +146,7 @@ def build_finder(settings: FindSettings, model: ModelSettings) -> Finder:
             from streamer.edgetam.automatic import AutomaticMasks
             from streamer.edgetam.finders import AutomaticFinder
 
-            grid = GridSettings(points_per_side=16, predicted_iou=settings.score_threshold, stability=0.8)
+            grid = GridSettings(points_per_side=16, predicted_iou=settings.min_score)
             return AutomaticFinder(AutomaticMasks(open_segmenter(model.id, model.size, model.device), grid))
         case detector:
             from streamer.edgetam.finders import Detector

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from streamer.config.settings import TrackingSettings
 from streamer.config.stills import GridSettings
 from streamer.edgetam.automatic import AutomaticMasks, without_specks
 from streamer.edgetam.image import ImageSegmenter
@@ -14,11 +15,12 @@ from streamer.edgetam.weights import NANO
 from streamer.errors import CommandError
 from streamer.masks import box_of, iou
 from streamer.types import Prompt
+from tests.model.drawings import BEAR, things
 
 
 @pytest.fixture(scope="module")
 def segmenter(nano):
-    return ImageSegmenter(TorchRuntime(nano))
+    return ImageSegmenter(TorchRuntime(nano), tracking=TrackingSettings(exact=True))
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +94,7 @@ def test_images_of_several_sizes_in_one_batch_are_as_each_by_itself(segmenter, s
 
 
 def test_a_small_budget_takes_less_at_a_time_and_finds_the_same(nano, segmenter, scene, image):
-    frugal = ImageSegmenter(TorchRuntime(nano), memory_mb=1)
+    frugal = ImageSegmenter(TorchRuntime(nano), memory_mb=1, tracking=TrackingSettings(exact=True))
     assert (frugal.images_at_a_time, frugal.objects_at_a_time) == (1, 1)
     few, many = (each.segment(each.embed([image])[0], prompts_of(scene)) for each in (frugal, segmenter))
     for one, other in zip(few, many, strict=True):
@@ -107,6 +109,29 @@ def test_a_further_click_starts_from_the_mask_before_and_costs_the_decoder_alone
     (again,) = segmenter.segment(embedded, [both], previous={1: first})
     (afresh,) = segmenter.segment(embedded, [both])
     assert np.abs(again.logits - afresh.logits).max() > 0.1
+
+
+def test_a_small_object_is_looked_at_in_a_window_and_further_clicks_cost_the_decoder_alone(nano, monkeypatch):
+    """480 x 270 pixels of things in a frame of 1600 x 900, of which the model sees 256 x 256."""
+    image = np.full((900, 1600, 3), 150, np.uint8)
+    image[300:570, 500:980] = things()
+    x0, y0, x1, y1 = (side + shift for side, shift in zip(BEAR, (500, 300, 500, 300), strict=True))
+    click = Prompt(1, points=(((x0 + x1) / 2, (y0 + y1) / 2),), labels=(1,))
+    segmenter = ImageSegmenter(TorchRuntime(nano))
+    (embedded,) = segmenter.embed([image])
+    (found,) = segmenter.segment(embedded, [click])
+    np.testing.assert_allclose(found.box, (x0, y0, x1, y1), atol=8)
+    assert found.window.width < 480
+    (boxed,) = segmenter.segment(embedded, [Prompt(1, box=(x0, y0, x1, y1))])
+    assert iou(found.mask, boxed.mask) > 0.85
+    monkeypatch.setattr(segmenter.runtime, "encode_images", lambda _: pytest.fail("the image was encoded again"))
+    corrected = Prompt(1, points=(*click.points, (x1 + 10.0, y0)), labels=(1, 0))
+    (again,) = segmenter.segment(embedded, [corrected], previous={1: found})
+    assert again.window == found.window
+    monkeypatch.undo()
+    far = Prompt(1, points=(*click.points, (600.0, 435.0)), labels=(1, 1))
+    (both,) = segmenter.segment(embedded, [far], previous={1: found})
+    assert both.window.holds((600, 435))
 
 
 def test_a_mask_can_be_a_prompt(segmenter, scene, image):
@@ -134,7 +159,7 @@ def test_automatic_masks_are_those_of_transformers_pipeline_on_a_square_image(se
     size = {"height": info.size, "width": info.size}
     processor = Sam2ImageProcessor(size=size, image_mean=list(info.mean), image_std=list(info.std))
     generator = pipeline("mask-generation", model=EdgeTamModel.from_pretrained(NANO), image_processor=processor)
-    grid = GridSettings(points_per_side=6, predicted_iou=0.4, stability=0.6, crop_layers=layers)
+    grid = GridSettings(points_per_side=6, predicted_iou=0.4, stability=0.6, crop_layers=layers, min_area=0)
     theirs = generator(
         Image.fromarray(square),
         points_per_crop=6,

@@ -11,10 +11,11 @@ from nano import prompts
 from nano.bodies import cut
 from nano.clips import composite, make, together
 from nano.crossing import group, of_one_kind
-from nano.losses import judge
+from nano.losses import Loss, judge
 from nano.made import FRAMES, made
 from nano.network import Network, Step, neighbours, run
 from nano.photographs import in_place
+from nano.recipe import RECIPES
 from nano.stills import IGNORED, Instance, Picture, Stills, is_kept_aside
 from nano.windows import clicked
 
@@ -193,6 +194,19 @@ def test_the_loss_is_lower_for_the_truth_and_knows_the_best_candidate():
     assert both.iou_bn[0, 0] > 0.9
     assert both.iou_bn[0, 1] < 0.2
     assert judge(right, torch.ones(1, 1), gone, true).loss > both.loss + 1
+
+
+def test_the_squared_error_wants_no_iou_of_an_absent_object_and_the_absolute_one_does_not_care():
+    nothing, logits, gone = torch.zeros(1, 128, 128), torch.full((1, 1, 64, 64), -10.0), torch.tensor([-5.0])
+    for loss, wanted in ((Loss(squared_iou=2.5), 2.5 * 0.81), (Loss(), 0.0)):
+        sure, humble = (judge(logits, torch.full((1, 1), iou), gone, nothing, loss).loss for iou in (0.9, 0.0))
+        assert float(sure - humble) == pytest.approx(wanted)
+
+
+def test_every_recipe_names_a_mixture_and_its_clips_can_be_made(stills):
+    for recipe in RECIPES.values():
+        assert make(stills, recipe.seed, 6, 2, SIZE, recipe.mixture).masks.shape[:2] == (6, 2)
+        assert sum(recipe.steps) > 0
 
 
 def test_training_on_two_clips_lowers_their_loss(stills):
