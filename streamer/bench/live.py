@@ -160,9 +160,9 @@ def _in_a_thread(measure: Callable[[], float]) -> float:
         return pool.submit(measure).result()
 
 
-def memory(model: str, frames: int, objects: int) -> dict[str, Any]:
+def memory(model: str, frames: int, objects: int, runtime: str = "auto") -> dict[str, Any]:
     """Resident memory against frames through the whole pipeline, while objects come, are refined and go."""
-    tracker = open_tracker(model)
+    tracker = open_tracker(model, runtime=runtime)
     source = SceneSource(SceneSettings(objects=objects, frames=0, leave=True), name="scene")
     sampler = _Sampler()
     wiring = Wiring(source=source, sinks={"null": NullSink(), "sampler": sampler}, limits=Limits(frames=frames))

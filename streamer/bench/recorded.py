@@ -12,7 +12,7 @@ import av
 import numpy as np
 
 from streamer.bench.live import SETTLED, slope_kb
-from streamer.edgetam import open_segmenter, open_tracker
+from streamer.edgetam import open_graph_engine, open_segmenter
 from streamer.masks import box_of, deepest_point, iou
 from streamer.offline.propagation import Propagation
 from streamer.offline.recording import open_recording
@@ -60,7 +60,8 @@ def image(model: str, rounds: int) -> dict[str, Any]:
 
 def video(model: str, frames: int) -> dict[str, Any]:
     """Memory while a long recording is tracked, decoding and writing included."""
-    tracker = open_tracker(model)
+    engine = open_graph_engine(model)
+    tracker = engine.tracker()
     with tempfile.TemporaryDirectory() as folder:
         path, boxes = _film(Path(folder) / "long.mp4", frames)
         recording, store = open_recording(path), Store(Path(folder) / "work.sqlite")
@@ -73,7 +74,7 @@ def video(model: str, frames: int) -> dict[str, Any]:
 
         prompts = {number: {0: Prompt(number, box=box)} for number, box in boxes.items()}
         run = Propagation(
-            recording, store, tracker.checkpoint, tracker.tracking, tracker.runtime, exact=False, progress=progress
+            recording, store, engine.checkpoint, tracker.tracking, engine.runtime, exact=False, progress=progress
         )
         run.plan(prompts)
         began = time.perf_counter()

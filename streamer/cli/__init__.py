@@ -206,7 +206,7 @@ def _bench(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     below.add_argument("--frames", type=int, metavar="N")
     below.add_argument("--objects", metavar="N[,N...]", help="several numbers for engine")
     below.add_argument("--size", metavar="N|WxH", help="engine: side of the model's square; pipeline: of the picture")
-    below.add_argument("--runtime", default="auto", help=f"engine: {RUNTIMES}")
+    below.add_argument("--runtime", default="auto", help=f"engine, memory: {RUNTIMES}")
     against = "engine: transformers' loop (default), or the original EdgeTAM code on one object at 1024"
     below.add_argument("--against", choices=("transformers", "original"), default="transformers", help=against)
     below.add_argument("--exact", action="store_true", help="pipeline: without windows, as transformers' loop")

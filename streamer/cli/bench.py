@@ -54,7 +54,7 @@ def _live(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
     if args.what == "crowd":
         return live.crowd(args.model, args.frames or 500, objects or 64)
     if args.what == "memory":
-        return live.memory(args.model, args.frames or 3000, objects or 3)
+        return live.memory(args.model, args.frames or 3000, objects or 3, args.runtime)
     return live.age(args.model, args.frames or 120, objects or 1)
 
 

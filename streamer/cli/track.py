@@ -94,12 +94,12 @@ def _frame(name: str, recording: Recording) -> int:
 def _propagation(
     args: argparse.Namespace, recording: Recording, store: Store, bar: Any, stopped: Sequence[bool]
 ) -> Propagation:
-    from streamer.edgetam import open_tracker
+    from streamer.edgetam import open_graph_engine
 
     overrides = {"source": {"uri": args.video}, "tracking": config.tracking_of(args.tracking, exact=args.exact)}
     tracking = config.load(None, overrides).tracking
-    tracker = open_tracker(args.model, args.size, args.device, args.runtime, tracking)
-    model = tracker.describe()
+    engine = open_graph_engine(args.model, args.size, args.device, args.runtime)
+    model = engine.tracker(tracking).describe()
     size = [recording.width, recording.height, recording.count]
     store.bind(
         {
@@ -113,9 +113,9 @@ def _propagation(
     return Propagation(
         recording,
         store,
-        tracker.checkpoint,
+        engine.checkpoint,
         tracking,
-        tracker.runtime,
+        engine.runtime,
         exact=args.exact,
         progress=bar.update,
         stop=lambda: bool(stopped),

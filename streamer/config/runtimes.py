@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from typing import Literal, get_args
 
-RuntimeName = Literal["auto", "torch", "compile", "openvino", "openvino-int8", "onnx", "tensorrt"]
+RuntimeName = Literal["auto", "torch", "compile", "openvino", "openvino-int8", "onnx", "tensorrt", "transformers"]
 RUNTIMES: tuple[RuntimeName, ...] = get_args(RuntimeName)

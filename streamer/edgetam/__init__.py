@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings
     from streamer.edgetam.engine import Engine
     from streamer.edgetam.image import ImageSegmenter
-    from streamer.edgetam.tracker import StreamingTracker
-    from streamer.ports import TrackerEngine
+    from streamer.edgetam.session_tracker import SessionEngine
+    from streamer.ports import LiveTracker, TrackerEngine
 
 
 def open_tracker(
@@ -18,9 +18,9 @@ def open_tracker(
     device: str = "auto",
     runtime: str = "auto",
     tracking: TrackingSettings | None = None,
-) -> StreamingTracker:
+) -> LiveTracker:
     """A tracker on the weights of `model`, alone on its engine; parameters and errors as of `open_engine`."""
-    return _open_edgetam(model, size, device, runtime).tracker(tracking)
+    return open_engine(model, size, device, runtime).tracker(tracking)
 
 
 def open_engine(
@@ -30,17 +30,34 @@ def open_engine(
 
     `still` has no weights: its trackers hold each prompted mask where it was, and need no torch. `size` is the side of
     the model's square input in pixels (None: the checkpoint's own); `device` is `auto`, `cpu`, `cuda` or `mps`;
-    `runtime` is `auto` (OpenVINO on the CPU where it is installed), `torch` or `openvino`. Raises ModelError where the
-    model cannot be loaded, UsageError for an unknown setting.
+    `runtime` is one of `config.runtimes`: `auto` takes OpenVINO on the CPU where it is installed. Raises ModelError
+    where the model cannot be loaded, UsageError for an unknown setting.
     """
     from streamer.edgetam.still import STILL, StillEngine
 
     if model == STILL:
         return StillEngine(size, device, runtime)
-    return _open_edgetam(model, size, device, runtime)
+    if runtime == "transformers":
+        return _open_session_engine(model, size, device)
+    return open_graph_engine(model, size, device, runtime)
 
 
-def _open_edgetam(model: str, size: int | None, device: str, runtime: str) -> Engine:
+def _open_session_engine(model: str, size: int | None, device: str) -> SessionEngine:
+    from streamer.edgetam import torch_threads
+    from streamer.edgetam.session_tracker import SessionEngine
+    from streamer.edgetam.weights import SAME_INTERFACE, load
+
+    with torch_threads.deferred(alone=True):
+        return SessionEngine(load(model, size=size, device=device, merge=False, architectures=SAME_INTERFACE))
+
+
+def open_graph_engine(
+    model: str = "nano", size: int | None = None, device: str = "auto", runtime: str = "auto"
+) -> Engine:
+    """An EdgeTAM whose steps run as graphs of ours, with all that recordings and state files need.
+
+    Parameters and errors as of `open_engine`; `still` and runtime `transformers` raise ModelError and UsageError.
+    """
     from streamer.edgetam import torch_threads
     from streamer.edgetam.engine import Engine
     from streamer.edgetam.runtimes import choose as runtimes
@@ -65,4 +82,4 @@ def open_segmenter(
     return ImageSegmenter(load(model, size=size, device=device), memory_mb=memory_mb)
 
 
-__all__ = ["open_engine", "open_segmenter", "open_tracker"]
+__all__ = ["open_engine", "open_graph_engine", "open_segmenter", "open_tracker"]

@@ -6,7 +6,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, Self
+
+from typing_extensions import TypeVar
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam.commands import checked
@@ -20,27 +22,42 @@ BEFORE = -1  # the epoch of another run
 UNDONE_AT_MOST = 8  # prompts of one object that can be taken back
 
 
+class Memory(Protocol):
+    """What is remembered of one object: `ObjectMemory`, or a session of transformers."""
+
+    def copy(self) -> Self:
+        """As it is now; what is remembered later changes one of them alone."""
+
+    def forget_recent(self) -> None:
+        """Keep only what was prompted."""
+
+
+M = TypeVar("M", bound=Memory, default="ObjectMemory")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
-class Past:
+class Past(Generic[M]):
     """What a prompt changed."""
 
-    memory: ObjectMemory
+    memory: M
     focus: SearchWindow | None
 
 
 @dataclass(slots=True, eq=False)
-class TrackedObject:
+class TrackedObject(Generic[M]):
     """One object's memory, its life, and where to look for it."""
 
-    memory: ObjectMemory
+    memory: M
     focus: SearchWindow | None  # None: in the whole frame
     unseen: int = 0
     turn: int = 0  # of looking for it all over
     box: Box | None = None  # where it was seen last, in the frame
     size: float | None = None  # its longer side there
-    before: deque[Past] = field(default_factory=lambda: deque(maxlen=UNDONE_AT_MOST))  # what each later prompt changed
+    before: deque[Past[M]] = field(
+        default_factory=lambda: deque(maxlen=UNDONE_AT_MOST)
+    )  # what each later prompt changed
 
-    def past(self) -> Past:
+    def past(self) -> Past[M]:
         """As it is now."""
         return Past(self.memory.copy(), copy(self.focus))
 
@@ -53,11 +70,11 @@ class TrackedObject:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Changes:
+class Changes(Generic[M]):
     """What a frame's commands ask of the step: prompts by object id, and the objects that begin with theirs."""
 
     prompts: dict[int, Prompt] = field(default_factory=dict)
-    new: dict[int, TrackedObject] = field(default_factory=dict)
+    new: dict[int, TrackedObject[M]] = field(default_factory=dict)
 
     def drop(self, object_id: int) -> None:
         self.prompts.pop(object_id, None)
@@ -68,11 +85,11 @@ class Changes:
         self.new.clear()
 
 
-class ObjectTable:
+class ObjectTable(Generic[M]):
     """Which objects there are. `apply` carries out a frame's commands; `commit` adds those that the step began."""
 
-    def __init__(self, tracking: TrackingSettings, new_memory: Callable[[], ObjectMemory]) -> None:
-        self.objects: dict[int, TrackedObject] = {}
+    def __init__(self, tracking: TrackingSettings, new_memory: Callable[[], M]) -> None:
+        self.objects: dict[int, TrackedObject[M]] = {}
         self.unprompted: list[int] = []  # ids that wait for a prompt after a gap
         self.highest_id = 0  # of all ids so far
         self._tracking = tracking
@@ -83,7 +100,7 @@ class ObjectTable:
     def object_ids(self) -> tuple[int, ...]:
         return (*self.objects, *self.unprompted)
 
-    def resume(self, object_id: int, tracked: TrackedObject) -> None:
+    def resume(self, object_id: int, tracked: TrackedObject[M]) -> None:
         """Go on with an object that is known from elsewhere."""
         self.objects[object_id] = tracked
         self.highest_id = max(self.highest_id, object_id)
@@ -104,12 +121,12 @@ class ObjectTable:
             max_objects=self._tracking.max_objects,
         )
 
-    def apply(self, frame: Frame, commands: Sequence[Command]) -> Changes:
+    def apply(self, frame: Frame, commands: Sequence[Command]) -> Changes[M]:
         """Carry out commands that `check` has numbered: removals take effect, prompts are collected."""
         if self._epoch not in (None, frame.epoch):
             self._cross_gap(frame)
         self._epoch = frame.epoch
-        changes = Changes()
+        changes: Changes[M] = Changes()
         for command in commands:
             match command:
                 case Prompt(int(object_id)):
@@ -125,11 +142,11 @@ class ObjectTable:
                     changes.clear()
         return changes
 
-    def commit(self, changes: Changes) -> None:
+    def commit(self, changes: Changes[M]) -> None:
         """The step began these objects."""
         self.objects |= changes.new
 
-    def _prompt(self, object_id: int, prompt: Prompt, changes: Changes) -> None:
+    def _prompt(self, object_id: int, prompt: Prompt, changes: Changes[M]) -> None:
         changes.prompts[object_id] = prompt
         self.highest_id = max(self.highest_id, object_id)
         self.unprompted = [i for i in self.unprompted if i != object_id]

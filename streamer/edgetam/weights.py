@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from logging import CRITICAL, getLogger
 from pathlib import Path
@@ -25,13 +25,20 @@ STRIDE = 16  # of the features that memory works on
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RANDOM_SEED = 20240807
 ALWAYS_THERE = 5.0  # an object score's logit
+EDGETAM = {"edgetam_video": "EdgeTamVideo", "edgetam": "EdgeTamVideo"}  # transformers' classes by model type
+SAME_INTERFACE = EDGETAM | {
+    "sam2_video": "Sam2Video",
+    "sam2": "Sam2Video",
+    "sam3_tracker_video": "Sam3TrackerVideo",
+    "sam3_video": "Sam3TrackerVideo",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
     """A loaded model and what its processor's config says about pictures."""
 
-    model: Any  # transformers' EdgeTamVideoModel in evaluation mode
+    model: Any  # transformers' EdgeTamVideoModel in evaluation mode, or with --runtime transformers one of its kind
     name: str
     size: int  # side of the model's square input
     mean: tuple[float, float, float]
@@ -40,10 +47,17 @@ class Checkpoint:
     dtype: torch.dtype  # of the heavy arithmetic; weights stay float32
 
 
-def load(name: str, *, size: int | None = None, device: str = "auto", merge: bool = True) -> Checkpoint:
+def load(
+    name: str,
+    *,
+    size: int | None = None,
+    device: str = "auto",
+    merge: bool = True,
+    architectures: Mapping[str, str] = EDGETAM,
+) -> Checkpoint:
     """Load a checkpoint; `merge` makes one layer of what is linear after linear (exact to rounding).
 
-    Raises ModelError naming the model and the remedy.
+    `architectures` are those that the caller can run. Raises ModelError naming the model and the remedy.
     """
     if name == STILL:
         raise ModelError("model still has no weights: it tracks in run, serve and demo; choose another model here")
@@ -52,7 +66,7 @@ def load(name: str, *, size: int | None = None, device: str = "auto", merge: boo
         if name == FULL_RANDOM:
             model, mean, std = full_random(size or FULL_SIZE), IMAGENET_MEAN, IMAGENET_STD
         else:
-            model, mean, std = _from_pretrained(name, size)
+            model, mean, std = _from_pretrained(name, size, architectures)
         model.eval().requires_grad_(requires_grad=False)
         if merge:
             merge_weights(model)
@@ -115,20 +129,20 @@ def resize(config: Any, size: int) -> None:
     config.memory_attention_rope_feat_sizes = [grid, grid]
 
 
-def _from_pretrained(name: str, size: int | None) -> tuple[Any, Any, Any]:
-    from transformers import EdgeTamVideoConfig, EdgeTamVideoModel
+def _from_pretrained(name: str, size: int | None, architectures: Mapping[str, str]) -> tuple[Any, Any, Any]:
+    import transformers
     from transformers.image_processing_utils import ImageProcessingMixin
 
     folder = NANO if name == "nano" else Path(name)
     where = str(folder) if folder.is_dir() else name
     _refuse_early(name, folder)
     try:
-        config = EdgeTamVideoConfig.from_pretrained(where)
-        if config.model_type not in ("edgetam_video", "edgetam"):
-            raise ModelError(f"model {name}: it is a {config.model_type!r}, not an EdgeTAM")
+        found, _ = transformers.PreTrainedConfig.get_config_dict(where)
+        prefix = _architecture(name, found.get("model_type"), architectures)
+        config = getattr(transformers, f"{prefix}Config").from_pretrained(where)
         if size is not None and size != config.image_size:
-            resize(config, size)
-        model, report = EdgeTamVideoModel.from_pretrained(
+            _resize_edgetam(name, config, size)
+        model, report = getattr(transformers, f"{prefix}Model").from_pretrained(
             where, config=config, output_loading_info=True, dtype=torch.float32
         )
         processor, _ = ImageProcessingMixin.get_image_processor_dict(where)
@@ -142,6 +156,23 @@ def _from_pretrained(name: str, size: int | None) -> tuple[Any, Any, Any]:
     return model, tuple(processor["image_mean"]), tuple(processor["image_std"])
 
 
+def _architecture(name: str, model_type: str | None, architectures: Mapping[str, str]) -> str:
+    """The prefix of transformers' classes for a model type; raises ModelError for one that cannot be run."""
+    if model_type is not None and model_type in architectures:
+        return architectures[model_type]
+    if model_type in SAME_INTERFACE:
+        raise ModelError(f"model {name}: it is a {model_type!r}, not an EdgeTAM; it runs with --runtime transformers")
+    raise ModelError(f"model {name}: it is a {model_type!r}, not an EdgeTAM")
+
+
+def _resize_edgetam(name: str, config: Any, size: int) -> None:
+    if config.model_type not in EDGETAM:
+        raise UsageError(
+            f"size {size}: model {name} is no EdgeTAM, and takes {config.image_size} alone; leave out size"
+        )
+    resize(config, size)
+
+
 def _refuse_early(name: str, folder: Path) -> None:
     """Say what is wrong with a folder before transformers says it in ten lines."""
     if folder.is_dir():
@@ -151,11 +182,9 @@ def _refuse_early(name: str, folder: Path) -> None:
                 f"model {name}: there is no config.json in that folder; give one that save_pretrained wrote"
             )
         try:
-            kind = json.loads(config.read_text()).get("model_type")
+            json.loads(config.read_text())
         except (ValueError, OSError) as error:
             raise ModelError(f"model {name}: config.json cannot be read: {error}") from error
-        if kind not in ("edgetam_video", "edgetam"):
-            raise ModelError(f"model {name}: it is a {kind!r}, not an EdgeTAM")
     elif name == "nano" or name.startswith((".", "/", "~")) or name.count("/") != 1:
         raise ModelError(f"model {name}: no such folder; use nano, a folder, or a Hub id like {HUB_DEFAULT}")
 

@@ -60,6 +60,8 @@ def choose(name: str, device: torch.device) -> str:
         return "openvino" if device.type == "cpu" and not missing["openvino"] else "torch"
     if name not in RUNTIMES:
         raise UsageError(f"runtime {name!r} is unknown; known: {', '.join(RUNTIMES)}")
+    if name == "transformers":
+        raise UsageError("runtime transformers is for run, serve and evaluate; use another runtime here, such as auto")
     if missing.get(name):
         raise UsageError(
             f"runtime {name} is not installed; install it with: pip install 'streamer[{EXTRAS.get(name, name)}]'"
