@@ -20,6 +20,7 @@ NAMES = (
     "nncf",
     "node",
     "openssl",
+    "original",
     "root",
     "tmpfs",
     "vos-benchmark",

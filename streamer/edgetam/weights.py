@@ -1,4 +1,6 @@
-"""Checkpoints to modules on a device: the embedded `nano`, a Hub id, a local folder, or random full-size weights."""
+"""Checkpoints to modules on a device: the embedded `nano`, a Hub id, a folder, an original `edgetam.pt`, or random
+full-size weights.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,7 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from streamer.edgetam import original_format
 from streamer.edgetam.still import STILL
 from streamer.errors import ModelError, UsageError
 
@@ -65,6 +68,8 @@ def load(
     with quiet():
         if name == FULL_RANDOM:
             model, mean, std = full_random(size or FULL_SIZE), IMAGENET_MEAN, IMAGENET_STD
+        elif name.endswith(original_format.SUFFIXES):
+            model, mean, std = _from_original(Path(name), size or FULL_SIZE), IMAGENET_MEAN, IMAGENET_STD
         else:
             model, mean, std = _from_pretrained(name, size, architectures)
         model.eval().requires_grad_(requires_grad=False)
@@ -92,7 +97,20 @@ def full_random(size: int = FULL_SIZE) -> Any:
 
     Its object score says "there", so that there are masks to compare.
     """
-    from transformers import EdgeTamVideoConfig, EdgeTamVideoModel, EdgeTamVisionConfig
+    from transformers import EdgeTamVideoModel
+
+    config = full_config(size)
+    with torch.random.fork_rng():
+        torch.manual_seed(RANDOM_SEED)
+        model = EdgeTamVideoModel(config)
+    model.prompt_encoder.shared_embedding.positional_embedding.copy_(model.shared_image_embedding.positional_embedding)
+    nn.init.constant_(model.mask_decoder.pred_obj_score_head.proj_out.bias, ALWAYS_THERE)
+    return model
+
+
+def full_config(size: int, *, occlusion_embedding: bool = False, pointer_positions: bool = False) -> Any:
+    """The config of EdgeTAM's full architecture for a square of `size` pixels."""
+    from transformers import EdgeTamVideoConfig, EdgeTamVisionConfig
 
     backbone = {
         "model_type": "timm_wrapper",
@@ -103,16 +121,11 @@ def full_random(size: int = FULL_SIZE) -> Any:
     }
     config = EdgeTamVideoConfig(
         vision_config=EdgeTamVisionConfig(backbone_config=backbone),
-        enable_occlusion_spatial_embedding=False,
-        enable_temporal_pos_encoding_for_object_pointers=False,
+        enable_occlusion_spatial_embedding=occlusion_embedding,
+        enable_temporal_pos_encoding_for_object_pointers=pointer_positions,
     )
     resize(config, size)
-    with torch.random.fork_rng():
-        torch.manual_seed(RANDOM_SEED)
-        model = EdgeTamVideoModel(config)
-    model.prompt_encoder.shared_embedding.positional_embedding.copy_(model.shared_image_embedding.positional_embedding)
-    nn.init.constant_(model.mask_decoder.pred_obj_score_head.proj_out.bias, ALWAYS_THERE)
-    return model
+    return config
 
 
 def resize(config: Any, size: int) -> None:
@@ -127,6 +140,30 @@ def resize(config: Any, size: int) -> None:
     config.prompt_encoder_config.image_size = size
     config.vision_config.backbone_feature_sizes = [[grid * 4] * 2, [grid * 2] * 2, [grid] * 2]
     config.memory_attention_rope_feat_sizes = [grid, grid]
+
+
+def _from_original(file: Path, size: int) -> Any:
+    from transformers import EdgeTamVideoModel
+
+    if not file.is_file():
+        raise ModelError(f"model {file}: no such file")
+    weights = original_format.read(file)
+    model = EdgeTamVideoModel(
+        full_config(size, occlusion_embedding=weights.occlusion_embedding, pointer_positions=weights.pointer_positions)
+    )
+    expected = model.state_dict()
+    differing = [
+        name
+        for name in sorted({*expected, *weights.state})
+        if name not in expected or name not in weights.state or expected[name].shape != weights.state[name].shape
+    ]
+    if differing:
+        raise ModelError(
+            f"model {file}: {len(differing)} weights are missing, unknown or of another size, {differing[0]} first: "
+            "only EdgeTAM with RepViT-M1 is supported"
+        )
+    model.load_state_dict(weights.state)
+    return model
 
 
 def _from_pretrained(name: str, size: int | None, architectures: Mapping[str, str]) -> tuple[Any, Any, Any]:
@@ -186,7 +223,9 @@ def _refuse_early(name: str, folder: Path) -> None:
         except (ValueError, OSError) as error:
             raise ModelError(f"model {name}: config.json cannot be read: {error}") from error
     elif name == "nano" or name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise ModelError(f"model {name}: no such folder; use nano, a folder, or a Hub id like {HUB_DEFAULT}")
+        raise ModelError(
+            f"model {name}: no such folder; use nano, a folder, an edgetam.pt, or a Hub id like {HUB_DEFAULT}"
+        )
 
 
 def _explain(name: str, folder: Path, error: Exception) -> str:
