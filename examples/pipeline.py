@@ -26,7 +26,7 @@ def main(uri: str, box: str, folder: Path = Path("out")) -> None:
     own = Wiring(sinks={"boxes": CsvSink(folder / "boxes.csv")})
     pipeline = build_pipeline(settings, lambda: build_tracker(engine, settings), own)
     pipeline.run()  # until the source ends; pipeline.stop() ends it from another thread
-    print(f"{pipeline.meter.tracked} frames tracked, {pipeline.dropped} dropped")
+    print(f"{pipeline.figures.tracked} frames tracked, {pipeline.dropped} dropped")
 
 
 if __name__ == "__main__":

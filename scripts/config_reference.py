@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -18,14 +17,17 @@ sys.path.insert(0, str(ROOT))
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from streamer.config.settings import Section, ServeSettings, Settings
+from streamer.config.section import Section, sections_in
+from streamer.config.settings import ServeSettings, Settings
 
 PAGE = ROOT / "docs" / "configuration.md"
 HEAD = """# Configuration
 
 Generated from the settings by `scripts/config_reference.py`. A file is YAML; `streamer run FILE` and
 `streamer serve FILE` read it, and options of the command line override it. An unknown key is an error that names the
-nearest known one. Examples are in `configs/`.
+nearest known one. Examples come with the package: `streamer configs` lists them,
+`streamer configs NAME` prints one to copy, and `streamer run NAME` runs one. A file of that name in the working
+folder or in the user's folder (`~/.config/streamer` on Linux) comes first.
 """
 
 
@@ -65,14 +67,7 @@ def sections(*tops: type[Section]) -> list[type[Section]]:
 
 
 def below(model: type[Section]) -> list[type[Section]]:
-    return [section for field in model.model_fields.values() for section in in_type(field.annotation)]
-
-
-def in_type(annotation: Any) -> Iterator[type[Section]]:
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        yield annotation
-    for inner in get_args(annotation):
-        yield from in_type(inner)
+    return [section for field in model.model_fields.values() for section in sections_in(field.annotation)]
 
 
 def table(model: type[Section]) -> str:

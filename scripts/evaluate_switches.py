@@ -19,7 +19,7 @@ sys.path[:0] = [str(ROOT)]
 import numpy as np
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam import open_graph_engine, open_segmenter
+from streamer.edgetam import open_segmenter, open_tracker
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.evaluation.davis import Answer, Answers, Clip, PromptKind, evaluate, sequences
 from streamer.evaluation.davis import prompt as prompt_for
@@ -43,10 +43,10 @@ def main() -> None:
     parser.add_argument("--sequences", default="")
     given = parser.parse_args()
     clips = sequences(given.root, given.sequences.split(",") if given.sequences else ())
-    opened = open_graph_engine(given.model)
+    opened = open_tracker(given.model)
     print(f"| setting | J&F from a {given.prompt} |\n| --- | --- |", flush=True)
     for name, tracking in SETTINGS.items():
-        tracker = StreamingTracker(opened.checkpoint, tracking, opened.runtime)
+        tracker = StreamingTracker(opened.runtime, tracking)
         print(f"| {name} | {jf(tracker, clips, given.prompt):.3f} |", flush=True)
     first, without, given_back = refined(given.model, clips)
     print("\n| on each object's first frame | mean IoU |\n| --- | --- |")

@@ -34,7 +34,7 @@ from torch import Tensor, distributed, nn
 from torch.multiprocessing.spawn import spawn
 from transformers import EdgeTamVideoModel
 
-WARMUP = 200
+WARMUP = 50
 BACKBONE_RATE = 0.25  # of the learning rate: it starts from ImageNet, all else from nothing
 AVERAGING = 0.997  # of the exported weights: about the last 330 steps
 SAVE_EVERY_S = 240
@@ -74,12 +74,12 @@ def rate(stages: list[Stage], step: int) -> float:
 class Training:
     """Model, optimiser and averaged weights, with one file that holds them all."""
 
-    def __init__(self, out: Path, seed: int) -> None:
+    def __init__(self, out: Path, seed: int, *, tune_backbone: bool = True) -> None:
         self.out = out
         self.model = architecture.build(seed)
         backbone = self.model.vision_encoder.backbone.requires_grad_(False)
         self.backbone = Backbone(backbone.timm_model)
-        tuned = {id(p.requires_grad_(True)) for p in self.backbone.parameters()}
+        tuned = {id(p.requires_grad_(tune_backbone)) for p in self.backbone.parameters()}
         self.net = Network(self.model)
         self.trained = {n: p for n, p in self.model.named_parameters() if p.requires_grad}
         new = [p for p in self.trained.values() if id(p) not in tuned]
@@ -102,11 +102,13 @@ class Training:
         state = torch.load(self.file, map_location="cpu", weights_only=True)
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.net = Network(self.model)  # it computes tables from the weights
         self.average, self.step = state["average"], state["step"]
 
     def start_from(self, checkpoint: Path) -> None:
         """Take an exported checkpoint's weights and nothing else."""
         self.model.load_state_dict(EdgeTamVideoModel.from_pretrained(checkpoint, dtype=torch.float32).state_dict())
+        self.net = Network(self.model)
         self.average = {n: p.detach().clone() for n, p in self.trained.items()}
 
     def save(self) -> None:
@@ -175,7 +177,7 @@ def train(process: int, given: argparse.Namespace, stages: list[Stage]) -> None:
         "gloo", init_method=f"file://{given.out.resolve()}/meeting", rank=process, world_size=given.processes
     )
     parent, stills = os.getppid(), Stills.under(given.data)
-    training = Training(given.out, given.seed)
+    training = Training(given.out, given.seed, tune_backbone=not given.freeze_backbone)
     if training.file.exists():
         training.load()
     elif given.start:
@@ -208,6 +210,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "nano")
     parser.add_argument("--start", type=Path, help="begin with the weights of this checkpoint folder")
+    parser.add_argument("--freeze-backbone", action="store_true", help="train all else: a third faster")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument(

@@ -6,9 +6,17 @@ class StreamerError(Exception):
 
     exit_code = 1
 
+    def __str__(self) -> str:
+        """One line that every terminal and every JSON can hold: what is not printable is escaped."""
+        return "".join(char if char.isprintable() else escaped(char) for char in super().__str__())
+
+
+def escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode()
+
 
 class UsageError(StreamerError):
-    """What was asked for makes no sense as it stands; the command line exits with 2."""
+    """An invalid option, setting or input; the command line exits with 2."""
 
     exit_code = 2
 

@@ -128,7 +128,7 @@ def _decode_rle(data: bytes, height: int, width: int) -> NDArray[np.uint8]:
 
 
 def png_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a PNG; None where it is none, or not whole: OpenCV takes memory for what a chunk promises."""
+    """Width and height of a PNG; None for other data, or half a PNG: OpenCV allocates what a chunk promises."""
     if len(data) < 24 or data[:8] != PNG or data[12:16] != b"IHDR":
         return None
     at = len(PNG)

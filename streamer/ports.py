@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from streamer.channel import Channel
 from streamer.events.types import Event, SourceEvent
-from streamer.types import Command, Detection, Frame, Track, TrackResult
+from streamer.types import Attention, Command, Detection, Frame, Request, Track, TrackResult
 
 if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings  # pydantic, which `import streamer` does not need
@@ -89,8 +90,24 @@ class Tracker(Protocol):
         """The model's id, input size, runtime, device and dtype."""
 
 
+@runtime_checkable
+class NamesObjects(Protocol):
+    """A tracker that can say which objects it has, without a frame."""
+
+    @property
+    def object_ids(self) -> tuple[int, ...]: ...
+
+
+@runtime_checkable
+class SelectiveTracker(NamesObjects, Protocol):
+    """A tracker that can look for some of its objects, and leave the others as they are."""
+
+    def track_some(self, frame: Frame, commands: Sequence[Command], attention: Attention) -> tuple[Track, ...]:
+        """As `track`, of the objects that `attention` names and of those with a prompt."""
+
+
 class LiveTracker(Tracker, Protocol):
-    """A tracker that outlives its source: after a reconnect it goes on with the same objects."""
+    """A tracker that outlives its source: after a reconnect it continues with the same objects."""
 
     def interrupt(self) -> None:
         """The next frame is after a gap, whatever its epoch."""
@@ -118,6 +135,17 @@ class Sink(Protocol):
 
 
 @runtime_checkable
+class ModelSink(Protocol):
+    """A sink that takes the model's own results too: each comes after its frame, where masks are carried in between,
+    and holds the objects that the model looked for (`age` 0) with the last that is known of the others.
+    """
+
+    def write_model(self, result: TrackResult) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@runtime_checkable
 class EventSink(Protocol):
     """Where events go: of the source, of objects, of zones. Without a `write` it gets no results."""
 
@@ -126,12 +154,28 @@ class EventSink(Protocol):
     def close(self) -> None: ...
 
 
-AnySink = Sink | EventSink
+@runtime_checkable
+class SendsCommands(Protocol):
+    """A sink whose readers may send commands back."""
+
+    def connect(self, commands: Channel[Request]) -> None:
+        """Put requests here from now on; called before the first result."""
+
+
+@runtime_checkable
+class NotesRun(Protocol):
+    """A sink that writes down what a run was made of."""
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """`settings`, `model` and `versions`, as plain values without passwords; called before the first result."""
+
+
+AnySink = Sink | EventSink | ModelSink
 
 
 @runtime_checkable
 class CountsLost(Protocol):
-    """A sink that goes on where something cannot be written, and counts it."""
+    """A sink that continues where something cannot be written, and counts it."""
 
     @property
     def lost(self) -> int: ...

@@ -8,20 +8,28 @@ from __future__ import annotations
 import os
 import shutil
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 NAMES = (
+    "annotators",
     "browser",
+    "caddy",
     "clips",
+    "fiftyone",
     "gcc",
     "mqtt",
     "netns",
+    "nginx",
     "nncf",
     "node",
     "openssl",
     "original",
+    "promtool",
     "root",
+    "ros2",
     "tmpfs",
     "vos-benchmark",
     "xvfb",
@@ -47,3 +55,10 @@ def program(*names: str) -> str | None:
 def package(name: str) -> bool:
     """Whether a Python package is installed."""
     return find_spec(name) is not None
+
+
+def tool_python(name: str) -> Path | None:
+    """The interpreter of an environment of `scripts/tool_environments`; None where it was not made."""
+    folder = Path(os.environ.get("STREAMER_TOOLS", ROOT / ".tools"))
+    python = folder / name / "bin" / "python"
+    return python if python.exists() else None

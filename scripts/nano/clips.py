@@ -146,7 +146,7 @@ def rendered(_stills: Stills, rng: random.Random, _nprng: np.random.Generator, s
     return np.stack(frames), np.array(visible)
 
 
-KINDS: dict[Kind, float] = {composite: 0.18, together: 0.24, in_place: 0.32, traffic: 0.1, rendered: 0.16}
+KINDS: dict[Kind, float] = {composite: 0.14, together: 0.36, in_place: 0.26, traffic: 0.1, rendered: 0.14}
 STILL_KINDS: dict[Kind, float] = {whole: 0.6, composite: 0.15, together: 0.1, in_place: 0.1, rendered: 0.05}
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from nano.bodies import GONE, Body, body, cut, texture, wander
 from nano.stills import Plane, Stills
 
+ABSENT = 0.7  # how often one of a group leaves or is hidden
 TWIN = 0.12  # how often one of a pair is the same photograph again: then its place alone tells it apart
 
 
@@ -33,7 +34,7 @@ def group(stills: Stills, rng: random.Random, nprng: np.random.Generator, steps:
     way = rng.choice((meet, meet, go_together))
     way(bodies, nprng, steps, largest)
     rng.shuffle(bodies)
-    if steps >= 6 and rng.random() < 0.5:
+    if steps >= 6 and rng.random() < ABSENT:
         return be_absent(stills, bodies, rng, nprng, steps)
     return bodies
 

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 
 from nano import prompts
 from nano.losses import LOSS_SIDE, judge
-from streamer.edgetam.graphs import Bank, Features, ImageEncoder, MaskDecoder, Masks, MemoryAttention, MemoryEncoder
+from streamer.edgetam.graphs import Bank, Features, ImageEncoder, MaskDecoder, Masks
+from streamer.edgetam.memory_graphs import MemoryAttention, MemoryEncoder
 
 CLICK, BOX, MASK = 0, 1, 2
 TRUE_MEMORY = 0.3  # how often a first memory is written from the true mask, so that tracking learns from good ones

@@ -115,7 +115,7 @@ def read(path: Path) -> Image:
     """An RGB picture; raises ValueError naming the file."""
     image = cv2.imread(str(path))
     if image is None:
-        raise ValueError(f"{path}: cannot be read as a picture")
+        raise ValueError(f"{path}: cannot be read as an image")
     return np.ascontiguousarray(image[..., ::-1])
 
 

@@ -13,12 +13,13 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from streamer.bench.original import OriginalTracker
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam import torch_threads
+from streamer.edgetam import cores
+from streamer.edgetam.preprocessor import Preprocessor
 from streamer.edgetam.reference import ReferenceTrack, ReferenceTracker
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.runtimes.eager import TorchRuntime
+from streamer.edgetam.runtimes.port import describe
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import Checkpoint, choose_device, load
 from streamer.errors import StreamerError, UsageError
@@ -29,7 +30,7 @@ from streamer.video.scene import MAX_OBJECTS, Scene, SceneSettings
 WARM_UP = 8  # frames until the memories are full, and every engine has met its shapes
 MIN_IOU = 0.999  # below which the two do not do the same thing, and no ratio means anything
 MATRIX, PRODUCTS = 2048, 5
-PICTURE = (960, 540)
+FRAME_SIZE = (960, 540)
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +50,22 @@ class Race:
             self.lowest_iou = min(self.lowest_iou, iou(track.mask, reference.mask))
             self.visible.append(bool(reference.mask.any()))
 
+    @property
+    def ours_ms(self) -> float:
+        """Median of a frame."""
+        return 1000 * statistics.median(self.ours_s)
+
+    def beside_reference(self) -> dict[str, float]:
+        """The reference's time, the ratio, and how far apart the two were."""
+        theirs_ms = 1000 * statistics.median(self.reference_s)
+        return {
+            "reference_ms": round(theirs_ms, 2),
+            "ratio": round(theirs_ms / self.ours_ms, 3),
+            "visible": round(statistics.mean(self.visible), 3),
+            "min_iou": round(self.lowest_iou, 6),
+            "max_abs_logit_diff": float(f"{self.worst_logit:.2g}"),
+        }
+
 
 def engine(
     model: str, size: int | None, counts: Sequence[int], frames: int, runtime: str, *, reference: bool = True
@@ -59,54 +76,48 @@ def engine(
     """
     if max(counts) > MAX_OBJECTS:
         raise UsageError(f"--objects {max(counts)}: the scene has at most {MAX_OBJECTS}")
-    name = runtimes.choose(runtime, choose_device("auto"))
-    threads = torch_threads.count()
+    name = runtimes.choose(runtime, choose_device("auto").type)
+    threads = cores.count()
     torch.set_num_threads(threads)
     ours = load(model, size=size)
     theirs = load(model, size=size, merge=False) if reference else None
-    engine = runtimes.start(name, ours)
+    started = runtimes.start(name, ours)
     figures = []
     for count in counts:
         before = matrix_gflops()
-        race = _race(StreamingTracker(ours, TrackingSettings(extensions=False), engine), theirs, count, frames)
-        machine = max(before, matrix_gflops())
-        work = gflop_per_frame(ours, count)
-        milliseconds = 1000 * statistics.median(race.ours_s)
-        row: dict[str, Any] = {"objects": count, "ours_ms": round(milliseconds, 2)}
-        if reference:
-            theirs_ms = 1000 * statistics.median(race.reference_s)
-            row |= {
-                "reference_ms": round(theirs_ms, 2),
-                "ratio": round(theirs_ms / milliseconds, 3),
-                "visible": round(statistics.mean(race.visible), 3),
-                "min_iou": round(race.lowest_iou, 6),
-                "max_abs_logit_diff": float(f"{race.worst_logit:.2g}"),
-            }
-        reached = work / milliseconds * 1000
-        row |= {
-            "gflop_per_frame": round(work, 2),
-            "gflops_reached": round(reached, 1),
-            "machine_gflops": round(machine, 1),
-            "fraction_of_machine": round(reached / machine, 3),
-        }
-        figures.append(row)
-    described = runtimes.describe(engine, ours)
-    return {"model": described, "threads": threads, "frames": frames, "picture": list(PICTURE), "counts": figures}
+        race = _race(StreamingTracker(started, TrackingSettings(extensions=False)), theirs, count, frames)
+        speed = _speed(gflop_per_frame(ours, count), race.ours_ms, max(before, matrix_gflops()))
+        ratio = race.beside_reference() if reference else {}
+        figures.append({"objects": count, "ours_ms": round(race.ours_ms, 2)} | ratio | speed)
+    described = describe(started.info, started.name)
+    return {"model": described, "threads": threads, "frames": frames, "frame_size": list(FRAME_SIZE), "counts": figures}
+
+
+def _speed(work_gflop: float, milliseconds: float, machine_gflops: float) -> dict[str, float]:
+    """What a frame needs, and how near the machine's own speed it comes."""
+    reached = work_gflop / milliseconds * 1000
+    return {
+        "gflop_per_frame": round(work_gflop, 2),
+        "gflops_reached": round(reached, 1),
+        "machine_gflops": round(machine_gflops, 1),
+        "fraction_of_machine": round(reached / machine_gflops, 3),
+    }
 
 
 def _race(tracker: StreamingTracker, theirs: Checkpoint | None, count: int, frames: int) -> Race:
-    race, scene = Race(), _scene(count)
-    session = ReferenceTracker(theirs) if theirs is not None else None
+    race, scene = Race(), scene_of(count)
+    pixels = Preprocessor(tracker.runtime).whole  # both get the same: resizing may differ by a grey level
+    session = ReferenceTracker(theirs, pixels) if theirs is not None else None
     for index in range(WARM_UP + frames):
         frame = Frame.from_image(scene.draw(index)[0], index=index)
-        given = _boxes(scene) if index == 0 else ()
+        prompts = boxes_of(scene) if index == 0 else ()
         references, theirs_s = [], 0.0
         if session is not None:
             started = time.perf_counter()
-            references = session.track_all(frame, given)
+            references = session.track_all(frame, prompts)
             theirs_s = time.perf_counter() - started
         started = time.perf_counter()
-        tracks = tracker.track(frame, given)
+        tracks = tracker.track(frame, prompts)
         ours_s = time.perf_counter() - started
         if references:
             race.compare(tracks, references)
@@ -134,56 +145,23 @@ def matrix_gflops() -> float:
 
 def gflop_per_frame(checkpoint: Checkpoint, count: int) -> float:
     """What a frame needs once the memories are full, in 1e9; a multiplication and an addition count as two."""
-    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), TorchRuntime(checkpoint))
-    scene = _scene(count)
+    tracker = StreamingTracker(TorchRuntime(checkpoint), TrackingSettings(extensions=False))
+    scene = scene_of(count)
     frame = Frame.from_image(scene.draw(0)[0], index=0)
     for index in range(WARM_UP):
-        tracker.track(frame, _boxes(scene) if index == 0 else ())
+        tracker.track(frame, boxes_of(scene) if index == 0 else ())
     counter = FlopCounterMode(display=False)
     with counter, sdpa_kernel(SDPBackend.MATH):
         tracker.track(frame)
     return float(counter.get_total_flops()) / 1e9
 
 
-def against_original(frames: int, runtime: str) -> dict[str, Any]:
-    """One object at 1024: the original code and ours a frame each in turn, both with random weights.
-
-    Raises UsageError where it is not installed.
-    """
-    name = runtimes.choose(runtime, torch.device("cpu"))
-    threads = torch_threads.count()
-    torch.set_num_threads(threads)
-    scene = _scene(1)
-    recorded = [Frame.from_image(scene.draw(index)[0], index=index) for index in range(WARM_UP + frames)]
-    (prompt,) = _boxes(scene)
-    original = OriginalTracker(recorded, prompt)
-    checkpoint = load("full-random", device="cpu")
-    tracker = StreamingTracker(checkpoint, TrackingSettings(extensions=False), runtimes.start(name, checkpoint))
-    ours_s, original_s = [], []
-    for frame in recorded:
-        started = time.perf_counter()
-        original.track()
-        original_s.append(time.perf_counter() - started)
-        started = time.perf_counter()
-        tracker.track(frame, [prompt] if frame.index == 0 else ())
-        ours_s.append(time.perf_counter() - started)
-    original.close()
-    ours_ms, original_ms = (1000 * statistics.median(values[WARM_UP:]) for values in (ours_s, original_s))
-    return {
-        "model": tracker.describe(),
-        "threads": threads,
-        "frames": frames,
-        "objects": 1,
-        "ours_ms": round(ours_ms, 2),
-        "original_ms": round(original_ms, 2),
-        "ratio": round(original_ms / ours_ms, 3),
-    }
-
-
-def _scene(count: int) -> Scene:
-    width, height = PICTURE
+def scene_of(count: int) -> Scene:
+    """A scene of this many objects, none of them hidden."""
+    width, height = FRAME_SIZE
     return Scene(SceneSettings(objects=count, width=width, height=height, occluder=False))
 
 
-def _boxes(scene: Scene) -> list[Prompt]:
+def boxes_of(scene: Scene) -> list[Prompt]:
+    """The true boxes on the first frame."""
     return [Prompt(number, box=box_of(mask)) for number, mask in scene.truth(0).items()]

@@ -15,7 +15,7 @@ import numpy as np
 
 from streamer.bus.publisher import Publisher
 from streamer.config.settings import PipelineSettings, SourceSettings, TrackingSettings
-from streamer.edgetam import open_tracker
+from streamer.edgetam import open_engine, open_tracker
 from streamer.masks import box_of
 from streamer.pipeline.meter import percentiles
 from streamer.pipeline.pipeline import Limits, Pipeline
@@ -162,7 +162,7 @@ def _in_a_thread(measure: Callable[[], float]) -> float:
 
 def memory(model: str, frames: int, objects: int, runtime: str = "auto") -> dict[str, Any]:
     """Resident memory against frames through the whole pipeline, while objects come, are refined and go."""
-    tracker = open_tracker(model, runtime=runtime)
+    tracker = open_engine(model, runtime=runtime).tracker()
     source = SceneSource(SceneSettings(objects=objects, frames=0, leave=True), name="scene")
     sampler = _Sampler()
     wiring = Wiring(source=source, sinks={"null": NullSink(), "sampler": sampler}, limits=Limits(frames=frames))
@@ -175,7 +175,7 @@ def memory(model: str, frames: int, objects: int, runtime: str = "auto") -> dict
     return {
         "rss_slope_kb_per_frame": slope_kb(used),
         "rss_mb": {"after_warm_up": round(used[0][1], 1), "end": round(used[-1][1], 1)},
-        "frames": run.meter.tracked,
+        "frames": run.figures.tracked,
         "objects": objects,
         "commands": sampler.commands,
         "refused": len(refused),
@@ -242,12 +242,12 @@ def crowd(model: str, frames: int, most: int) -> dict[str, Any]:
     """Up to `most` objects join and leave at random: memory, and the slowest step beside others with as many objects.
 
     First each number of objects is met once; whatever had to be compiled or reserved for it is there then. All are
-    looked for in the whole picture, as one batch.
+    searched for in the whole frame, as one batch.
     """
     tracker, rng = open_tracker(model, tracking=TrackingSettings(extensions=False)), np.random.default_rng(0)
     scene = Scene(SceneSettings(frames=CROWD_FRAMES))
-    pictures = [scene.draw(index)[0] for index in range(CROWD_FRAMES)]
-    height, width = pictures[0].shape[:2]
+    images = [scene.draw(index)[0] for index in range(CROWD_FRAMES)]
+    height, width = images[0].shape[:2]
     size = 0.2 * width, 0.2 * height
     present: set[int] = set()
     samples: list[tuple[int, float]] = []
@@ -261,7 +261,7 @@ def crowd(model: str, frames: int, most: int) -> dict[str, Any]:
         ]
         present ^= changed
         started = time.perf_counter()
-        tracker.track(Frame.from_image(pictures[index % CROWD_FRAMES], index=index), commands)
+        tracker.track(Frame.from_image(images[index % CROWD_FRAMES], index=index), commands)
         if index >= most:
             samples.append((index, resident_mb()))
             if not commands:
@@ -287,10 +287,10 @@ def age(model: str, frames: int, objects: int) -> dict[str, Any]:
     run = build_pipeline(UNSET, lambda: timed, wiring)
     run.run()
     steps = percentiles([(end - start) / 1e6 for start, end in timed.steps_ns[WARM_UP:]])
-    ages = percentiles(list(run.meter.latencies_ms)[WARM_UP:])
+    ages = percentiles(list(run.figures.latencies_ms)[WARM_UP:])
     return {
         "source_fps": 60.0,
-        "tracked_fps": round(run.meter.fps, 2),
+        "tracked_fps": round(run.figures.fps, 2),
         "age_ms": ages,
         "step_ms": steps,
         "age_in_steps": round(ages["p50"] / steps["p50"], 3),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +16,12 @@ import cv2
 import numpy as np
 import torch
 
+from streamer.bench.engine import WARM_UP, boxes_of, scene_of
+from streamer.config.settings import TrackingSettings
+from streamer.edgetam import cores
+from streamer.edgetam.runtimes import choose as runtimes
+from streamer.edgetam.tracker import StreamingTracker
+from streamer.edgetam.weights import load
 from streamer.errors import UsageError
 from streamer.types import Frame, Prompt
 
@@ -47,6 +55,41 @@ class OriginalTracker:
     def close(self) -> None:
         """Remove the clip."""
         self._folder.cleanup()
+
+
+def against_original(frames: int, runtime: str) -> dict[str, Any]:
+    """One object at 1024: the original code and ours a frame each in turn, both with random weights.
+
+    Raises UsageError where it is not installed.
+    """
+    name = runtimes.choose(runtime, "cpu")
+    threads = cores.count()
+    torch.set_num_threads(threads)
+    scene = scene_of(1)
+    recorded = [Frame.from_image(scene.draw(index)[0], index=index) for index in range(WARM_UP + frames)]
+    (prompt,) = boxes_of(scene)
+    original = OriginalTracker(recorded, prompt)
+    checkpoint = load("full-random", device="cpu")
+    tracker = StreamingTracker(runtimes.start(name, checkpoint), TrackingSettings(extensions=False))
+    ours_s, original_s = [], []
+    for frame in recorded:
+        started = time.perf_counter()
+        original.track()
+        original_s.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        tracker.track(frame, [prompt] if frame.index == 0 else ())
+        ours_s.append(time.perf_counter() - started)
+    original.close()
+    ours_ms, original_ms = (1000 * statistics.median(values[WARM_UP:]) for values in (ours_s, original_s))
+    return {
+        "model": tracker.describe(),
+        "threads": threads,
+        "frames": frames,
+        "objects": 1,
+        "ours_ms": round(ours_ms, 2),
+        "original_ms": round(original_ms, 2),
+        "ratio": round(original_ms / ours_ms, 3),
+    }
 
 
 def predictor(*overrides: str) -> Any:

@@ -1,6 +1,6 @@
-"""Readers of a camera's pictures, and one that takes nothing.
+"""Readers of a camera's frames, and a frozen one.
 
-`python -m streamer.bench.reader URL CAMERA N SECONDS` prints the pictures a second that each got, as JSON.
+`python -m streamer.bench.reader URL CAMERA N SECONDS` prints the frames a second that each reader received, as JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from websockets.exceptions import ConnectionClosed
 
 
 async def read(url: str, until: float) -> float:
-    """Pictures a second."""
+    """Frames a second."""
     began, count = time.monotonic(), 0
     async with connect(url, max_size=None, compression=None) as socket:
         with contextlib.suppress(TimeoutError, ConnectionClosed):

@@ -27,19 +27,21 @@ ROUNDS = 2  # of each kind, in turn
 
 
 def cameras(
-    model: str, count: int, fps: float, seconds: float, objects: int, *, max_fps: float | None = None
+    model: str, fps: float, seconds: float, objects: Sequence[int], *, max_fps: float | None = None
 ) -> dict[str, Any]:
-    """Cameras of 640 x 360 on one engine: each one's rate, and the others' while one is killed and restored."""
+    """Cameras of 640 x 360 on one engine with these numbers of objects: results a second of each, and of the others
+    while the first is killed and restored.
+    """
     shared = Shared(open_engine(model), checked(ModelSettings, {"id": model}, "bench"))
-    names = [f"cam{number}" for number in range(count)]
+    names = [f"cam{number}" for number in range(len(objects))]
     with contextlib.closing(Cameras(shared)) as served:
         for number, name in enumerate(names):
-            served.add(name, _camera(number, fps, objects, max_fps))
+            served.add(name, _camera(number, fps, objects[number], max_fps))
         time.sleep(SETTLE_S)
         before = _rates(served, names, seconds)
         served.remove(names[0])
         without = _rates(served, names[1:], seconds)
-        served.add(names[0], _camera(0, fps, objects, max_fps))
+        served.add(names[0], _camera(0, fps, objects[0], max_fps))
         time.sleep(SETTLE_S)
         after = _rates(served, names, seconds)
         changes = [abs(rates[name] / before[name] - 1) for rates in (without, after) for name in names[1:]]
@@ -47,19 +49,19 @@ def cameras(
             "model": shared.engine.describe(),
             "source_fps": fps,
             "max_fps": max_fps,
-            "objects_each": objects,
+            "objects": list(objects),
             "fps": {name: round(rate, 2) for name, rate in before.items()},
             "slowest_of_mean": round(min(before.values()) / statistics.mean(before.values()), 3),
             "fps_without_one": {name: round(rate, 2) for name, rate in without.items()},
             "fps_after": {name: round(rate, 2) for name, rate in after.items()},
             "others_changed_at_most": round(max(changes), 3),
-            "latency_ms": {name: served[name].status()["latency_ms"] for name in names},
+            **{key: {name: served[name].status()[key] for name in names} for key in ("fps_of_model", "latency_ms")},
             "rss_mb": round(resident_mb(), 1),
         }
 
 
 def readers(model: str, count: int, fps: float, seconds: float, objects: int) -> dict[str, Any]:
-    """One camera with and without readers of its pictures, in turn, and with one that is frozen besides."""
+    """One camera with and without readers of its frames, in turn, and with one frozen reader."""
     with tempfile.TemporaryDirectory() as folder:
         settings = {
             "model": {"id": model},
@@ -106,16 +108,16 @@ def _camera(seed: int, fps: float, objects: int, max_fps: float | None = None) -
 
 
 def _rates(served: Cameras, names: Sequence[str], seconds: float) -> dict[str, float]:
-    """Results a second of each camera, over so long."""
-    began, counts = time.monotonic(), {name: _tracked(served, name) for name in names}
+    """Results a second of each camera, over a number of seconds."""
+    began, counts = time.monotonic(), {name: _results(served, name) for name in names}
     time.sleep(seconds)
     passed = time.monotonic() - began
-    return {name: (_tracked(served, name) - counts[name]) / passed for name in names}
+    return {name: (_results(served, name) - counts[name]) / passed for name in names}
 
 
-def _tracked(served: Cameras, name: str) -> int:
+def _results(served: Cameras, name: str) -> int:
     pipeline = served[name].pipeline
-    return 0 if pipeline is None else pipeline.meter.tracked
+    return 0 if pipeline is None else pipeline.result_figures.results
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ RATE, BURST = 50.0, 100.0  # requests a second of one connection, and at once; a
 RATE_OF_ALL, BURST_OF_ALL = 100.0, 200.0
 TAKEN_RATE, TAKEN_BURST = 1000.0, 100.0  # messages a second that are read, also to be rejected: each costs time
 TAKEN_AHEAD = 8  # messages of one connection that ZeroMQ holds; more wait at their sender
-UNANSWERED_S = 10.0  # a request that no frame has answered for so long gets an interim answer
+UNANSWERED_S = 10.0  # without an answer by a frame, after which a request gets an interim answer
 
 
 class CommandServer:

@@ -1,4 +1,4 @@
-"""Who may connect from another machine: CURVE keys (ZeroMQ's, RFC 26), in files of one line each.
+"""Access from other machines: CURVE keys (ZeroMQ's, RFC 26), in files of one line each.
 
 `NAME.key` is public and goes to the other side; `NAME.secret` stays, readable by its owner alone.
 """
@@ -29,13 +29,13 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class ServerKeys:
-    """Own keys, and the folder with the `.key` files of those who may connect; it is read at every connection."""
+    """The server's own keys, and the folder with the `.key` files of its clients; it is read at every connection."""
 
     own: KeyPair
     clients: Path
 
     def allows(self, public: bytes) -> bool:
-        """Whether one of the files holds this key; one that is broken since the start lets nobody in."""
+        """Whether one of the files holds this key; a file that broke since the start admits no client."""
         for file in self.clients.glob("*.key"):
             with contextlib.suppress(UsageError):
                 if read_public(file) == public:
@@ -71,7 +71,7 @@ def create(name: Path) -> tuple[Path, Path]:
 def server_keys(secret: Path, clients: Path) -> ServerKeys:
     """Raises UsageError naming the file."""
     if not clients.is_dir():
-        raise UsageError(f"{clients}: no such folder; put the .key files of those who may connect into it")
+        raise UsageError(f"{clients}: no such folder; put the .key files of the clients that may connect into it")
     for file in clients.glob("*.key"):
         read_public(file)
     return ServerKeys(read_pair(secret), clients)

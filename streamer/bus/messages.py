@@ -13,12 +13,14 @@ import numpy as np
 from streamer.errors import WireError
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
+from streamer.formats.result_fields import position_fields, position_of
 from streamer.masks import CODECS, Codec, Mask, PixelBox, decode, encode
-from streamer.types import State, TrackResult
+from streamer.types import MaskOrigin, Position, State, TrackResult
 
 VERSION = 1
 MAX_MESSAGE = 64 << 20  # bytes; a reader takes no larger one
 MAX_PART = 4 << 20  # bytes of a value: a full-HD mask is some kilobytes; nothing honest comes near this
+FUTURE_S = 0.05  # by which the publisher's clock may be ahead of the reader's
 MAX_PIXELS = 1 << 26  # of a frame: 8192 x 8192
 
 
@@ -35,9 +37,13 @@ class ObjectMask:
     codec: Codec
     data: bytes
     size_wh: tuple[int, int]
+    mask_from: MaskOrigin = "model"
+    age: int = 0  # frames since the model found the mask
+    confidence: float = 1.0  # in a carried mask
+    position: Position | None = None  # in metres in the camera's frame, of a source with depth
 
     def mask(self) -> Mask:
-        """The mask, H x W bool; raises WireError where the bytes are none."""
+        """The mask, H x W bool; raises WireError where the bytes are no mask."""
         try:
             return decode(self.data, self.box, self.codec, self.size_wh)
         except (ValueError, struct.error, IndexError) as error:
@@ -70,8 +76,15 @@ class Message:
         return (now_wall_ns - int(self.header["wall_ns"])) / 1e6
 
 
+def newest_within(message: Message | None, max_age_s: float, now_wall_ns: int) -> Message | None:
+    """The message, unless its frame is older than `max_age_s`, or further in the future than clocks may differ."""
+    if message is None or not -FUTURE_S <= message.age_ms(now_wall_ns) / 1e3 <= max_age_s:
+        return None
+    return message
+
+
 def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns: int) -> dict[str, Any]:
-    """What every message says of its frame; `dropped` are the frames lost since the last message of its topic."""
+    """The fields of a message about its frame; `dropped` are the frames lost since the last message of its topic."""
     frame = result.frame
     return {
         "v": VERSION,
@@ -86,7 +99,7 @@ def header_of(result: TrackResult, *, sequence: int, dropped: int, published_ns:
         "dropped": dropped,
         "gap": [result.gap_frames, result.gap_s],
         "size": [frame.width, frame.height],
-        "mask_from": result.source_of_mask,
+        "mask_from": result.mask_from,
     }
 
 
@@ -97,7 +110,7 @@ def pack_masks(topic: str, result: TrackResult, codec: Codec, header: dict[str, 
 
 
 def object_fields(result: TrackResult, codec: Codec) -> tuple[list[dict[str, Any]], bytes]:
-    """What a message says of each object, and all masks, in which `at` tells each one's place."""
+    """The fields of a message about each object, and all masks; `at` is a mask's place among them."""
     blobs: list[bytes] = []
     objects = []
     offset = 0
@@ -109,11 +122,15 @@ def object_fields(result: TrackResult, codec: Codec) -> tuple[list[dict[str, Any
                 "state": track.state,
                 "score": track.score,
                 "predicted_iou": track.predicted_iou,
+                "mask_from": track.mask_from,
+                "age": track.age,
+                "confidence": track.confidence,
                 "box": track.box,
                 "area": int(np.count_nonzero(track.mask)),
                 "codec": codec,
                 "at": [offset, len(data)],
             }
+            | position_fields(track.position)
         )
         blobs.append(data)
         offset += len(data)
@@ -177,6 +194,10 @@ def _object(entry: Mapping[str, Any], blob: bytes, size: tuple[int, int]) -> Obj
         entry["codec"],
         _cut(blob, entry["at"]),
         size,
+        entry.get("mask_from", "model"),
+        int(entry.get("age", 0)),
+        float(entry.get("confidence", 1.0)),
+        position_of(entry),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import zmq
@@ -12,19 +13,22 @@ from streamer.bus.curve import ServerKeys
 from streamer.bus.messages import header_of, pack_event, pack_jpeg, pack_masks
 from streamer.bus.sockets import BoundSocket, check_endpoint
 from streamer.events.types import Event
-from streamer.masks import CODECS, Codec, overlay
+from streamer.masks import CODECS, Codec
 from streamer.types import TrackResult
-from streamer.video.jpeg import encode_jpeg, jpeg_of
+from streamer.video.jpeg import jpeg_of
+from streamer.video.overlay import overlay_jpeg_of
 
 SEND_HIGH_WATER = 8  # messages kept for a slow subscriber: a burst fits, and it reads the newest one anyway
 
 JPEGS: dict[str, Literal["plain", "drawn"]] = {"frames": "plain", "overlay": "drawn"}
+MODEL_MASKS = "masks-model"
 MASKS: dict[str, Codec | None] = {"masks": None} | {f"masks-{codec}": codec for codec in CODECS}
 
 
 class Publisher:
     """A sink that publishes results. Topics, each `<source>/NAME`: `masks` (in the codec given here), `masks-<codec>`,
-    `frames` (JPEG), `overlay` (JPEG with the masks drawn) and `events`; a topic without a subscriber is not sent.
+    `masks-model` (what the model found, without carried masks), `frames` (JPEG), `overlay` (JPEG with the masks drawn)
+    and `events`; a topic without a subscriber is not sent.
     """
 
     def __init__(
@@ -55,6 +59,14 @@ class Publisher:
             topic = f"{result.frame.source}/{name}"
             if self._is_wanted(topic, by_prefix=False):
                 self._send(pack_jpeg(topic, _jpeg(result, kind), self._header(topic, result)))
+
+    def write_model(self, result: TrackResult) -> None:
+        """What the model found on the result's frame; objects that it did not look for are left out."""
+        self._read_subscriptions()
+        topic = f"{result.frame.source}/{MODEL_MASKS}"
+        if self._is_wanted(topic, by_prefix=False):
+            found = replace(result, tracks=tuple(track for track in result.tracks if track.age == 0))
+            self._send(pack_masks(topic, found, self._codec, self._header(topic, found)))
 
     def notify(self, event: Event) -> None:
         self._read_subscriptions()
@@ -87,5 +99,4 @@ class Publisher:
 
 
 def _jpeg(result: TrackResult, kind: Literal["plain", "drawn"]) -> bytes:
-    frame = result.frame
-    return jpeg_of(frame) if kind == "plain" else encode_jpeg(overlay(frame.image, result.tracks))
+    return jpeg_of(result.frame) if kind == "plain" else overlay_jpeg_of(result)

@@ -25,7 +25,7 @@ PROMPT_FIELDS = {"verb", "object_id", "points", "labels", "box", "mask", "mode"}
 
 def pack_request(commands: Sequence[Command]) -> bytes:
     """Commands that take effect together, as one ZeroMQ frame."""
-    packed: bytes = msgpack.packb({"v": VERSION, "commands": [_command_fields(command) for command in commands]})
+    packed: bytes = msgpack.packb({"v": VERSION, "commands": [command_fields(command) for command in commands]})
     return packed
 
 
@@ -34,7 +34,8 @@ def pack_status_request() -> bytes:
     return packed
 
 
-def _command_fields(command: Command) -> dict[str, Any]:
+def command_fields(command: Command) -> dict[str, Any]:
+    """A command as values that msgpack takes."""
     match command:
         case Prompt():
             fields: dict[str, Any] = {"verb": "prompt", "mode": command.mode}
@@ -72,9 +73,7 @@ def unpack_request(data: bytes) -> tuple[Command, ...] | None:
         raise WireError(f"a request of {len(data)} bytes; at most {MAX_COMMAND} are taken")
     fields = unpack_map(data, "request")
     if fields.get("v") != VERSION:
-        raise WireError(
-            f"request of version {fields.get('v')!r}; this server speaks version {VERSION}: update one side"
-        )
+        raise WireError(f"request of version {fields.get('v')!r}; this server has version {VERSION}: update one side")
     entries = fields.get("commands")
     if not isinstance(entries, list) or not 1 <= len(entries) <= MAX_COMMANDS:
         raise WireError(f"commands must be a list of 1 to {MAX_COMMANDS}")
@@ -156,5 +155,5 @@ def unpack_reply(data: bytes) -> dict[str, Any]:
     """The answer to a request; raises WireError."""
     fields = unpack_map(data, "reply")
     if fields.get("v") != VERSION or "ok" not in fields:
-        raise WireError(f"reply of version {fields.get('v')!r}; this client speaks version {VERSION}")
+        raise WireError(f"reply of version {fields.get('v')!r}; this client has version {VERSION}")
     return fields

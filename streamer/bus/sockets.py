@@ -89,7 +89,7 @@ class BoundSocket:
 
 
 def connect(context: zmq.Context[Any], socket: zmq.Socket[bytes], endpoint: str) -> None:
-    """Connect; where the endpoint is none, socket and context are closed and UsageError is raised."""
+    """Connect; where the endpoint is invalid, socket and context are closed and UsageError is raised."""
     try:
         parts_of(endpoint)  # ZeroMQ takes any number for a port
         socket.connect(endpoint)

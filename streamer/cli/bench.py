@@ -6,23 +6,28 @@ import argparse
 import json
 from typing import Any
 
+from streamer.cli.options import section_of
+from streamer.config.settings import ModelSettings
 from streamer.errors import UsageError
 from streamer.uris import Address
 
 
 def bench(args: argparse.Namespace) -> int:
-    if args.frames is not None and args.frames < 1:
-        raise UsageError(f"--frames {args.frames}: give 1 or more")
-    counts = _counts(args.objects)
     match args.what:
         case "engine":
-            figures = _engine(args, counts or [1, 4, 8])
+            figures = _engine(args)
+        case "start":
+            from streamer.bench.start import start
+
+            figures = start(section_of(args, "model", ModelSettings).id, args.frames)
         case "image" | "video":
             figures = _recorded(args)
+        case "live":
+            figures = _two_rates(args)
         case "cameras" | "readers" | "encoding":
-            figures = _serving(args, counts)
+            figures = _serving(args)
         case _:
-            figures = _live(args, counts)
+            figures = _live(args)
     if args.json:
         print(json.dumps(figures))
     else:
@@ -30,65 +35,77 @@ def bench(args: argparse.Namespace) -> int:
     return 0
 
 
-def _engine(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
-    from streamer.bench.engine import against_original, engine
+def _engine(args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.engine import engine
+    from streamer.bench.original import against_original
 
+    model = section_of(args, "model", ModelSettings)
     if args.against == "original":
-        return against_original(args.frames or 6, args.runtime)
-    if args.size and not args.size.isdigit():
-        raise UsageError(f"--size {args.size}: for engine, the side of the model's square, such as 512")
-    size = int(args.size) if args.size else None
-    reference = not args.no_reference
-    return engine(args.model, size, counts, args.frames or 12, args.runtime, reference=reference)
+        return against_original(args.frames, model.runtime)
+    counts = _counts(args.objects)
+    return engine(model.id, model.size, counts, args.frames, model.runtime, reference=not args.no_reference)
 
 
-def _live(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
+def _live(args: argparse.Namespace) -> dict[str, Any]:
     from streamer.bench import live
 
-    if len(counts) > 1:
-        raise UsageError(f"--objects {args.objects}: one number, except for engine")
-    objects = counts[0] if counts else None
-    if args.what == "pipeline":
-        width, height = Address("", "", {"size": args.size or "1280x720"}).size("size", (1280, 720))
-        return live.pipeline(args.model, args.frames or 240, objects or 1, (width, height), exact=args.exact)
-    if args.what == "crowd":
-        return live.crowd(args.model, args.frames or 500, objects or 64)
-    if args.what == "memory":
-        return live.memory(args.model, args.frames or 3000, objects or 3, args.runtime)
-    return live.age(args.model, args.frames or 120, objects or 1)
+    settings, objects = section_of(args, "model", ModelSettings), _count(args.objects)
+    model = settings.id
+    match args.what:
+        case "pipeline":
+            size = Address("", "--size", {"size": args.size}).size("size", (0, 0))
+            return live.pipeline(model, args.frames, objects, size, exact=args.exact)
+        case "crowd":
+            return live.crowd(model, args.frames, objects)
+        case "memory":
+            return live.memory(model, args.frames, objects, settings.runtime)
+        case _:
+            return live.age(model, args.frames, objects)
+
+
+def _two_rates(args: argparse.Namespace) -> dict[str, Any]:
+    from streamer.bench.two_rates import live
+
+    width, height = Address("", "", {"size": args.size}).size("size", (640, 360))
+    model = section_of(args, "model", ModelSettings).id
+    return live(model, args.fps, _count(args.objects), args.seconds, (width, height))
 
 
 def _recorded(args: argparse.Namespace) -> dict[str, Any]:
     from streamer.bench import recorded
 
-    if args.what == "image":
-        return recorded.image(args.model, args.frames or 20)
-    return recorded.video(args.model, args.frames or 5000)
+    measure = recorded.image if args.what == "image" else recorded.video
+    return measure(section_of(args, "model", ModelSettings).id, args.frames)
 
 
-def _serving(args: argparse.Namespace, counts: list[int]) -> dict[str, Any]:
+def _serving(args: argparse.Namespace) -> dict[str, Any]:
     from streamer.bench import serving
+    from streamer.bench.encoding import encoding
 
-    objects = counts[0] if counts else 1
+    model = section_of(args, "model", ModelSettings).id
     match args.what:
         case "cameras":
-            fps = args.fps or 10.0
-            return serving.cameras(args.model, args.count or 4, fps, args.seconds, objects, max_fps=args.max_fps)
+            objects = _count(args.objects)
+            each = [objects] * (args.count - 1) + [args.crowd or objects]
+            return serving.cameras(model, args.fps, args.seconds, each, max_fps=args.max_fps)
         case "readers":
-            return serving.readers(args.model, args.count or 20, args.fps or 15.0, args.seconds, objects)
+            return serving.readers(model, args.count, args.fps, args.seconds, _count(args.objects))
         case _:
-            from streamer.bench.encoding import encoding
-
-            return encoding(args.model, (1, 2, 4), args.frames or 20)
+            return encoding(model, (1, 2, 4), args.frames)
 
 
-def _counts(text: str | None) -> list[int]:
-    if not text:
-        return []
+def _counts(text: str) -> list[int]:
     numbers = text.split(",")
     if not all(number.isdigit() and int(number) > 0 for number in numbers):
         raise UsageError(f"--objects {text}: give numbers of 1 or more, such as 1,4,8")
     return [int(number) for number in numbers]
+
+
+def _count(text: str) -> int:
+    number, *more = _counts(text)
+    if more:
+        raise UsageError(f"--objects {text}: one number, except for engine")
+    return number
 
 
 def _show(figures: dict[str, Any]) -> None:

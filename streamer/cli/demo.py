@@ -8,7 +8,6 @@ import json
 import logging
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ from streamer.errors import CommandError, StreamerError
 from streamer.masks import Mask, box_of, deepest_point, iou
 from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
+from streamer.process.threads import background
 from streamer.service.build import Wiring, build_engine, build_pipeline, build_source, build_tracker
 from streamer.service.control import controlled
 from streamer.sources.scene import SceneSource
@@ -35,6 +35,7 @@ log = logging.getLogger("streamer.demo")
 SCENE = "scene:?seed=2&objects=3&fps=30&frames=0&realtime"
 ANY_PORT = "tcp://127.0.0.1:*"
 SUBSCRIBER_PATIENCE_S = 4.0
+COMMAND_TIMEOUT_S = 10.0
 
 
 @dataclass(slots=True)
@@ -108,19 +109,24 @@ def _box(mask: Mask) -> tuple[int, int, int, int]:
     return box
 
 
-class Director(threading.Thread):
+class Director:
     """Sends commands over the real socket while the pipeline runs: adds object 3, refines it, removes object 1."""
 
     def __init__(self, endpoint: str, scene: Scene, pipeline: Pipeline, seconds: float) -> None:
-        super().__init__(name="director", daemon=True)
         self.done: list[dict[str, Any]] = []
         self.failed: str | None = None
         self._endpoint, self._scene, self._pipeline, self._seconds = endpoint, scene, pipeline, seconds
 
-    def run(self) -> None:
+    def start(self) -> None:
+        self._thread = background("director", self._run)
+
+    def join(self) -> None:
+        self._thread.join(COMMAND_TIMEOUT_S * 3)
+
+    def _run(self) -> None:
         started = time.monotonic()
         try:
-            with CommandClient(self._endpoint, timeout_s=10.0) as client:
+            with CommandClient(self._endpoint, timeout_s=COMMAND_TIMEOUT_S) as client:
                 for at, verb in ((0.2, "add 3"), (0.45, "refine 3"), (0.7, "remove 1")):
                     time.sleep(max(0.0, started + at * self._seconds - time.monotonic()))
                     ack = client.send(*self._commands(verb))
@@ -129,7 +135,7 @@ class Director(threading.Thread):
             self.failed = str(error)
 
     def _commands(self, verb: str) -> Sequence[Command]:
-        """What a person would point at now: the scene as it is at this moment."""
+        """What a person would point at in the scene now."""
         if verb == "remove 1":
             return [Remove(1)]
         for ahead in range(0, 120, 3):  # an object that hides right now is waited for in the scene's own time

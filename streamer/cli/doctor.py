@@ -8,15 +8,14 @@ import json
 import os
 import platform
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
+from streamer.config.runtimes import TORCH_PACKAGES
 from streamer.errors import StreamerError
 
 PACKAGES = (
-    "torch",
-    "torchvision",
-    "transformers",
-    "timm",
+    *TORCH_PACKAGES,
     "av",
     "opencv-python-headless",
     "numpy",
@@ -56,21 +55,24 @@ def doctor(args: argparse.Namespace) -> int:
 
 
 def _packages() -> str:
-    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES)
+    versions = {
+        name: importlib.metadata.version(name) for name in PACKAGES if name not in TORCH_PACKAGES or find_spec(name)
+    }
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _device() -> str:
-    from streamer.edgetam.weights import choose_device
+    from streamer.edgetam.opening import device_kind
 
-    device = choose_device("auto")
-    return f"{device} (bfloat16 autocast)" if device.type == "cuda" else f"{device} (float32)"
+    device = device_kind("auto")
+    return f"{device} (bfloat16 autocast)" if device == "cuda" else f"{device} (float32)"
 
 
 def _runtime() -> str:
+    from streamer.edgetam.opening import device_kind
     from streamer.edgetam.runtimes.choose import choose
-    from streamer.edgetam.weights import choose_device
 
-    chosen = choose("auto", choose_device("auto"))
+    chosen = choose("auto", device_kind("auto"))
     if chosen == "torch":
         return "torch; on a CPU openvino is quicker: pip install 'streamer[openvino]'"
     return f"{chosen} {importlib.metadata.version(chosen)}"

@@ -8,20 +8,24 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
 
-from streamer.config import load as config
-from streamer.config.settings import TrackingSettings
-from streamer.edgetam import open_tracker
+from streamer.cli.options import section_of
+from streamer.cli.progress import Progress
+from streamer.config.motion import MotionSettings
+from streamer.config.settings import ModelSettings, TrackingSettings
+from streamer.edgetam import open_engine
 from streamer.errors import UsageError
 from streamer.evaluation import davis
-from streamer.evaluation.davis import Answer, Answers, Clip, Live, Masks, Score
+from streamer.evaluation.davis import Answer, Answers, Clip, Masks, Score
 from streamer.evaluation.identity import FRAMES_TO_RETURN, IdentityTotals, calibration, totals
+from streamer.evaluation.live import FollowSome, Live
 from streamer.masks import colour
-from streamer.types import Command, Frame, Prompt, Reset
+from streamer.ports import LiveTracker, SelectiveTracker
+from streamer.types import Attention, Command, Frame, Prompt, Reset
 
 log = logging.getLogger(__name__)
 OUTLINE = 2  # pixels
@@ -30,17 +34,23 @@ WHITE = (255, 255, 255)
 
 def evaluate(args: argparse.Namespace) -> int:
     """Print a line for each object and the means; 1 where a clip could not be scored, and the others are."""
-    live = _live(args)
+    _check_live(args)
     clips = davis.sequences(Path(args.root), args.sequences.split(",") if args.sequences else ())
-    tracker = open_tracker(args.model, args.size, runtime=args.runtime, tracking=_tracking(args))
+    tracker = _tracker(args)
 
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
         return {t.object_id: Answer(t.mask, t.score, t.predicted_iou) for t in tracker.track(frame, commands)}
 
+    def follow_some(frame: Frame, prompts: Sequence[Prompt], attention: Attention) -> Answers:
+        commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
+        tracks = tracker.track_some(frame, commands, attention)
+        return {t.object_id: Answer(t.mask, t.score, t.predicted_iou) for t in tracks}
+
+    live = _live(args, follow_some)
     scores: list[Score] = []
     broken: list[str] = []
-    for clip in clips:
+    for clip in Progress(clips, total=len(clips), unit="clip", disable=not args.json):
         worst = Worst(clip)
         try:
             scores += davis.evaluate(clip, follow, args.prompt, live=live, observer=worst)
@@ -48,8 +58,8 @@ def evaluate(args: argparse.Namespace) -> int:
             log.warning("%s: not scored: %s", clip.name, error)
             broken.append(clip.name)
             continue
-        if args.pictures:
-            worst.draw(Path(args.pictures))
+        if args.worst_frames:
+            worst.draw(Path(args.worst_frames))
         if not args.json:
             print(_lines([score for score in scores if score.sequence == clip.name]), flush=True)
     if args.json:
@@ -59,6 +69,19 @@ def evaluate(args: argparse.Namespace) -> int:
         print(f"F {_mean(scores, 'f'):.3f}")
         print(_identity_line(totals([score.identity for score in scores])))
     return 1 if broken else 0
+
+
+class ScoredTracker(LiveTracker, SelectiveTracker, Protocol):
+    """What a score with `--live` needs of a tracker."""
+
+
+def _tracker(args: argparse.Namespace) -> ScoredTracker:
+    model = section_of(args, "model", ModelSettings)
+    tracking = section_of(args, "tracking", TrackingSettings)
+    tracker = open_engine(model.id, model.size, runtime=model.runtime).tracker(tracking)
+    if not isinstance(tracker, SelectiveTracker):
+        raise UsageError(f"model {model.id}: it has no weights, so there is nothing to score; choose another model")
+    return tracker
 
 
 class Worst:
@@ -89,19 +112,26 @@ class Worst:
         cv2.imwrite(str(folder / f"{self.clip.name}-{path.stem}-j{100 * self.j:.0f}.jpg"), image[..., ::-1])
 
 
-def _tracking(args: argparse.Namespace) -> TrackingSettings:
-    overrides = {"source": {"uri": args.root}, "tracking": config.tracking_of(args.tracking, exact=args.exact)}
-    return config.load(None, overrides).tracking
+def _check_live(args: argparse.Namespace) -> None:
+    """Raise UsageError for options that do not go together."""
+    for name, value in (("--step-ms", args.step_ms), ("--flow-ms", args.flow_ms), ("--object-ms", args.object_ms)):
+        if value is not None and args.live is None:
+            raise UsageError(f"{name} is for --live FPS")
+        if value is not None and (value < 0 or (value == 0 and name == "--step-ms")):
+            raise UsageError(f"{name} {value:g}: give more")
+    if args.live is not None and args.live <= 0:
+        raise UsageError(f"--live {args.live:g}: give more than 0")
+    if args.object_ms is not None and args.step_ms is None:
+        raise UsageError("--object-ms needs --step-ms")
 
 
-def _live(args: argparse.Namespace) -> Live | None:
+def _live(args: argparse.Namespace, follow_some: FollowSome | None = None) -> Live | None:
     if args.live is None:
-        if args.step_ms is not None:
-            raise UsageError("--step-ms is for --live FPS")
         return None
-    if args.live <= 0 or (args.step_ms is not None and args.step_ms <= 0):
-        raise UsageError("--live and --step-ms: give more than 0")
-    return Live(args.live, args.step_ms)
+    motion = section_of(args, "motion", MotionSettings)
+    is_carried = motion.enabled and not section_of(args, "tracking", TrackingSettings).exact
+    object_ms, carried = args.object_ms or 0.0, motion if is_carried else None
+    return Live(args.live, args.step_ms, object_ms, carried, args.flow_ms, follow_some)
 
 
 def _mean(scores: Sequence[Score], name: str) -> float:
@@ -151,11 +181,14 @@ def _summary(
         "prompt": args.prompt,
         "live_fps": args.live,
         "step_ms": args.step_ms,
+        "object_ms": args.object_ms,
+        "flow_ms": args.flow_ms,
+        "motion": None if (live := _live(args)) is None or live.motion is None else live.motion.model_dump(),
         "sequences": sequences,
         "identity": asdict(totals([score.identity for score in scores])),
         "calibration": [asdict(one) for one in calibration(seen for score in scores for seen in score.sightings)],
         "objects": objects,
         "not_scored": list(broken),
-        "tracking": _tracking(args).model_dump(),
+        "tracking": section_of(args, "tracking", TrackingSettings).model_dump(),
         "model": model,
     }

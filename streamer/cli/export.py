@@ -6,11 +6,18 @@ import argparse
 import json
 from pathlib import Path
 
+from streamer.cli.options import section_of
+from streamer.cli.progress import Progress
+from streamer.config.settings import ModelSettings
+
 
 def export(args: argparse.Namespace) -> int:
     from streamer.edgetam.export import export as write
+    from streamer.edgetam.steps import GRAPHS
 
-    files = write(args.model, args.format, args.size, Path(args.out))
+    model = section_of(args, "model", ModelSettings)
+    with Progress(total=len(GRAPHS), unit="graph") as bar:
+        files = write(model.id, args.format, model.size, Path(args.out), bar.update)
     sizes = {file.name: sum(part.stat().st_size for part in _parts(file)) for file in files}
     if args.json:
         print(json.dumps({"out": args.out, "format": args.format, "bytes": sizes}))

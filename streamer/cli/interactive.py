@@ -53,7 +53,7 @@ def _typed(work: Work, session: Session, lines: TextIO) -> bool:
 
 
 def _obey(words: Sequence[str], work: Work, session: Session) -> str:
-    """Carry out one typed command, and say what came of it; raises ValueError for what is none."""
+    """Carry out one typed command, and return its outcome; raises ValueError for anything else."""
     match words:
         case ["+" | "-" as sign, x, y]:
             session.click(float(x), float(y), int(sign == "+"))
@@ -68,10 +68,10 @@ def _obey(words: Sequence[str], work: Work, session: Session) -> str:
             return f"drawn in {_draw(work, session, name)}"
         case _:
             raise ValueError(f"{' '.join(words)!r} is no command")
-    return _said(session)
+    return _status_line(session)
 
 
-def _said(session: Session) -> str:
+def _status_line(session: Session) -> str:
     now = session.now
     lines = [f"object {s.object_id}: {int(s.mask.sum())} pixels, score {s.score:.2f}" for s in now.segments]
     return "; ".join(lines) + f" (at object {now.current})" if lines else f"nothing yet (at object {now.current})"

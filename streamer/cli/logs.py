@@ -1,4 +1,4 @@
-"""What the program says while it runs: lines for people, or JSON for machines; passwords in neither."""
+"""The log: lines for people, or JSON for machines; passwords in neither."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, TextIO
 
 from streamer.uris import redact
 
@@ -39,9 +39,21 @@ class Structured(logging.Formatter):
         return json.dumps(fields)
 
 
+class Handler(logging.StreamHandler[TextIO]):
+    """Writes above the progress bar of a terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        tqdm = sys.modules.get("tqdm")  # a command without progress does not import it
+        if tqdm is None or not self.stream.isatty():
+            super().emit(record)
+            return
+        with tqdm.tqdm.external_write_mode(file=self.stream):
+            super().emit(record)
+
+
 def begin(form: Form, *, debug: bool) -> None:
     """Log to stderr from now on."""
-    handler = logging.StreamHandler(sys.stderr)
+    handler = Handler(sys.stderr)
     handler.setFormatter(Structured() if form == "json" else Plain())
     logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, handlers=[handler])
     for chatty in ("httpx", "httpcore", "websockets", "asyncio"):

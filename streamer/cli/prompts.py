@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from streamer.config.load import checked
+from streamer.config import shipped
+from streamer.config.load import checked, problem_of
 from streamer.config.prompts import BOX_FORM, build_prompts, prompt_of
 from streamer.config.settings import PromptSettings
 from streamer.errors import UsageError
@@ -58,18 +60,18 @@ def _entry(prompts: dict[object, Entry], object_id: int | None, *, key: object) 
 def _split_id(text: str) -> tuple[int | None, str]:
     """`2:rest` as 2 and `rest`; anything else has no id."""
     number, colon, rest = text.partition(":")
-    return (int(number), rest) if colon and number.isdecimal() else (None, text)
+    return (int(number), rest) if colon and re.fullmatch("-?[0-9]{1,19}", number) else (None, text)
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """Prompts for several pictures: those of the options are for each, those of a file for the one that it names."""
+class ImagePrompts:
+    """Prompts for several images: the options' prompts are for each, a file's for the image that it names."""
 
     everywhere: Sequence[PromptSettings]
     named: Mapping[str, Sequence[PromptSettings]]
 
     @classmethod
-    def of(cls, args: argparse.Namespace) -> Asked:
+    def of(cls, args: argparse.Namespace) -> ImagePrompts:
         """Of the options --box, --point, --mask and --prompts; raises UsageError."""
         everywhere = [checked(PromptSettings, entry, "prompt") for entry in parse(args.box, args.point, args.mask)]
         named = read_file(Path(args.prompts)) if args.prompts else {}
@@ -82,29 +84,27 @@ class Asked:
         return set(self.named) - {"*"}
 
     def on(self, name: str) -> list[Prompt]:
-        """The prompts for one picture; raises UsageError or CommandError."""
+        """The prompts for one image; raises UsageError or CommandError."""
         return build_prompts([*self.everywhere, *self.named.get("*", ()), *self.named.get(name, ())], None)
 
 
 def read_file(path: Path) -> dict[str, list[PromptSettings]]:
     """Prompts of a JSON file, `{"cat.jpg": [{"object_id": 1, "box": [x0, y0, x1, y1], "points": [[x, y, 1]]}]}`.
 
-    Keys are pictures (`*` is every one) or numbers of frames. Raises UsageError naming the file and the key.
+    Keys are names of images (`*` is every image) or numbers of frames. Raises UsageError naming the file and the key.
     """
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        raw = json.loads(shipped.find(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{path}: is not JSON: {error}") from error
     if not isinstance(raw, dict) or not all(isinstance(entries, list) for entries in raw.values()):
         raise UsageError(f'{path}: is an object of lists, such as {{"cat.jpg": [{{"object_id": 1, "box": [...]}}]}}')
     try:
         return {key: [PromptSettings.model_validate(entry) for entry in entries] for key, entries in raw.items()}
     except ValidationError as error:
-        problem = error.errors()[0]
-        place = ".".join(map(str, problem["loc"]))
-        raise UsageError(f"{path}: {place or 'a prompt'}: {problem['msg']}, not {problem['input']!r}") from error
+        raise UsageError(f"{path}: {problem_of(PromptSettings, error)}") from error
 
 
 def remote(entries: Sequence[dict[str, Any]], mode: Literal["refine", "replace"]) -> list[Prompt]:

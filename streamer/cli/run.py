@@ -6,23 +6,24 @@ import argparse
 import contextlib
 import json
 import logging
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from streamer.channel import Channel, Closed
 from streamer.cli import prompts as written
+from streamer.cli.options import settings_of
+from streamer.cli.progress import Progress
 from streamer.config import load as config
 from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
+from streamer.pipeline.status import line_of, motion_of, summary_of
 from streamer.process.memory import resident_mb
 from streamer.process.threads import background
 from streamer.service.build import Wiring, build_engine, build_keys, build_pipeline, build_tracker
 from streamer.service.control import controlled
 
 log = logging.getLogger("streamer")
-TERMINAL_LINE_S, LOG_LINE_S = 0.5, 5.0
 PROGRESS_TIMEOUT_S = 2.0  # a terminal that takes nothing does not hold up the end
 
 
@@ -51,56 +52,31 @@ def run_and_summarise(pipeline: Pipeline) -> dict[str, Any]:
 
 
 def model_words(model: dict[str, Any]) -> list[str]:
-    """What a log line says of a model; one without an input has no size."""
+    """A model in the words of a log line; a model without an input has no size."""
     size = [f"{model['size']} x {model['size']}"] if model["size"] else []
     return [model["id"], *size, f"{model['runtime']} on {model['device']}", model["dtype"]]
 
 
 def overrides(args: argparse.Namespace) -> dict[str, Any]:
     """The settings of the command line, nested like the file."""
-    changed: dict[str, Any] = {}
-    source = {"uri": args.source, "reconnect": args.reconnect}
-    if any(value is not None for value in source.values()):
-        changed["source"] = {key: value for key, value in source.items() if value is not None}
-    chosen = {"id": args.model, "size": args.size, "device": args.device, "runtime": args.runtime}
-    if any(value is not None for value in chosen.values()):
-        changed["model"] = {key: value for key, value in chosen.items() if value is not None}
-    if tracking := config.tracking_of(args.tracking, exact=args.exact):
-        changed["tracking"] = tracking
-    if wanted := written.parse(args.box, args.point, args.mask):
-        changed["prompts"] = wanted
-    keys = {"secret": args.keys, "clients": args.clients}
-    if any(value is not None for value in keys.values()):
-        changed["keys"] = {key: value for key, value in keys.items() if value is not None}
-    found = {"method": args.find, "labels": args.labels and args.labels.split(","), "every_s": args.every}
-    if any(value is not None for value in found.values()):
-        changed["find"] = {key: value for key, value in found.items() if value is not None}
-    if args.sink:
-        changed["sinks"] = args.sink
-    for name in ("control", "state", "seconds", "frames"):
-        if getattr(args, name) is not None:
-            changed[name] = getattr(args, name)
-    return changed
+    prompts = written.parse(args.box, args.point, args.mask)
+    return settings_of(args) | ({"prompts": prompts} if prompts else {})
 
 
 @contextlib.contextmanager
 def progress(pipeline: Pipeline) -> Iterator[None]:
-    """A line that renews itself on a terminal, a log line now and then elsewhere."""
+    """The figures of the run on one line of a terminal, in a log line now and then elsewhere."""
     stop: Channel[None] = Channel(1)
-    terminal = sys.stderr.isatty()
 
     def show() -> None:
-        while True:
-            with contextlib.suppress(TimeoutError):
+        with Progress(layout="{desc}") as bar:
+            while True:
                 try:
-                    stop.get(TERMINAL_LINE_S if terminal else LOG_LINE_S)
+                    stop.get(bar.mininterval)
+                except TimeoutError:
+                    bar.set_description_str(line_of(pipeline))
                 except Closed:
                     return
-            line = pipeline.meter.line(pipeline.captured, pipeline.dropped)
-            if terminal:
-                print(f"\r{line:<110}", end="", file=sys.stderr, flush=True)
-            else:
-                log.info(line)
 
     thread = background("progress", show)
     try:
@@ -108,20 +84,20 @@ def progress(pipeline: Pipeline) -> Iterator[None]:
     finally:
         stop.close()
         thread.join(PROGRESS_TIMEOUT_S)
-        if terminal:
-            print(file=sys.stderr)
 
 
 def summarise(pipeline: Pipeline, model: dict[str, Any], start_mb: float) -> dict[str, Any]:
     """The figures of a run."""
     return {
         "frames_captured": pipeline.captured,
-        "frames_tracked": pipeline.meter.tracked,
+        "frames_tracked": pipeline.figures.tracked,
+        "results": pipeline.result_figures.results,
         "frames_dropped": pipeline.dropped,
         "dropped_by_sink": pipeline.dropped_by_sink,
         "lost_by_sink": pipeline.lost_by_sink,
-        "events": dict(pipeline.meter.events),
-        **pipeline.meter.summary(),
+        "events": dict(pipeline.source_figures.events),
+        "motion": motion_of(pipeline),
+        **summary_of(pipeline),
         "rss_mb": {"start": round(start_mb, 1), "end": round(resident_mb(), 1)},
         "model": model,
     }

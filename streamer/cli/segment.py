@@ -5,18 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-from tqdm import tqdm
 
 from streamer.cli import prompts
+from streamer.cli.options import section_of
+from streamer.cli.progress import Progress
+from streamer.config.settings import FindSettings, ModelSettings
+from streamer.config.stills import SegmentSettings
 from streamer.edgetam import open_segmenter
-from streamer.edgetam.automatic import AutomaticMasks, Grid
+from streamer.edgetam.automatic import AutomaticMasks
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.errors import CommandError, StreamerError, UsageError
 from streamer.offline.coco import FORMATS, Annotations, Format
@@ -30,10 +32,12 @@ log = logging.getLogger(__name__)
 def segment(args: argparse.Namespace) -> int:
     """Write masks and overlays; 1 where an image could not be done, and the others are."""
     paths = found(args.images)
-    asked = prompts.Asked.of(args)
-    if not (asked or args.auto or args.detect or args.interactive):
-        raise UsageError("nothing is asked for; give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
-    segmenter = open_segmenter(args.model, args.size, memory_mb=args.memory_mb)
+    image_prompts = prompts.ImagePrompts.of(args)
+    if not (image_prompts or args.auto or args.detect or args.interactive):
+        raise UsageError("nothing to do: give --box, --point, --mask, --prompts FILE, --detect MODEL or --auto")
+    model = section_of(args, "model", ModelSettings)
+    stills = section_of(args, "segment", SegmentSettings)
+    segmenter = open_segmenter(model.id, model.size, memory_mb=stills.memory_mb)
     out = Annotations(Path(args.out), formats(args.format))
     broken: list[str] = []
     listed: list[dict[str, Any]] = []
@@ -42,9 +46,9 @@ def segment(args: argparse.Namespace) -> int:
 
         done = sessions(segmenter, _readable(paths, broken))
     else:
-        works = _works(paths, asked, detector_of(args), broken)
+        works = _works(paths, image_prompts, detector_of(args), broken)
         done = _segmented(segmenter, works, args)
-    for work, segments in tqdm(done, total=len(paths), unit="image", disable=args.interactive or None):
+    for work, segments in Progress(done, total=len(paths), unit="image", disable=args.interactive):
         drawn = out.add(work.path.name, work.image, segments, work.labels)
         listed.append(_entry(work, segments, drawn))
     out.close()
@@ -56,7 +60,7 @@ def segment(args: argparse.Namespace) -> int:
 
 
 def found(names: Sequence[str]) -> list[Path]:
-    """Image files, and those in folders; raises UsageError where there is none."""
+    """Image files, and the image files of folders; raises UsageError where there is none."""
     paths: list[Path] = []
     for name in names:
         path = Path(name)
@@ -95,8 +99,8 @@ def detector_of(args: argparse.Namespace) -> Callable[[Image], list[Any]] | None
         return None
     from streamer.edgetam.finders import Detector
 
-    labels = args.labels.split(",") if args.labels else ()
-    return Detector(args.detect, labels, threshold=args.threshold).detect
+    found = section_of(args, "find", FindSettings).model_copy(update={"method": args.detect})
+    return Detector(args.detect, found.labels, threshold=found.score_threshold).detect
 
 
 def _readable(paths: Sequence[Path], broken: list[str]) -> Iterator[Work]:
@@ -108,16 +112,19 @@ def _readable(paths: Sequence[Path], broken: list[str]) -> Iterator[Work]:
 
 
 def _works(
-    paths: Sequence[Path], asked: prompts.Asked, detect: Callable[[Image], list[Any]] | None, broken: list[str]
+    paths: Sequence[Path],
+    image_prompts: prompts.ImagePrompts,
+    detect: Callable[[Image], list[Any]] | None,
+    broken: list[str],
 ) -> Iterator[Work]:
-    """Images with their prompts; those that cannot be read, or prompted so, are named and left out."""
+    """Images with their prompts; images that cannot be read or prompted are logged and left out."""
     names = {path.name for path in paths}
-    for name in asked.names() - names:
+    for name in image_prompts.names() - names:
         log.warning("%s: prompted, and not among the images", name)
         broken.append(name)
     for work in _readable(paths, broken):
         try:
-            prompts = asked.on(work.path.name)
+            prompts = image_prompts.on(work.path.name)
             for prompt in prompts:
                 prompt.check_inside(*work.image.shape[:2])
         except (UsageError, CommandError) as error:
@@ -134,9 +141,13 @@ def _segmented(
     segmenter: ImageSegmenter, works: Iterator[Work], args: argparse.Namespace
 ) -> Iterator[tuple[Work, Sequence[Segment]]]:
     if args.auto:
-        automatic = AutomaticMasks(segmenter, grid_of(args))
+        automatic = AutomaticMasks(segmenter, section_of(args, "segment", SegmentSettings).grid)
         for work in works:
-            yield work, automatic.find(work.image)
+            segments = automatic.find(work.image)
+            if not segments:
+                best = automatic.best_candidate
+                log.warning("%s: no object; %s: lower --min-iou or --min-stability", work.path, best)
+            yield work, segments
         return
     waiting: list[Work] = []
 
@@ -147,19 +158,6 @@ def _segmented(
 
     for segments in segmenter.batch(pairs(), candidates=args.candidates):
         yield waiting.pop(0), segments
-
-
-def grid_of(args: argparse.Namespace) -> Grid:
-    """The grid of the options; raises UsageError."""
-    if args.points_per_side < 1 or args.crops < 0 or args.min_area < 0:
-        raise UsageError("--points-per-side is 1 or more; --crops and --min-area are 0 or more")
-    return Grid(
-        points_per_side=args.points_per_side,
-        predicted_iou=args.min_iou,
-        stability=args.min_stability,
-        crop_layers=args.crops,
-        min_area=args.min_area,
-    )
 
 
 def _entry(work: Work, segments: Sequence[Segment], drawn: Path) -> dict[str, Any]:
@@ -178,7 +176,6 @@ def _entry(work: Work, segments: Sequence[Segment], drawn: Path) -> dict[str, An
 
 
 def _fail(path: Path, error: StreamerError, broken: list[str]) -> None:
-    with tqdm.external_write_mode(file=sys.stderr):
-        text = str(error)
-        log.warning("%s", text if text.startswith(str(path)) else f"{path}: {text}")
+    text = str(error)
+    log.warning("%s", text if text.startswith(str(path)) else f"{path}: {text}")
     broken.append(str(path))

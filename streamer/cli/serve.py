@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from streamer.cli.options import settings_of
 from streamer.config import load as config
 from streamer.errors import UsageError
 from streamer.pipeline.signals import stopped_by_signals
@@ -45,16 +46,9 @@ def _check_packages() -> None:
 
 
 def overrides(args: argparse.Namespace) -> dict[str, Any]:
-    """What the command line says, nested like the file."""
-    changed: dict[str, Any] = {}
-    if args.source:
-        changed["cameras"] = {f"camera{number}": {"source": {"uri": uri}} for number, uri in enumerate(args.source, 1)}
-    places = {"host": args.host, "port": args.port, "token": args.token}
-    if any(value is not None for value in places.values()):
-        changed["web"] = {key: value for key, value in places.items() if value is not None}
-    if args.model is not None:
-        changed["model"] = {"id": args.model}
-    return changed
+    """The settings of the command line, nested like the file."""
+    cameras = {f"camera{number}": {"source": {"uri": uri}} for number, uri in enumerate(args.source, 1)}
+    return settings_of(args) | ({"cameras": cameras} if cameras else {})
 
 
 def access(args: argparse.Namespace) -> int:

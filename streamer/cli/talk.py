@@ -83,7 +83,7 @@ def _line(message: Message, age_ms: float, areas: dict[int, int]) -> str:
 def prompt(args: argparse.Namespace) -> int:
     wanted = prompts.parse(args.box, args.point, args.mask)
     if not wanted:
-        raise UsageError("prompt: say what to track with --point, --box or --mask")
+        raise UsageError("prompt: give --point, --box or --mask")
     return _send(args, *prompts.remote(wanted, "replace" if args.replace else "refine"))
 
 

@@ -35,8 +35,8 @@ class Window:
         self._from: tuple[int, int] = (0, 0)
         self._canvas = tkinter.Label(self.root)
         self._canvas.pack()
-        self._said = tkinter.Label(self.root, text=HINT)
-        self._said.pack()
+        self._status = tkinter.Label(self.root, text=HINT)
+        self._status.pack()
         self._canvas.bind("<ButtonPress-1>", self._press)
         self._canvas.bind("<ButtonRelease-1>", self._release)
         self._canvas.bind("<ButtonPress-3>", lambda event: self._click(event, 0))
@@ -65,16 +65,16 @@ class Window:
         try:
             act()
         except CommandError as error:
-            self._said.configure(text=str(error))
+            self._status.configure(text=str(error))
             return
         self._show()
 
     def _show(self) -> None:
-        picture = Image.fromarray(drawn(self._image, self._session))
-        size = (round(picture.width * self._scale), round(picture.height * self._scale))
-        self._photo = ImageTk.PhotoImage(picture.resize(size))
+        photo = Image.fromarray(drawn(self._image, self._session))
+        size = (round(photo.width * self._scale), round(photo.height * self._scale))
+        self._photo = ImageTk.PhotoImage(photo.resize(size))
         self._canvas.configure(image=self._photo)
-        self._said.configure(text=f"object {self._session.now.current}  -  {HINT}")
+        self._status.configure(text=f"object {self._session.now.current}  -  {HINT}")
 
     def _leave(self, *, go_on: bool) -> None:
         self.go_on = go_on

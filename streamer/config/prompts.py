@@ -59,8 +59,8 @@ def _true_box(
 
 
 def read_mask(path: Path) -> NDArray[np.bool_]:
-    """A mask picture: what is not black (or not transparent, or palette entry 0) is the object."""
+    """A mask image: what is not black (or not transparent, or palette entry 0) is the object."""
     image = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)
     if image is None:
-        raise UsageError(f"--mask {path}: cannot be read as a picture")
+        raise UsageError(f"--mask {path}: cannot be read as an image")
     return np.ascontiguousarray(image > 0 if image.ndim == 2 else image[..., :3].max(axis=2) > 0)

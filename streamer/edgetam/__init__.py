@@ -1,15 +1,18 @@
-"""EdgeTAM: `open_tracker` on a stream, `open_engine` on several, `open_segmenter` on stills. The only home of torch."""
+"""EdgeTAM: `open_tracker` on a stream, `open_engine` on several, `open_segmenter` on stills."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from streamer.config.stills import SEGMENT_MEMORY_MB
 
 if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings
     from streamer.edgetam.engine import Engine
     from streamer.edgetam.image import ImageSegmenter
     from streamer.edgetam.session_tracker import SessionEngine
-    from streamer.ports import LiveTracker, TrackerEngine
+    from streamer.edgetam.tracker import StreamingTracker
+    from streamer.ports import TrackerEngine
 
 
 def open_tracker(
@@ -18,9 +21,12 @@ def open_tracker(
     device: str = "auto",
     runtime: str = "auto",
     tracking: TrackingSettings | None = None,
-) -> LiveTracker:
-    """A tracker on the weights of `model`, alone on its engine; parameters and errors as of `open_engine`."""
-    return open_engine(model, size, device, runtime).tracker(tracking)
+) -> StreamingTracker:
+    """A tracker on the weights of `model`, alone on its engine; parameters and errors as of `open_engine`.
+
+    Neither `still` nor runtime `transformers`, which `open_engine` takes.
+    """
+    return _open_edgetam(model, size, device, runtime).tracker(tracking)
 
 
 def open_engine(
@@ -30,8 +36,8 @@ def open_engine(
 
     `still` has no weights: its trackers hold each prompted mask where it was, and need no torch. `size` is the side of
     the model's square input in pixels (None: the checkpoint's own); `device` is `auto`, `cpu`, `cuda` or `mps`;
-    `runtime` is one of `config.runtimes`: `auto` takes OpenVINO on the CPU where it is installed. Raises ModelError
-    where the model cannot be loaded, UsageError for an unknown setting.
+    `runtime` is `auto` (OpenVINO on the CPU where it is installed) or one of `config.runtimes`. Raises ModelError where
+    the model cannot be loaded, UsageError for an unknown setting.
     """
     from streamer.edgetam.still import STILL, StillEngine
 
@@ -39,47 +45,41 @@ def open_engine(
         return StillEngine(size, device, runtime)
     if runtime == "transformers":
         return _open_session_engine(model, size, device)
-    return open_graph_engine(model, size, device, runtime)
+    return _open_edgetam(model, size, device, runtime)
+
+
+def _open_edgetam(model: str, size: int | None, device: str, runtime: str) -> Engine:
+    from streamer.edgetam.engine import Engine
+    from streamer.edgetam.opening import open_runtime
+
+    return Engine(open_runtime(model, size, device, runtime))
 
 
 def _open_session_engine(model: str, size: int | None, device: str) -> SessionEngine:
+    from streamer.edgetam.runtimes.choose import check_installed
+
+    check_installed("transformers")
     from streamer.edgetam import torch_threads
+    from streamer.edgetam.architectures import SAME_INTERFACE
     from streamer.edgetam.session_tracker import SessionEngine
-    from streamer.edgetam.weights import SAME_INTERFACE, load
+    from streamer.edgetam.weights import load
 
     with torch_threads.deferred(alone=True):
         return SessionEngine(load(model, size=size, device=device, merge=False, architectures=SAME_INTERFACE))
 
 
-def open_graph_engine(
-    model: str = "nano", size: int | None = None, device: str = "auto", runtime: str = "auto"
-) -> Engine:
-    """An EdgeTAM whose steps run as graphs of ours, with all that recordings and state files need.
-
-    Parameters and errors as of `open_engine`; `still` and runtime `transformers` raise ModelError and UsageError.
-    """
-    from streamer.edgetam import torch_threads
-    from streamer.edgetam.engine import Engine
-    from streamer.edgetam.runtimes import choose as runtimes
-    from streamer.edgetam.weights import choose_device, load
-
-    chosen = runtimes.choose(runtime, choose_device(device))
-    with torch_threads.deferred(alone=chosen == "torch"):  # the thread that opens it is rarely the one that runs it
-        checkpoint = load(model, size=size, device=device)
-        return Engine(checkpoint, runtimes.start(chosen, checkpoint))
-
-
 def open_segmenter(
-    model: str = "nano", size: int | None = None, device: str = "auto", memory_mb: float = 2048.0
+    model: str = "nano", size: int | None = None, device: str = "auto", memory_mb: float = SEGMENT_MEMORY_MB
 ) -> ImageSegmenter:
-    """Masks on still images, on the weights of `model`, in eager torch; `memory_mb` bounds what is computed at a time.
+    """Masks on still images, on the weights of `model`; `memory_mb` bounds what is computed at a time.
 
-    Raises ModelError where the model cannot be loaded, UsageError for an unknown setting.
+    On graphs where they are there, else in eager torch, since converting them takes longer than a few images. Raises
+    ModelError where the model cannot be loaded, UsageError for an unknown setting.
     """
     from streamer.edgetam.image import ImageSegmenter
-    from streamer.edgetam.weights import load
+    from streamer.edgetam.opening import open_unconverted
 
-    return ImageSegmenter(load(model, size=size, device=device), memory_mb=memory_mb)
+    return ImageSegmenter(open_unconverted(model, size, device), memory_mb=memory_mb)
 
 
-__all__ = ["open_engine", "open_graph_engine", "open_segmenter", "open_tracker"]
+__all__ = ["open_engine", "open_segmenter", "open_tracker"]

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
-from torchvision.ops import nms
 
+from streamer.config.stills import GridSettings
 from streamer.edgetam.image import ImageSegmenter, Segment
 from streamer.edgetam.search_window import Crop
 from streamer.masks import Mask, box_of
@@ -21,41 +17,35 @@ from streamer.masks import Mask, box_of
 CUT_OFF_PX = 20  # a mask that ends so near a crop's edge goes on beyond it
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """Where is clicked, and which answers are kept; the defaults are those of transformers' `mask-generation`."""
-
-    points_per_side: int = 32
-    points_at_a_time: int = 64
-    predicted_iou: float = 0.88  # the model's own estimate of a mask's IoU, above which it is kept
-    stability: float = 0.95  # IoU of the masks at thresholds `stability_offset` above and below 0, likewise
-    stability_offset: float = 1.0
-    box_nms: float = 0.7  # of two masks whose boxes overlap more, the better is kept
-    crop_layers: int = 0  # layer n looks again at 4^n overlapping crops of the image
-    crop_overlap: float = 512 / 1500  # of the first layer's crops, in the image's shorter side
-    crop_points_downscale: int = 1  # layer n has so many times fewer points a side, to the power of n
-    min_area: int = 0  # pixels below which masks, and islands and holes of masks, are dropped
-
-
 class AutomaticMasks:
     """Everything in an image, the surest first."""
 
-    def __init__(self, segmenter: ImageSegmenter, grid: Grid | None = None) -> None:
+    def __init__(self, segmenter: ImageSegmenter, grid: GridSettings | None = None) -> None:
         self.segmenter = segmenter
-        self.grid = grid or Grid()
+        self.grid = grid or GridSettings()
+        self._best = (0.0, 0.0)  # predicted IoU and stability of the surest candidate in the last image
 
-    @torch.inference_mode()
     def find(self, image_hwc_rgb: NDArray[np.uint8]) -> tuple[Segment, ...]:
         """Segments with ids from 1, by falling predicted IoU."""
+        self._best = (0.0, 0.0)
         found = [segment for crop in self._crops(image_hwc_rgb) for segment in self._in_crop(image_hwc_rgb, *crop)]
         if self.grid.min_area:
             found = [cleaned for segment in found if (cleaned := self._clean(segment)) is not None]
         if not found:
             return ()
-        boxes = torch.tensor([segment.box for segment in found], dtype=torch.float32)
+        boxes = np.array([segment.box for segment in found], np.float32)
         boxes[:, 2:] -= 1  # as transformers measures boxes
-        kept = nms(boxes, torch.tensor([segment.score for segment in found]), self.grid.box_nms)
-        return tuple(_numbered(found[int(row)], number) for number, row in enumerate(kept, 1))
+        kept = distinct(boxes, np.array([segment.score for segment in found]), self.grid.box_nms)
+        return tuple(_numbered(found[row], number) for number, row in enumerate(kept, 1))
+
+    @property
+    def best_candidate(self) -> str:
+        """How near the surest candidate in the last image was: where nothing was found, this says what to lower."""
+        iou, stability = self._best
+        return (
+            f"the best candidate has a predicted IoU of {iou:.2f} (more than {self.grid.predicted_iou:g}) and "
+            f"a stability of {stability:.2f} (more than {self.grid.stability:g})"
+        )
 
     def _crops(self, image: NDArray[np.uint8]) -> Iterator[tuple[Crop, int]]:
         """The image and its overlapping crops, and how many points a side each gets."""
@@ -77,27 +67,51 @@ class AutomaticMasks:
         grid = _point_grid(points) * np.array([w, h], np.float32)
         for start in range(0, len(grid), self.grid.points_at_a_time):
             logits_bnhw, ious_bn = self.segmenter.at_points(embedded, grid[start : start + self.grid.points_at_a_time])
+            self._note(logits_bnhw, ious_bn)
             sure = ious_bn > self.grid.predicted_iou
             for logits_hw, score in zip(logits_bnhw[sure], ious_bn[sure], strict=True):
                 part = self._stable(logits_hw, h, w)
                 if part is not None and not _cut_off(part, window, image.shape[0], image.shape[1]):
                     mask = np.zeros(image.shape[:2], np.bool_)
                     mask[y : y + h, x : x + w] = part
-                    yield Segment(0, mask, box_of(mask), float(score), np.array(logits_hw.cpu().numpy()))
+                    yield Segment(0, mask, box_of(mask), float(score), logits_hw.copy())
 
-    def _stable(self, logits_hw: Tensor, height: int, width: int) -> Mask | None:
+    def _stable(self, logits_hw: NDArray[np.float32], height: int, width: int) -> Mask | None:
         """The mask at the crop's size, if it would not change much with the threshold; None too where it is empty."""
-        wide = F.interpolate(logits_hw[None, None], (height, width), mode="bilinear", align_corners=False)[0, 0]
-        outer = int((wide > -self.grid.stability_offset).sum())
-        if not outer or int((wide > self.grid.stability_offset).sum()) / outer <= self.grid.stability:
+        wide = cv2.resize(logits_hw, (width, height), interpolation=cv2.INTER_LINEAR)
+        if self._stability(wide) <= self.grid.stability:
             return None
-        mask: Mask = (wide > 0).cpu().numpy()
+        mask: Mask = wide > 0
         return mask if mask.any() else None
+
+    def _stability(self, logits_hw: NDArray[np.float32]) -> float:
+        """The IoU of the masks at thresholds above and below 0."""
+        outer = int((logits_hw > -self.grid.stability_offset).sum())
+        return int((logits_hw > self.grid.stability_offset).sum()) / outer if outer else 0.0
+
+    def _note(self, logits_bnhw: NDArray[np.float32], ious_bn: NDArray[np.float32]) -> None:
+        """Remember the surest candidate."""
+        row, column = np.unravel_index(int(np.argmax(ious_bn)), ious_bn.shape)
+        if (iou := float(ious_bn[row, column])) > self._best[0]:
+            self._best = (iou, self._stability(logits_bnhw[row, column]))
 
     def _clean(self, segment: Segment) -> Segment | None:
         mask = without_specks(segment.mask, self.grid.min_area)
         box = box_of(mask)
         return None if box is None else Segment(0, mask, box, segment.score, segment.logits)
+
+
+def distinct(boxes_n4: NDArray[np.float32], scores_n: NDArray[np.float64], overlap: float) -> list[int]:
+    """Rows of boxes, the surest first, without those that overlap a surer one by more (non-maximum suppression)."""
+    areas = (boxes_n4[:, 2] - boxes_n4[:, 0]) * (boxes_n4[:, 3] - boxes_n4[:, 1])
+    left, kept = np.argsort(-scores_n, stable=True), []
+    while len(left):
+        row, left = int(left[0]), left[1:]
+        kept.append(row)
+        low, high = np.maximum(boxes_n4[row, :2], boxes_n4[left, :2]), np.minimum(boxes_n4[row, 2:], boxes_n4[left, 2:])
+        shared = np.maximum(high - low, 0).prod(1)
+        left = left[shared <= overlap * (areas[row] + areas[left] - shared)]
+    return kept
 
 
 def without_specks(mask_hw: Mask, min_area: int) -> Mask:

@@ -7,22 +7,20 @@ from pathlib import Path
 from typing import Any
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.runtimes.choose import Runtime, describe
+from streamer.edgetam.runtimes.port import Runtime, describe
 from streamer.edgetam.snapshot import Snapshot
 from streamer.edgetam.tracker import StreamingTracker
-from streamer.edgetam.weights import Checkpoint
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Engine:
     """Its trackers may live in different threads, but only one of them may track at a time: see `FairQueue`."""
 
-    checkpoint: Checkpoint
     runtime: Runtime
 
     def tracker(self, tracking: TrackingSettings | None = None) -> StreamingTracker:
         """For one stream."""
-        return StreamingTracker(self.checkpoint, tracking or TrackingSettings(), self.runtime)
+        return StreamingTracker(self.runtime, tracking or TrackingSettings())
 
     def persistent_tracker(self, state: Path, tracking: TrackingSettings | None = None) -> Snapshot:
         """With the objects of a state file, and writing to it; raises ModelError."""
@@ -30,4 +28,4 @@ class Engine:
 
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device and dtype."""
-        return describe(self.runtime, self.checkpoint)
+        return describe(self.runtime.info, self.runtime.name)

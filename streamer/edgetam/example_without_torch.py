@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 HERE = Path(__file__).parent
+ARGUMENTS = 7  # the program, VIDEO, four numbers, OUT
 Call = Callable[[dict[str, Any]], dict[str, Any]]
 
 
@@ -73,6 +74,9 @@ class BoxTracker:
                 "has_previous": np.array([False]),
             }
             found = self.decode_prompt(features | {"stride_16": features["stride_16"] + no_memory} | prompt)
+            seen = found["object_logit"][:, None, None] > 0
+            found |= {"pointer": found["pointer"][:, 0]}  # of one candidate
+            found |= {"mask_logits": np.where(seen, found["mask_logits"][:, 0], -1024).astype(np.float32)}
         else:
             found = self.track_mask(features | self.bank())
         square = cv2.resize(found["mask_logits"][0], (self.size, self.size), interpolation=cv2.INTER_LINEAR)
@@ -116,8 +120,15 @@ class BoxTracker:
 
 
 def main() -> None:
+    if len(sys.argv) != ARGUMENTS:
+        sys.exit(
+            f"usage: {sys.argv[0]} VIDEO X0 Y0 X1 Y1 OUT.mp4: a box around the object on the first frame, in pixels"
+        )
     video, *numbers, out = sys.argv[1:]
-    x0, y0, x1, y1 = map(float, numbers)
+    try:
+        x0, y0, x1, y1 = map(float, numbers)
+    except ValueError:
+        sys.exit(f"X0 Y0 X1 Y1 are numbers, not {' '.join(numbers)}")
     capture, tracker, writer = cv2.VideoCapture(video), BoxTracker(), None
     box: tuple[float, float, float, float] | None = (x0, y0, x1, y1)
     while True:

@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from streamer.edgetam.model_info import info_of
+from streamer.edgetam.runtimes.cache import FORMAT, fingerprint
 from streamer.edgetam.steps import GRAPHS, Step, examples
 from streamer.edgetam.weights import Checkpoint, load
 from streamer.errors import StreamerError, UsageError
@@ -22,8 +24,12 @@ EXAMPLE = Path(__file__).parent / "example_without_torch.py"
 NEEDS = {"onnx": ("onnxscript",), "openvino": ("openvino",), "coreml": ("coremltools",)}
 
 
-def export(model: str, kind: str, size: int | None, out: Path) -> list[Path]:
+def export(
+    model: str, kind: str, size: int | None, out: Path, progress: Callable[[], object] = lambda: None
+) -> list[Path]:
     """Write the graphs of `model` to the folder `out` as `onnx`, `openvino` or `coreml`; returns the files.
+
+    `progress` is called after each graph.
 
     Raises UsageError for an unknown kind or a converter that is not installed, StreamerError naming the graph that
     cannot be converted, and ModelError where the model cannot be loaded.
@@ -46,6 +52,7 @@ def export(model: str, kind: str, size: int | None, out: Path) -> list[Path]:
         except Exception as error:
             reason = str(error).strip().splitlines() or [type(error).__name__]
             raise StreamerError(f"--format {kind}: the graph {name} cannot be converted: {reason[0]}") from error
+        progress()
     (out / "settings.json").write_text(json.dumps(settings(checkpoint), indent=2) + "\n")
     (out / "README.md").write_text(readme(checkpoint, kind, files))
     if kind != "coreml":
@@ -55,16 +62,7 @@ def export(model: str, kind: str, size: int | None, out: Path) -> list[Path]:
 
 def settings(checkpoint: Checkpoint) -> dict[str, Any]:
     """What a program needs to know beside the graphs."""
-    config = checkpoint.model.config
-    return {
-        "model": checkpoint.name,
-        "size": checkpoint.size,
-        "mean": list(checkpoint.mean),
-        "std": list(checkpoint.std),
-        "memories": config.num_maskmem,
-        "pointers": config.max_object_pointers_in_encoder,
-        "no_memory": checkpoint.model.no_memory_embedding[0, 0].tolist(),
-    }
+    return {"format": FORMAT, **info_of(checkpoint, fingerprint(checkpoint.model)).to_json()}
 
 
 def readme(checkpoint: Checkpoint, kind: str, files: list[Path]) -> str:
@@ -103,18 +101,18 @@ def readme(checkpoint: Checkpoint, kind: str, files: list[Path]) -> str:
 
 
 def _onnx(step: Step, checkpoint: Checkpoint, path: Path) -> Path:
-    from streamer.edgetam.runtimes.onnx import convert
+    from streamer.edgetam.runtimes.conversion import to_onnx
 
     file = path.with_suffix(".onnx")
-    file.write_bytes(convert(step, checkpoint))
+    file.write_bytes(to_onnx(step, checkpoint))
     return file
 
 
 def _openvino(step: Step, checkpoint: Checkpoint, path: Path) -> Path:
-    from streamer.edgetam.runtimes.openvino import convert, save
+    from streamer.edgetam.runtimes.conversion import save, to_openvino
 
     file = path.with_suffix(".xml")
-    save(convert(step, checkpoint), file)
+    save(to_openvino(step, checkpoint), file)
     return file
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.config.settings import DETECTOR_MIN_SCORE
+from streamer.edgetam import hub
 from streamer.edgetam.automatic import AutomaticMasks
-from streamer.edgetam.weights import quiet
 from streamer.errors import ModelError, UsageError
 from streamer.types import Detection, Frame
+
+log = logging.getLogger(__name__)
 
 
 class AutomaticFinder:
@@ -19,9 +24,13 @@ class AutomaticFinder:
 
     def __init__(self, masks: AutomaticMasks) -> None:
         self._masks = masks
+        self._said = False  # once is enough
 
     def find(self, frame: Frame) -> Sequence[Detection]:
         segments = self._masks.find(frame.image)
+        if not segments and not self._said:
+            self._said = True
+            log.warning("%s: nothing to track; %s: lower find.min_score", frame.source, self._masks.best_candidate)
         return [Detection(tuple(map(float, s.box)), s.score) for s in segments if s.box is not None]  # type: ignore[arg-type]
 
 
@@ -32,7 +41,9 @@ class Detector:
     the checkpoint cannot be loaded or detects nothing, UsageError for labels that it does not know.
     """
 
-    def __init__(self, model: str, labels: Sequence[str] = (), *, threshold: float = 0.3, device: str = "cpu") -> None:
+    def __init__(
+        self, model: str, labels: Sequence[str] = (), *, threshold: float = DETECTOR_MIN_SCORE, device: str = "cpu"
+    ) -> None:
         from transformers import AutoConfig, pipeline
         from transformers.models.auto.modeling_auto import (
             MODEL_FOR_OBJECT_DETECTION_MAPPING_NAMES as DETECTORS,
@@ -41,8 +52,12 @@ class Detector:
             MODEL_FOR_ZERO_SHOT_OBJECT_DETECTION_MAPPING_NAMES as ZERO_SHOT,
         )
 
+        from streamer.edgetam.weights import quiet
+
         try:
-            config: Any = AutoConfig.from_pretrained(model)
+            config: Any = AutoConfig.from_pretrained(
+                model, local_files_only=not Path(model).is_dir() and not hub.answers()
+            )
             if config.model_type not in (*DETECTORS, *ZERO_SHOT):
                 raise ModelError(f"detector {model!r}: a {config.model_type} model detects no objects")
             self._asks = config.model_type in ZERO_SHOT

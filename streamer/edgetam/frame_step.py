@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
-
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.answers import Answers, plane
+from streamer.edgetam.answers import Answers, probability
 from streamer.edgetam.click_scale import ClickAnswer, box_in_frame, choose_answer, click_crops
 from streamer.edgetam.lost_search import LostSearch
+from streamer.edgetam.memory import ObjectMemory
 from streamer.edgetam.model_step import ModelStep, Objects
 from streamer.edgetam.object_table import Changes, TrackedObject
 from streamer.edgetam.preprocessor import EncodedCrops, paste_mask
-from streamer.edgetam.runtimes.choose import Runtime
+from streamer.edgetam.runtimes.port import Runtime
 from streamer.edgetam.search_window import Box, Crop, SearchWindow, around, extent, size_after
-from streamer.edgetam.weights import Checkpoint
 from streamer.masks import box_of
 from streamer.types import Frame, Prompt, State, Track
 
@@ -23,27 +21,27 @@ from streamer.types import Frame, Prompt, State, Track
 class FrameStep:
     """Finds objects on a frame. It has no state: all that it changes is in the objects that it is given."""
 
-    def __init__(self, checkpoint: Checkpoint, runtime: Runtime, tracking: TrackingSettings) -> None:
-        self._device, self._dtype, self._tracking = checkpoint.device.type, checkpoint.dtype, tracking
-        self._model = ModelStep(checkpoint, runtime, tracking)
+    def __init__(self, runtime: Runtime, tracking: TrackingSettings) -> None:
+        self._tracking = tracking
+        self._model = ModelStep(runtime, tracking)
         self._lost = None if tracking.zoom is None else LostSearch(self._model, tracking.zoom)
 
-    @torch.inference_mode()
-    def run(self, frame: Frame, objects: Objects, changes: Changes) -> tuple[Track, ...]:
+    def run(self, frame: Frame, objects: Objects, changes: Changes[ObjectMemory]) -> tuple[Track, ...]:
         """Tracks of `objects`, then of the new ones of `changes`, each in the order of its mapping."""
-        with torch.autocast(self._device, self._dtype, enabled=self._dtype != torch.float32):
-            answers = self._find(frame, objects, changes)
-            present = {**objects, **changes.new}
-            if self._lost is not None:
-                self._lost.run(frame, present, answers)
-            for view, group in answers.by_view(list(present)):
-                self._model.write_memories(view, group, present, answers, corrupt=frame.corrupt)
+        answers = self._find(frame, objects, changes)
+        present = {**objects, **changes.new}
+        if self._lost is not None:
+            self._lost.run(frame, present, answers)
+        self._model.write_memories(answers.by_view(list(present)), present, answers, corrupt=frame.corrupt)
         return tuple(self._track(frame, object_id, tracked, answers) for object_id, tracked in present.items())
 
-    def _find(self, frame: Frame, objects: Objects, changes: Changes) -> Answers:
+    def _find(self, frame: Frame, objects: Objects, changes: Changes[ObjectMemory]) -> Answers:
         views, answers, prompts = self._model.crops(frame), Answers(), changes.prompts
-        for window, ids in self._windows(frame, objects, prompts).items():
-            self._model.track_masks(views[window], ids, objects, prompts, answers)
+        windows = self._windows(frame, objects, prompts)
+        if windows:
+            views.encode(windows)
+            looked = [(views[window], ids) for window, ids in windows.items()]
+            self._model.track_masks(looked, objects, prompts, answers)
         for object_id, tracked in changes.new.items():
             self._begin(views, tracked, prompts[object_id], answers)
         return answers
@@ -60,7 +58,9 @@ class FrameStep:
             windows.setdefault(window, []).append(object_id)
         return windows
 
-    def _begin(self, views: EncodedCrops, tracked: TrackedObject, prompt: Prompt, answers: Answers) -> None:
+    def _begin(
+        self, views: EncodedCrops, tracked: TrackedObject[ObjectMemory], prompt: Prompt, answers: Answers
+    ) -> None:
         """A new object."""
         window = views.whole
         if self._tracking.zoom is not None:
@@ -80,21 +80,21 @@ class FrameStep:
     def _size_of_clicked(self, views: EncodedCrops, prompt: Prompt) -> Box | None:
         """The box around the object that the clicks mean, and the clicks; None where the model sees nothing there."""
         height, width = views.frame.height, views.frame.width
-        decoded = []
-        for crop in click_crops(_clicks(prompt), height, width):
-            view, found = views[crop], Answers()
-            self._model.decode_alone(view, prompt, found)
-            iou, _, _ = found.rows[prompt.known_id]
-            decoded.append(ClickAnswer(crop, plane(found.logits[prompt.known_id]), float(iou)))
+        crops, decoded = click_crops(_clicks(prompt), height, width), []
+        views.encode(crops)
+        for crop in crops:
+            answers = Answers()
+            self._model.decode_alone(views[crop], prompt, answers)
+            found = answers.found[prompt.known_id]
+            decoded.append(ClickAnswer(crop, found.logits_hw, found.predicted_iou))
         answer = choose_answer(decoded, height, width)
         box = None if answer is None else extent(answer.logits_hw)
         return None if answer is None or box is None else around(box_in_frame(box, answer), _clicks(prompt))
 
-    def _track(self, frame: Frame, object_id: int, tracked: TrackedObject, answers: Answers) -> Track:
+    def _track(self, frame: Frame, object_id: int, tracked: TrackedObject[ObjectMemory], answers: Answers) -> Track:
         """The object's answer in the frame; the next window follows it."""
-        view = answers.views[object_id]
-        iou, object_logit, _ = answers.rows[object_id]
-        logits, score = plane(answers.logits[object_id]), float(object_logit.float().sigmoid())
+        view, answer = answers.views[object_id], answers.found[object_id]
+        logits, score = answer.logits_hw, probability(answer.object_logit)
         mask = paste_mask(logits, view.window, frame.height, frame.width)
         box = box_of(mask)
         state = self._state(tracked, seen=score > self._tracking.score_threshold and box is not None)
@@ -106,9 +106,9 @@ class FrameStep:
                 tracked.focus.widen(frame.height, frame.width)
             else:
                 tracked.focus.follow(tracked.box, tracked.size)
-        return Track(object_id, mask, box, score, float(iou), state, logits)
+        return Track(object_id, mask, box, score, answer.predicted_iou, state, logits)
 
-    def _state(self, tracked: TrackedObject, *, seen: bool) -> State:
+    def _state(self, tracked: TrackedObject[ObjectMemory], *, seen: bool) -> State:
         tracked.unseen = 0 if seen else tracked.unseen + 1
         if seen:
             return "tracked"

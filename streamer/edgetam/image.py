@@ -6,21 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
-from streamer.edgetam.graphs import MAX_LOGIT_AS_PROMPT, Features, ImageEncoder, MaskDecoder
+from streamer.config.stills import SEGMENT_MEMORY_MB
 from streamer.edgetam.preprocessor import Preprocessor, paste_mask
-from streamer.edgetam.runtimes.eager import TorchRuntime
+from streamer.edgetam.resizing import resize_plane
+from streamer.edgetam.runtimes.port import MASK_AS_LOGIT, MAX_LOGIT_AS_PROMPT, Candidates, Floats, Opaque, Runtime
 from streamer.edgetam.search_window import Crop
-from streamer.edgetam.weights import Checkpoint
 from streamer.errors import CommandError
 from streamer.masks import Mask, PixelBox, box_of
 from streamer.types import Prompt, numbered
 
-MASK_AS_LOGIT = 10.0  # a mask given by a user, fed back as such
 # bytes for each pixel of the model's square: at its peak `full-random` took 113 for an image more, 27 for an object
 ENCODER_BYTES, DECODER_BYTES = 130, 32
 
@@ -51,7 +47,7 @@ class Embedded:
 
     height: int
     width: int
-    features: Features  # of batch 1, conditioned on no memory
+    features: Opaque  # conditioned on no memory
 
     @property
     def window(self) -> Crop:
@@ -61,35 +57,26 @@ class Embedded:
 class ImageSegmenter:
     """Prompts on still images; as transformers' EdgeTamModel answers them, on the same weights.
 
-    `memory_mb` bounds what is computed at a time, by chunks of images and of objects. Eager torch on any device: there
-    is nothing to convert, so the first image does not wait.
+    `memory_mb` bounds what is computed at a time, by chunks of images and of objects.
     """
 
-    def __init__(self, checkpoint: Checkpoint, *, memory_mb: float = 2048.0) -> None:
-        self.checkpoint = checkpoint
-        self._square = Preprocessor(checkpoint, TorchRuntime(checkpoint))
-        self._encoder = ImageEncoder(checkpoint.model)
-        self._decoder = MaskDecoder(checkpoint.model)
-        self._no_memory_c11 = checkpoint.model.no_memory_embedding[0, 0, :, None, None]
-        chunk = memory_mb * 2**20 / checkpoint.size**2
+    def __init__(self, runtime: Runtime, *, memory_mb: float = SEGMENT_MEMORY_MB) -> None:
+        self.runtime = runtime
+        self._square = Preprocessor(runtime)
+        chunk = memory_mb * 2**20 / runtime.info.size**2
         self.images_at_a_time = max(1, int(chunk / ENCODER_BYTES))
         self.objects_at_a_time = max(1, int(chunk / DECODER_BYTES))
 
-    @torch.inference_mode()
     def embed(self, images: Sequence[NDArray[np.uint8]]) -> list[Embedded]:
         """Encode H x W x 3 RGB uint8 images, which may differ in size."""
         found: list[Embedded] = []
         for start in range(0, len(images), self.images_at_a_time):
             chunk = images[start : start + self.images_at_a_time]
             pixels = [self._square.pixels(image, Crop(0, 0, image.shape[1], image.shape[0])) for image in chunk]
-            features = self._encode(torch.stack(pixels))
-            for row, image in enumerate(chunk):
-                one = slice(row, row + 1)
-                parts = Features(features.s0_gchw[one], features.s1_gchw[one], features.top_gchw[one])
-                found.append(Embedded(image.shape[0], image.shape[1], parts))
+            for image, features in zip(chunk, self.runtime.encode_images(pixels), strict=True):
+                found.append(Embedded(image.shape[0], image.shape[1], self.runtime.without_memory(features)))
         return found
 
-    @torch.inference_mode()
     def segment(
         self,
         image: Embedded,
@@ -112,8 +99,9 @@ class ImageSegmenter:
         answers: dict[int, Segment] = {}
         asked = [self._ask(image, prompt, previous or {}) for prompt in prompts]
         for group in grouped(asked, self.objects_at_a_time):
-            for ask, logits_nhw, scores_n in zip(group, *self._decode(image, group, candidates), strict=True):
-                answers[ask.object_id] = _segment(image, ask.object_id, logits_nhw, scores_n, candidates)
+            decoded = self._decode(image, group, candidates)
+            for ask, logits_khw, scores_k in zip(group, decoded.logits_bkhw, decoded.predicted_iou_bk, strict=True):
+                answers[ask.object_id] = _segment(image, ask.object_id, logits_khw, scores_k, candidates)
         return tuple(answers[prompt.known_id] for prompt in prompts)
 
     def batch(
@@ -136,54 +124,34 @@ class ImageSegmenter:
         for one, (_, prompts) in zip(embedded, pairs, strict=True):
             yield self.segment(one, prompts, candidates=candidates)
 
-    @torch.inference_mode()
-    def at_points(self, image: Embedded, points_b2: NDArray[np.float32]) -> tuple[Tensor, Tensor]:
+    def at_points(self, image: Embedded, points_b2: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Three candidates for each point alone: logits b x 3 x h x w and predicted IoU b x 3.
 
         Points are in pixels of the image.
         """
-        scale = torch.tensor([self.checkpoint.size / image.width, self.checkpoint.size / image.height])
-        points = (torch.from_numpy(points_b2) * scale).to(self.checkpoint.device)[:, None]
-        labels = torch.ones(points.shape[:2], dtype=torch.int32, device=points.device)
-        with self._cast():
-            logits, ious, _, _ = self._decoder.candidates(image.features, points, labels, None, multimask=True)
-        return logits.float(), ious.float()
-
-    def _encode(self, pixels_g3hw: Tensor) -> Features:
-        if self.checkpoint.device.type == "cpu":
-            pixels_g3hw = pixels_g3hw.contiguous(memory_format=torch.channels_last)
-        with self._cast():
-            features = self._encoder(pixels_g3hw)
-        top = features.top_gchw.float() + self._no_memory_c11
-        return Features(features.s0_gchw.float(), features.s1_gchw.float(), top)
+        size = self._square.size
+        points = points_b2[:, None] * np.array([size / image.width, size / image.height], np.float32)
+        labels = np.ones(points.shape[:2], np.int32)
+        found = self.runtime.decode_points(image.features, points, labels, None, multimask=True)
+        return found.logits_bkhw, found.predicted_iou_bk
 
     def _ask(self, image: Embedded, prompt: Prompt, previous: Mapping[int, Segment]) -> Ask:
-        logits, size = None, self.checkpoint.size // 4
+        logits, size = None, self._square.logits_size
         if prompt.mask is not None:  # with its own box: a mask alone says little to a decoder
-            given = self._square.mask(prompt.mask, image.window)
-            small = F.interpolate(given, size=(size, size), mode="bilinear", align_corners=False, antialias=True)
+            small = resize_plane(self._square.mask(prompt.mask, image.window), size)
             logits, prompt = (small * 2 - 1) * MASK_AS_LOGIT, Prompt(prompt.known_id, box=box_of(prompt.mask))
         elif (earlier := previous.get(prompt.known_id)) is not None:
-            logits = torch.from_numpy(earlier.logits).to(self.checkpoint.device)[None, None]
-            logits = logits.clamp(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT)
+            logits = earlier.logits.clip(-MAX_LOGIT_AS_PROMPT, MAX_LOGIT_AS_PROMPT)
         pointed = self._square.points(prompt, image.window)
         assert pointed is not None  # it has points or a box, and they lie in the image
         return Ask(prompt.known_id, *pointed, logits)
 
-    def _decode(self, image: Embedded, group: Sequence[Ask], candidates: bool) -> tuple[Tensor, Tensor]:
-        points, labels = torch.cat([ask.points_1n2 for ask in group]), torch.cat([ask.labels_1n for ask in group])
-        given = [ask.previous_11hw for ask in group if ask.previous_11hw is not None]
-        previous = torch.cat(given) if given else None
+    def _decode(self, image: Embedded, group: Sequence[Ask], candidates: bool) -> Candidates:
+        points, labels = np.stack([ask.points_n2 for ask in group]), np.stack([ask.labels_n for ask in group])
+        given = [ask.previous_hw for ask in group if ask.previous_hw is not None]
+        previous = np.stack(given) if given else None
         ambiguous = labels.shape[1] == 1 and not given
-        with self._cast():
-            logits, ious, _, _ = self._decoder.candidates(
-                image.features, points, labels, previous, multimask=candidates or ambiguous
-            )
-        return logits.float().cpu(), ious.float().cpu()
-
-    def _cast(self) -> torch.autocast:
-        checkpoint = self.checkpoint
-        return torch.autocast(checkpoint.device.type, checkpoint.dtype, enabled=checkpoint.dtype != torch.float32)
+        return self.runtime.decode_points(image.features, points, labels, previous, multimask=candidates or ambiguous)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,14 +159,14 @@ class Ask:
     """One object's prompt on the model's square."""
 
     object_id: int
-    points_1n2: Tensor
-    labels_1n: Tensor
-    previous_11hw: Tensor | None
+    points_n2: Floats
+    labels_n: NDArray[np.int32]
+    previous_hw: Floats | None
 
     @property
     def kind(self) -> tuple[int, bool]:
         """Prompts of one kind are decoded together; padding to another's number of points would change the answer."""
-        return self.labels_1n.shape[1], self.previous_11hw is not None
+        return len(self.labels_n), self.previous_hw is not None
 
 
 def grouped(asked: Sequence[Ask], most: int) -> Iterator[list[Ask]]:
@@ -211,14 +179,13 @@ def grouped(asked: Sequence[Ask], most: int) -> Iterator[list[Ask]]:
             yield group[start : start + most]
 
 
-def _segment(image: Embedded, object_id: int, logits_nhw: Tensor, scores_n: Tensor, candidates: bool) -> Segment:
-    order = [int(n) for n in scores_n.argsort(descending=True, stable=True)]
-    masks = {n: _mask(image, logits_nhw[n]) for n in (order if candidates else order[:1])}
+def _segment(image: Embedded, object_id: int, logits_khw: Floats, scores_k: Floats, candidates: bool) -> Segment:
+    order = [int(n) for n in np.argsort(-scores_k, stable=True)]
+    masks = {n: _mask(image, logits_khw[n]) for n in (order if candidates else order[:1])}
     best = order[0]
-    listed = tuple(Candidate(masks[n], float(scores_n[n])) for n in order) if candidates else ()
-    logits = np.array(logits_nhw[best].numpy())
-    return Segment(object_id, masks[best], box_of(masks[best]), float(scores_n[best]), logits, listed)
+    listed = tuple(Candidate(masks[n], float(scores_k[n])) for n in order) if candidates else ()
+    return Segment(object_id, masks[best], box_of(masks[best]), float(scores_k[best]), logits_khw[best].copy(), listed)
 
 
-def _mask(image: Embedded, logits_hw: Tensor) -> Mask:
-    return paste_mask(np.array(logits_hw.numpy()), image.window, image.height, image.width)
+def _mask(image: Embedded, logits_hw: Floats) -> Mask:
+    return paste_mask(logits_hw, image.window, image.height, image.width)

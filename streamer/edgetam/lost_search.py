@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from streamer.edgetam.answers import Answers, plane
+from streamer.edgetam.answers import Answers, probability
+from streamer.edgetam.memory import ObjectMemory
 from streamer.edgetam.model_step import ModelStep, Objects
 from streamer.edgetam.object_table import TrackedObject
 from streamer.edgetam.preprocessor import paste_mask
@@ -31,29 +32,30 @@ class LostSearch:
 
     def _is_another(self, frame: Frame, object_id: int, objects: Objects, answers: Answers) -> bool:
         """Whether the mask of an object that was lost shows one that was not."""
-        steady = [i for i in answers.rows if i != object_id and i in objects and not objects[i].unseen]
+        steady = [i for i in answers.found if i != object_id and i in objects and not objects[i].unseen]
         (mask,) = answers.shown(frame, [object_id])
         return shows_another(mask, answers.shown(frame, steady))
 
-    def _seek(self, frame: Frame, object_id: int, tracked: TrackedObject, answers: Answers) -> None:
+    def _seek(self, frame: Frame, object_id: int, tracked: TrackedObject[ObjectMemory], answers: Answers) -> None:
         """Take a sure answer that shows no other object, found with nothing but what users pointed at.
 
         What is remembered of the frames since it was lost says that it is not there.
         """
-        others = answers.shown(frame, list(answers.rows))
+        others = answers.shown(frame, list(answers.found))
         tracked.turn += 1
         views = self._model.crops(replace(frame, image=without(frame.image, others)))
         memory = tracked.memory.copy()
         memory.forget_recent()
         side = self._zoom * (tracked.size or max(frame.height, frame.width))
-        for crop in seek_crops(side, frame.height, frame.width, tracked.turn):
-            masks, _ = self._model.find(views[crop], [memory])
-            sure = float(masks.predicted_iou_b[0]) * float(masks.object_logit_b[0].float().sigmoid())
-            if sure < SURE or float(masks.object_logit_b[0]) <= 0:
+        crops = seek_crops(side, frame.height, frame.width, tracked.turn)
+        views.encode(crops)
+        for crop in crops:
+            found = self._model.find(views[crop], memory)
+            if found.predicted_iou * probability(found.object_logit) < SURE or found.object_logit <= 0:
                 continue
-            mask = paste_mask(plane(masks.logits_bhw[0]), crop, frame.height, frame.width)
+            mask = paste_mask(found.logits_hw, crop, frame.height, frame.width)
             if mask.any() and not shows_another(mask, others):
-                answers.add(views[crop], [object_id], masks)
+                answers.add(views[crop], object_id, found)
                 answers.denied.discard(object_id)
                 tracked.memory = memory
                 return

@@ -1,16 +1,12 @@
-"""What is remembered of each object: bounded for ever, and exactly what transformers would read."""
+"""What is remembered of each object: bounded for ever, and exactly what transformers would read. It needs no torch."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import torch
-from torch import Tensor
-
-from streamer.edgetam.graphs import Bank
+from streamer.edgetam.model_info import ModelInfo
+from streamer.edgetam.runtimes.port import Dated, Opaque, Recall
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +18,9 @@ class Capacity:
     pointers: int = 15
 
 
-def capacity_of(config: Any, conditioning: int) -> Capacity:
-    """What a model's config reads of an object, with so many conditioning frames."""
-    return Capacity(conditioning, config.num_maskmem - 1, config.max_object_pointers_in_encoder - 1)
+def capacity_of(info: ModelInfo, conditioning: int) -> Capacity:
+    """What a model reads of an object, with a number of conditioning frames."""
+    return Capacity(conditioning, info.memories - 1, info.pointers - 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,8 +28,8 @@ class Entry:
     """One remembered step."""
 
     step: int
-    memory_tc: Tensor
-    pointer_c: Tensor
+    memory_tc: Opaque
+    pointer_c: Opaque
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +40,7 @@ class ObjectMemory:
     step: int = 0
     conditioning: list[Entry] = field(default_factory=list)
     recent: deque[Entry] = field(init=False)
-    pointers: deque[tuple[int, Tensor]] = field(init=False)
+    pointers: deque[tuple[int, Opaque]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.recent = deque(maxlen=self.capacity.recent)
@@ -57,7 +53,7 @@ class ObjectMemory:
         other.pointers.extend(self.pointers)
         return other
 
-    def write(self, memory_tc: Tensor, pointer_c: Tensor, *, prompted: bool) -> None:
+    def write(self, memory_tc: Opaque, pointer_c: Opaque, *, prompted: bool) -> None:
         """Remember this step; the next one begins."""
         entry = Entry(self.step, memory_tc, pointer_c)
         if prompted:
@@ -78,45 +74,16 @@ class ObjectMemory:
         self.recent.clear()
         self.pointers.clear()
 
-    def readable(self, oldest_row: int) -> tuple[list[tuple[float, Tensor]], list[tuple[float, Tensor]]]:
-        """Memories with their row of the temporal table, and pointers with their age in steps."""
-        memories: list[tuple[float, Tensor]] = [(oldest_row, entry.memory_tc) for entry in self.conditioning]
+    def recall(self) -> Recall:
+        """What is read on this step. A prompted frame has the last row of the temporal table."""
+        memories: list[Dated] = [(self.capacity.recent, entry.memory_tc) for entry in self.conditioning]
         recent = [entry for entry in self.recent if self.step - entry.step <= self.capacity.recent]
         memories += [(self.step - entry.step - 1, entry.memory_tc) for entry in recent]
-        pointers: list[tuple[float, Tensor]] = [
-            (self.step - entry.step, entry.pointer_c) for entry in self.conditioning
-        ]
+        pointers: list[Dated] = [(self.step - entry.step, entry.pointer_c) for entry in self.conditioning]
         pointers += [
             (self.step - step, pointer)
             for step, pointer in reversed(self.pointers)
             if self.step - step <= self.capacity.pointers
         ]
-        return memories, pointers
-
-
-def bank(objects: Sequence[ObjectMemory], oldest_row: int) -> Bank:
-    """The memories of several objects side by side, padded where one has fewer than another."""
-    read = [memory.readable(oldest_row) for memory in objects]
-    some = objects[0].conditioning[0]
-    memories, rows, memory_valid = _stack([memories for memories, _ in read], torch.zeros_like(some.memory_tc))
-    pointers, ages, pointer_valid = _stack([pointers for _, pointers in read], torch.zeros_like(some.pointer_c))
-    padded = not (bool(memory_valid.all()) and bool(pointer_valid.all()))
-    return Bank(
-        memories,
-        rows.long(),
-        pointers,
-        ages.float(),
-        memory_valid if padded else None,
-        pointer_valid if padded else None,
-    )
-
-
-def _stack(lists: list[list[tuple[float, Tensor]]], blank: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Values b x n x ..., their numbers b x n, and which are not padding; n is 1 or more."""
-    longest = max(1, *(len(entries) for entries in lists))
-    values = torch.stack(
-        [torch.stack([value for _, value in entries] + [blank] * (longest - len(entries))) for entries in lists]
-    )
-    numbers = torch.tensor([[n for n, _ in entries] + [0] * (longest - len(entries)) for entries in lists])
-    valid = torch.tensor([[True] * len(entries) + [False] * (longest - len(entries)) for entries in lists])
-    return values, numbers.to(values.device), valid.to(values.device)
+        some = self.conditioning[0]
+        return Recall(memories, pointers, (some.memory_tc, some.pointer_c))

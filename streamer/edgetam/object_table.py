@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, Protocol, Self
-
-from typing_extensions import TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam.commands import checked
 from streamer.edgetam.search_window import Box, SearchWindow
 from streamer.types import Command, Frame, Prompt, Remove, Reset, Undo
 
-if TYPE_CHECKING:
-    from streamer.edgetam.memory import ObjectMemory
-
 BEFORE = -1  # the epoch of another run
 UNDONE_AT_MOST = 8  # prompts of one object that can be taken back
 
 
 class Memory(Protocol):
-    """What is remembered of one object: `ObjectMemory`, or a session of transformers."""
+    """What a tracker remembers of one object."""
 
     def copy(self) -> Self:
         """As it is now; what is remembered later changes one of them alone."""
@@ -32,32 +27,32 @@ class Memory(Protocol):
         """Keep only what was prompted."""
 
 
-M = TypeVar("M", bound=Memory, default="ObjectMemory")
+MemoryT = TypeVar("MemoryT", bound=Memory)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Past(Generic[M]):
+class Past(Generic[MemoryT]):
     """What a prompt changed."""
 
-    memory: M
+    memory: MemoryT
     focus: SearchWindow | None
 
 
 @dataclass(slots=True, eq=False)
-class TrackedObject(Generic[M]):
+class TrackedObject(Generic[MemoryT]):
     """One object's memory, its life, and where to look for it."""
 
-    memory: M
+    memory: MemoryT
     focus: SearchWindow | None  # None: in the whole frame
     unseen: int = 0
     turn: int = 0  # of looking for it all over
     box: Box | None = None  # where it was seen last, in the frame
     size: float | None = None  # its longer side there
-    before: deque[Past[M]] = field(
+    before: deque[Past[MemoryT]] = field(
         default_factory=lambda: deque(maxlen=UNDONE_AT_MOST)
     )  # what each later prompt changed
 
-    def past(self) -> Past[M]:
+    def past(self) -> Past[MemoryT]:
         """As it is now."""
         return Past(self.memory.copy(), copy(self.focus))
 
@@ -70,11 +65,11 @@ class TrackedObject(Generic[M]):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Changes(Generic[M]):
+class Changes(Generic[MemoryT]):
     """What a frame's commands ask of the step: prompts by object id, and the objects that begin with theirs."""
 
     prompts: dict[int, Prompt] = field(default_factory=dict)
-    new: dict[int, TrackedObject[M]] = field(default_factory=dict)
+    new: dict[int, TrackedObject[MemoryT]] = field(default_factory=dict)
 
     def drop(self, object_id: int) -> None:
         self.prompts.pop(object_id, None)
@@ -85,11 +80,11 @@ class Changes(Generic[M]):
         self.new.clear()
 
 
-class ObjectTable(Generic[M]):
+class ObjectTable(Generic[MemoryT]):
     """Which objects there are. `apply` carries out a frame's commands; `commit` adds those that the step began."""
 
-    def __init__(self, tracking: TrackingSettings, new_memory: Callable[[], M]) -> None:
-        self.objects: dict[int, TrackedObject[M]] = {}
+    def __init__(self, tracking: TrackingSettings, new_memory: Callable[[], MemoryT]) -> None:
+        self.objects: dict[int, TrackedObject[MemoryT]] = {}
         self.unprompted: list[int] = []  # ids that wait for a prompt after a gap
         self.highest_id = 0  # of all ids so far
         self._tracking = tracking
@@ -100,7 +95,7 @@ class ObjectTable(Generic[M]):
     def object_ids(self) -> tuple[int, ...]:
         return (*self.objects, *self.unprompted)
 
-    def resume(self, object_id: int, tracked: TrackedObject[M]) -> None:
+    def resume(self, object_id: int, tracked: TrackedObject[MemoryT]) -> None:
         """Go on with an object that is known from elsewhere."""
         self.objects[object_id] = tracked
         self.highest_id = max(self.highest_id, object_id)
@@ -121,12 +116,12 @@ class ObjectTable(Generic[M]):
             max_objects=self._tracking.max_objects,
         )
 
-    def apply(self, frame: Frame, commands: Sequence[Command]) -> Changes[M]:
+    def apply(self, frame: Frame, commands: Sequence[Command]) -> Changes[MemoryT]:
         """Carry out commands that `check` has numbered: removals take effect, prompts are collected."""
         if self._epoch not in (None, frame.epoch):
             self._cross_gap(frame)
         self._epoch = frame.epoch
-        changes: Changes[M] = Changes()
+        changes: Changes[MemoryT] = Changes()
         for command in commands:
             match command:
                 case Prompt(int(object_id)):
@@ -142,11 +137,23 @@ class ObjectTable(Generic[M]):
                     changes.clear()
         return changes
 
-    def commit(self, changes: Changes[M]) -> None:
+    def chosen(self, only: Collection[int] | None, changes: Changes[MemoryT]) -> dict[int, TrackedObject[MemoryT]]:
+        """The objects of a step: those of `only` (None: all) and those with a prompt."""
+        if only is None:
+            return self.objects
+        return {key: each for key, each in self.objects.items() if key in only or key in changes.prompts}
+
+    def follow(self, moved_px: Mapping[int, tuple[float, float]]) -> None:
+        """Move the search windows of objects that moved so far, x and y, since the model's last frame of them."""
+        for object_id, (x, y) in moved_px.items():
+            if object_id in self.objects and (window := self.objects[object_id].focus) is not None:
+                window.x, window.y = window.x + x, window.y + y
+
+    def commit(self, changes: Changes[MemoryT]) -> None:
         """The step began these objects."""
         self.objects |= changes.new
 
-    def _prompt(self, object_id: int, prompt: Prompt, changes: Changes[M]) -> None:
+    def _prompt(self, object_id: int, prompt: Prompt, changes: Changes[MemoryT]) -> None:
         changes.prompts[object_id] = prompt
         self.highest_id = max(self.highest_id, object_id)
         self.unprompted = [i for i in self.unprompted if i != object_id]

@@ -90,6 +90,17 @@ def read(file: Path) -> OriginalWeights:
     return OriginalWeights(renamed(weights), "no_obj_embed_spatial" in weights, "obj_ptr_tpos_proj.weight" in weights)
 
 
+def check_fits(file: Path, weights: OriginalWeights, expected: Mapping[str, Tensor]) -> None:
+    """Raise ModelError where names or sizes of weights differ from what a model expects."""
+    state = weights.state
+    fitting = {name for name in expected if name in state and expected[name].shape == state[name].shape}
+    if differing := sorted({*expected, *state} - fitting):
+        raise ModelError(
+            f"model {file}: {len(differing)} weights are missing, unknown or of another size, {differing[0]} first: "
+            "only EdgeTAM with RepViT-M1 is supported"
+        )
+
+
 def renamed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights as transformers calls and divides them."""
     state: dict[str, Tensor] = {}

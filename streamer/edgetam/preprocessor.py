@@ -1,21 +1,17 @@
-"""A window of the picture on the model's square: pixels and prompts going in, masks coming back."""
+"""A window of the frame on the model's square: pixels and prompts going in, masks coming back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
-from torchvision.transforms.v2 import functional as pictures
 
-from streamer.edgetam.graphs import Features
-from streamer.edgetam.runtimes.choose import Runtime
+from streamer.edgetam.resizing import resize_image, resize_mask
+from streamer.edgetam.runtimes.port import Floats, Opaque, Runtime
 from streamer.edgetam.search_window import Box, Crop
-from streamer.edgetam.weights import Checkpoint
 from streamer.masks import Mask
 from streamer.types import Frame, Prompt
 
@@ -25,47 +21,42 @@ class EncodedCrop:
     """What the model sees of one window."""
 
     window: Crop
-    features: Features
+    features: Opaque
+    logits_size: int  # side of the masks in it
 
     def on_picture(self, box: Box) -> Box:
-        """A box in logits of the window (a quarter of the square), in the picture."""
-        sx, sy = self._pixels_per_logit
-        return (
-            box[0] * sx + self.window.x,
-            box[1] * sy + self.window.y,
-            box[2] * sx + self.window.x,
-            box[3] * sy + self.window.y,
-        )
-
-    @property
-    def _pixels_per_logit(self) -> tuple[float, float]:
-        h, w = self.features.s0_gchw.shape[-2:]
-        return self.window.width / w, self.window.height / h
+        """A box in logits of the window, in the frame."""
+        sx, sy = self.window.width / self.logits_size, self.window.height / self.logits_size
+        x, y = self.window.x, self.window.y
+        return box[0] * sx + x, box[1] * sy + y, box[2] * sx + x, box[3] * sy + y
 
 
 class Preprocessor:
-    """The model's own preparation of pictures and prompts, for any window."""
+    """The model's own preparation of images and prompts, for any window."""
 
-    def __init__(self, checkpoint: Checkpoint, runtime: Runtime) -> None:
-        self._size, self._device, self._runtime = checkpoint.size, checkpoint.device, runtime
-        self._mean_c11 = (torch.tensor(checkpoint.mean) * 255)[:, None, None].to(checkpoint.device)
-        self._std_c11 = (torch.tensor(checkpoint.std) * 255)[:, None, None].to(checkpoint.device)
+    def __init__(self, runtime: Runtime) -> None:
+        info = runtime.info
+        self.size, self.logits_size, self._runtime = info.size, info.logits_size, runtime
+        mean, std = np.array(info.mean, np.float32) * 255, np.array(info.std, np.float32) * 255
+        self._scale_c11, self._offset_c11 = (1 / std)[:, None, None], (-mean / std)[:, None, None]
 
-    def view(self, frame: Frame, window: Crop) -> EncodedCrop:
-        """What the model sees of a window."""
-        features = self._runtime.encode_image(self.pixels(frame.image, window)[None])
-        floats = Features(features.s0_gchw.float(), features.s1_gchw.float(), features.top_gchw.float())
-        return EncodedCrop(window, floats)
+    def views(self, frame: Frame, windows: Iterable[Crop]) -> list[EncodedCrop]:
+        """What the model sees of some windows."""
+        windows = list(windows)
+        encoded = self._runtime.encode_images([self.pixels(frame.image, window) for window in windows])
+        return [EncodedCrop(w, features, self.logits_size) for w, features in zip(windows, encoded, strict=True)]
 
-    def pixels(self, image_hwc: NDArray[np.uint8], window: Crop) -> Tensor:
+    def pixels(self, image_hw3: NDArray[np.uint8], window: Crop) -> Floats:
         """Resized with antialias on bytes, then normalised: 3 x S x S."""
         x, y, w, h = window
-        image = torch.from_numpy(np.array(image_hwc[y : y + h, x : x + w])).permute(2, 0, 1).to(self._device)
-        size = [self._size, self._size]
-        resized = pictures.resize(image, size, interpolation=pictures.InterpolationMode.BILINEAR, antialias=True)
-        return (resized.float() - self._mean_c11) / self._std_c11
+        square = resize_image(image_hw3[y : y + h, x : x + w], self.size)
+        return square.transpose(2, 0, 1) * self._scale_c11 + self._offset_c11
 
-    def points(self, prompt: Prompt, window: Crop) -> tuple[Tensor, Tensor] | None:
+    def whole(self, frame: Frame) -> Floats:
+        """All of a frame."""
+        return self.pixels(frame.image, Crop(0, 0, frame.width, frame.height))
+
+    def points(self, prompt: Prompt, window: Crop) -> tuple[Floats, NDArray[np.int32]] | None:
         """A prompt's box and clicks on the square: a box is its two corners, labelled 2 and 3, before the clicks.
 
         Clicks off the object that lie outside the window say nothing there and are left out; None: nothing is left.
@@ -74,25 +65,23 @@ class Preprocessor:
         given += [(p, n) for p, n in zip(prompt.points, prompt.labels, strict=True) if n == 1 or window.holds(p)]
         if not given:
             return None
-        points, labels = torch.tensor([p for p, _ in given], dtype=torch.float32), [n for _, n in given]
-        scale = torch.tensor([self._size / window.width, self._size / window.height])
-        on_square = (points - torch.tensor([window.x, window.y])) * scale
-        return on_square[None].to(self._device), torch.tensor([labels], dtype=torch.int32, device=self._device)
+        scale = np.array([self.size / window.width, self.size / window.height], np.float32)
+        points = np.array([p for p, _ in given], np.float32) - np.array([window.x, window.y], np.float32)
+        return points * scale, np.array([n for _, n in given], np.int32)
 
-    def mask(self, mask_hw: NDArray[np.bool_], window: Crop) -> Tensor:
-        """A user's mask on the square, 1 x 1 x S x S of 0 and 1."""
+    def mask(self, mask_hw: NDArray[np.bool_], window: Crop) -> Floats:
+        """A user's mask on the square, S x S of 0 and 1."""
         x, y, w, h = window
-        part = np.array(mask_hw[y : y + h, x : x + w])
-        mask = torch.from_numpy(part).to(self._device, torch.float32)[None, None]
-        size = (self._size, self._size)
-        if mask.shape[-2:] == size:
-            return mask
-        resized = F.interpolate(mask, size=size, mode="bilinear", align_corners=False, antialias=True)
-        return (resized >= 0.5).float()
+        return resize_mask(mask_hw[y : y + h, x : x + w], self.size)
+
+    def widened(self, logits_hw: Floats) -> Floats:
+        """Logits at the model's input size."""
+        size = (self.size, self.size)
+        return np.asarray(cv2.resize(logits_hw, size, interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 class EncodedCrops:
-    """The windows of one frame, each encoded once and when it is asked for."""
+    """The windows of one frame, each encoded once: several together, or when one is asked for."""
 
     def __init__(self, square: Preprocessor, frame: Frame) -> None:
         self.frame = frame
@@ -100,9 +89,14 @@ class EncodedCrops:
         self._square = square
         self._views: dict[Crop, EncodedCrop] = {}
 
+    def encode(self, windows: Iterable[Crop]) -> None:
+        """Encode these windows side by side, without the encoded ones."""
+        missing = [window for window in dict.fromkeys(windows) if window not in self._views]
+        if missing:
+            self._views |= zip(missing, self._square.views(self.frame, missing), strict=True)
+
     def __getitem__(self, window: Crop) -> EncodedCrop:
-        if window not in self._views:
-            self._views[window] = self._square.view(self.frame, window)
+        self.encode([window])
         return self._views[window]
 
 
@@ -112,7 +106,7 @@ def corners(prompt: Prompt) -> list[tuple[float, float]]:
 
 
 def paste_mask(logits_hw: NDArray[np.float32], window: Crop, height: int, width: int) -> Mask:
-    """The mask in the whole picture that these logits are in the window."""
+    """The mask in the whole frame that these logits are in the window."""
     x, y, w, h = window
     part: Mask = cv2.resize(logits_hw, (w, h), interpolation=cv2.INTER_LINEAR) > 0
     if (w, h) == (width, height):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from streamer.edgetam.runtimes.port import Floats
 from streamer.edgetam.weights import Checkpoint
 from streamer.types import Frame, Prompt
 
@@ -26,7 +27,8 @@ class ReferenceTrack:
 class ReferenceTracker:
     """One transformers session, streamed as its documentation does; memory grows with every frame."""
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
+    def __init__(self, checkpoint: Checkpoint, pixels: Callable[[Frame], Floats] | None = None) -> None:
+        """`pixels` resizes in place of transformers, so that a comparison is of the model alone."""
         from transformers import Sam2ImageProcessor, Sam2VideoProcessor, Sam2VideoVideoProcessor
 
         options: dict[str, Any] = {
@@ -40,6 +42,7 @@ class ReferenceTracker:
         )
         self._session = self._processor.init_video_session(inference_device=checkpoint.device)
         self._index = 0
+        self._pixels = pixels
 
     def track(self, frame: Frame, prompt: Prompt | None = None) -> ReferenceTrack:
         """The only object on the next frame; a prompt on it is added first."""
@@ -52,7 +55,8 @@ class ReferenceTracker:
             self._add_boxes(frame, prompts)
         elif prompts:
             self._add(frame, prompts[0])
-        output = self._model(inference_session=self._session, frame=inputs.pixel_values[0], frame_idx=self._index)
+        image = inputs.pixel_values[0] if self._pixels is None else torch.from_numpy(self._pixels(frame))
+        output = self._model(inference_session=self._session, frame=image, frame_idx=self._index)
         self._index += 1
         wide = self._processor.post_process_masks([output.pred_masks], inputs.original_sizes, binarize=False)[0]
         return [

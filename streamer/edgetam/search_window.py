@@ -1,4 +1,4 @@
-"""The part of the picture in which an object is looked for: it follows the object, and small ones are seen large."""
+"""The part of the frame in which an object is searched for: it follows the object, and magnifies small ones."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ RESCALE = 1.25  # a window follows the object's size where it is off by more
 PIECE = 0.3  # of the largest piece of a mask: smaller pieces say nothing of where the object is
 GROWTH, SHRINKAGE = 1.15, 0.97  # a frame: an object that seems to shrink faster is being hidden
 WIDEN = 1.25  # a frame, while the object is not seen
-WHOLE = 0.7  # of the picture's area: a larger window is the picture, which all objects share
+WHOLE = 0.7  # of the frame's area: a larger window is the frame, which all objects share
 
 Box = tuple[float, float, float, float]
 
 
 class Crop(NamedTuple):
-    """A rectangle of whole pixels inside a picture."""
+    """A rectangle of whole pixels inside a frame."""
 
     x: int
     y: int
@@ -30,7 +30,7 @@ class Crop(NamedTuple):
     height: int
 
     def holds(self, point: tuple[float, float]) -> bool:
-        """Whether a point of the picture lies in the window."""
+        """Whether a point of the frame lies in the window."""
         return 0 <= point[0] - self.x < self.width and 0 <= point[1] - self.y < self.height
 
 
@@ -57,12 +57,12 @@ class SearchWindow:
         return max(abs(other.x - self.x), abs(other.y - self.y)) <= self.side / 2
 
     def window(self, height: int, width: int) -> Crop:
-        """The window in a picture: square, but where the picture ends it is moved inside or cut."""
+        """The window in a frame: square, but where the frame ends it is moved inside or cut."""
         w, h = min(self.side, width), min(self.side, height)
         if w * h >= WHOLE * width * height:
             return Crop(0, 0, width, height)
         x, y = min(max(self.x - w / 2, 0), width - w), min(max(self.y - h / 2, 0), height - h)
-        whole_w, whole_h = round(w), round(h)  # two halves rounded up would reach beyond the picture
+        whole_w, whole_h = round(w), round(h)  # two halves rounded up would reach beyond the frame
         return Crop(min(round(x), width - whole_w), min(round(y), height - whole_h), whole_w, whole_h)
 
     def follow(self, box: Box, size: float) -> None:
@@ -82,11 +82,11 @@ class SearchWindow:
             self.x, self.y, self.side = _around(around(box, [(self.x, self.y)]), self.zoom)
 
     def widen(self, height: int, width: int) -> None:
-        """The object was not seen: look further around, at last in the whole picture."""
+        """The object was not seen: search further around, at last in the whole frame."""
         self.side = min(self.side * WIDEN, max(height, width))
 
     def open(self, height: int, width: int) -> None:
-        """It may be anywhere: look in the whole picture."""
+        """It may be anywhere: search the whole frame."""
         self.side = max(height, width)
 
 

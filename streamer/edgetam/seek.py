@@ -15,8 +15,8 @@ from streamer.masks import Mask
 SEEK_AFTER = 3  # frames without a sight of it: a shorter absence the tracked memories bridge themselves
 SURE = 0.7  # predicted IoU x object score from which a find counts: below, background is found too
 AT_A_TIME = 2  # crops a frame, however many objects are lost: what seeking may cost
-SHARED = 0.3  # of the smaller mask: a find that covers so much of another object is that object
-COARSE = 8  # the ground under other objects is blurred on a picture so many times smaller
+SHARED = 0.3  # of the smaller mask: a find that covers this share of another object is that object
+COARSE = 8  # the ground under other objects is blurred on a frame smaller by this factor
 GROWN = 5  # pixels: the rim of another object gives it away as much as its inside
 
 

@@ -15,15 +15,14 @@ import torch
 from torch import Tensor
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.answers import plane
-from streamer.edgetam.memory import capacity_of
+from streamer.edgetam.memory import Capacity
 from streamer.edgetam.object_session import ONLY, ObjectSession
 from streamer.edgetam.object_table import Changes, ObjectTable, TrackedObject
-from streamer.edgetam.tracker import nowhere
+from streamer.edgetam.tracker import EVERYTHING, nowhere
 from streamer.edgetam.weights import Checkpoint
 from streamer.errors import UsageError
 from streamer.masks import box_of
-from streamer.types import Command, Frame, Prompt, State, Track
+from streamer.types import Attention, Command, Frame, Prompt, State, Track
 
 MASK_IOU = 1.0  # predicted IoU of a mask that the user gave
 
@@ -84,7 +83,9 @@ class SessionTracker:
         if tracking.extensions:
             raise UsageError("tracking.extensions: runtime transformers has none; leave it out or use runtime auto")
         self.tracking = tracking.model_copy(update={"extensions": False, "zoom": None, "exact": True})
-        self.capacity = capacity_of(engine.checkpoint.model.config, tracking.conditioning)
+        config = engine.checkpoint.model.config
+        read = config.num_maskmem - 1, config.max_object_pointers_in_encoder - 1
+        self.capacity = Capacity(tracking.conditioning, *read)
         self.table: ObjectTable[ObjectSession] = ObjectTable(self.tracking, self._new_session)
         self._engine, self._device = engine, engine.checkpoint.device
 
@@ -106,11 +107,16 @@ class SessionTracker:
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         """Apply commands to this frame and find every object on it, in the order in which they were added."""
+        return self.track_some(frame, commands, EVERYTHING)
+
+    def track_some(self, frame: Frame, commands: Sequence[Command], attention: Attention) -> tuple[Track, ...]:
+        """As `track`, of the objects that `attention` names and of those with a prompt; the others stay."""
         changes = self.table.apply(frame, self.table.check(frame, commands))
         lost = tuple(nowhere(object_id, frame) for object_id in self.table.unprompted)
-        if not self.table.objects and not changes.new:
+        objects = self.table.chosen(attention.only, changes) | changes.new
+        if not objects:
             return lost
-        tracks = self._find(frame, {**self.table.objects, **changes.new}, changes)
+        tracks = self._find(frame, objects, changes)
         self.table.commit(changes)
         return tracks + lost
 
@@ -161,7 +167,7 @@ class SessionTracker:
         box, score = box_of(mask), float(output.object_score_logits.float().sigmoid())
         state = self._state(tracked, seen=score > self.tracking.score_threshold and box is not None)
         iou = MASK_IOU if prompt is not None and prompt.mask is not None else self._engine.predicted_iou
-        return Track(object_id, mask, box, score, iou, state, plane(output.pred_masks[0, 0]))
+        return Track(object_id, mask, box, score, iou, state, output.pred_masks[0, 0].float().cpu().numpy())
 
     def _state(self, tracked: TrackedObject[ObjectSession], *, seen: bool) -> State:
         tracked.unseen = 0 if seen else tracked.unseen + 1

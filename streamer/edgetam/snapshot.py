@@ -8,20 +8,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import safetensors
-import safetensors.torch
-import torch
-from torch import Tensor
+import safetensors.numpy
 
 import streamer
 from streamer.edgetam.memory import Entry, ObjectMemory
 from streamer.edgetam.object_table import TrackedObject
-from streamer.edgetam.runtimes.cache import fingerprint
+from streamer.edgetam.runtimes.port import Floats, Opaque, Runtime
 from streamer.edgetam.search_window import SearchWindow
-from streamer.edgetam.tracker import StreamingTracker
+from streamer.edgetam.tracker import EVERYTHING, StreamingTracker
 from streamer.errors import ModelError, SinkError
 from streamer.process.files import write_atomically
-from streamer.types import Command, Frame, Track
+from streamer.types import Attention, Command, Frame, Track
 
 log = logging.getLogger(__name__)
 FORMAT = 2  # raise it when what is written changes
@@ -56,8 +55,15 @@ class Snapshot:
     def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
         return self._tracker.check(frame, commands)
 
+    @property
+    def object_ids(self) -> tuple[int, ...]:
+        return self._tracker.object_ids
+
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
-        tracks = self._tracker.track(frame, commands)
+        return self.track_some(frame, commands, EVERYTHING)
+
+    def track_some(self, frame: Frame, commands: Sequence[Command], attention: Attention) -> tuple[Track, ...]:
+        tracks = self._tracker.track_some(frame, commands, attention)
         self._known |= {track.object_id for track in tracks}
         now_s = frame.captured_ns / 1e9
         if self._written_s is None or now_s - self._written_s >= self._every_s or commands:
@@ -72,31 +78,34 @@ class Snapshot:
     def describe(self) -> dict[str, Any]:
         return self._tracker.describe()
 
+    def fingerprint(self) -> str:
+        return self._tracker.fingerprint()
+
     def save(self) -> None:
         """Write the file, whole or not at all; raises SinkError."""
         known = sorted(self._known)[:MAX_KNOWN]
         about = {**self._about, "known": known, "highest_id": self._tracker.table.highest_id}
         try:
-            write_atomically(self._file, packed(self._tracker.objects, about))
+            write_atomically(self._file, packed(self._tracker.objects, about, self._tracker.runtime))
         except OSError as error:
             raise SinkError(f"{self._file}: the state cannot be written: {error.strerror}") from error
 
 
 def about(tracker: StreamingTracker) -> dict[str, Any]:
     """What a snapshot must have in common with the tracker that reads it."""
-    checkpoint = tracker.checkpoint
-    return {"format": FORMAT, "model": checkpoint.name, "weights": fingerprint("", checkpoint.model)}
+    info = tracker.runtime.info
+    return {"format": FORMAT, "model": info.name, "weights": info.weights}
 
 
-def packed(objects: Mapping[int, TrackedObject], about: Mapping[str, Any]) -> bytes:
+def packed(objects: Mapping[int, TrackedObject[ObjectMemory]], about: Mapping[str, Any], runtime: Runtime) -> bytes:
     """All objects as one safetensors file, whatever is no tensor as JSON in its header."""
-    tensors: dict[str, Tensor] = {}
+    tensors: dict[str, Floats] = {}
     states: dict[str, Any] = {}
     for number, tracked in objects.items():
-        parts, states[str(number)] = _parts(tracked)
+        parts, states[str(number)] = _parts(tracked, runtime)
         tensors |= {f"{number}/{name}": tensor for name, tensor in parts.items()}
     described = {"about": about, "version": streamer.__version__, "objects": states}
-    return bytes(safetensors.torch.save(tensors, metadata={"state": json.dumps(described)}))
+    return bytes(safetensors.numpy.save(tensors, metadata={"state": json.dumps(described)}))
 
 
 def restore(tracker: StreamingTracker, file: Path, about: Mapping[str, Any]) -> set[int]:
@@ -115,33 +124,33 @@ def restore(tracker: StreamingTracker, file: Path, about: Mapping[str, Any]) -> 
     for text, state in described["objects"].items():
         prefix = f"{text}/"
         mine = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-        tracker.table.resume(int(text), _whole(mine, state, tracker.empty_memory(), tracker.checkpoint.device))
+        tracker.table.resume(int(text), _whole(mine, state, tracker.empty_memory(), tracker.runtime))
     tracker.table.highest_id = max(tracker.table.highest_id, before["highest_id"])
     tracker.interrupt()
     return {*before["known"], *tracker.object_ids}
 
 
-def pack(tracked: TrackedObject) -> bytes:
+def pack(tracked: TrackedObject[ObjectMemory], runtime: Runtime) -> bytes:
     """One object as safetensors."""
-    tensors, state = _parts(tracked)
-    return bytes(safetensors.torch.save(tensors, metadata={"state": json.dumps(state | {"format": FORMAT})}))
+    tensors, state = _parts(tracked, runtime)
+    return bytes(safetensors.numpy.save(tensors, metadata={"state": json.dumps(state | {"format": FORMAT})}))
 
 
-def unpack(data: bytes, memory: ObjectMemory, device: torch.device) -> TrackedObject:
+def unpack(data: bytes, memory: ObjectMemory, runtime: Runtime) -> TrackedObject[ObjectMemory]:
     """The object that `pack` made bytes of, with its memories in the empty `memory`; raises ModelError for others."""
     tensors, state = _read(data)
     if state.get("format") != FORMAT:
         raise ModelError(f"what was kept of an object has format {state.get('format')}, not {FORMAT}; start anew")
-    return _whole(tensors, state, memory, device)
+    return _whole(tensors, state, memory, runtime)
 
 
-def _parts(tracked: TrackedObject) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _parts(tracked: TrackedObject[ObjectMemory], runtime: Runtime) -> tuple[dict[str, Floats], dict[str, Any]]:
     memory, focus = tracked.memory, tracked.focus
     kinds = {"conditioning": memory.conditioning, "recent": list(memory.recent)}
-    tensors = _stacked("pointers", [pointer for _, pointer in memory.pointers])
+    tensors = _stacked("pointers", [pointer for _, pointer in memory.pointers], runtime)
     for kind, entries in kinds.items():
-        tensors |= _stacked(f"{kind}.memory", [entry.memory_tc for entry in entries])
-        tensors |= _stacked(f"{kind}.pointer", [entry.pointer_c for entry in entries])
+        tensors |= _stacked(f"{kind}.memory", [entry.memory_tc for entry in entries], runtime)
+        tensors |= _stacked(f"{kind}.pointer", [entry.pointer_c for entry in entries], runtime)
     return tensors, {
         "step": memory.step,
         "pointers": [step for step, _ in memory.pointers],
@@ -154,21 +163,21 @@ def _parts(tracked: TrackedObject) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _whole(
-    tensors: Mapping[str, Tensor], state: Mapping[str, Any], memory: ObjectMemory, device: torch.device
-) -> TrackedObject:
-    there = {name: tensor.to(device) for name, tensor in tensors.items()}
+    tensors: Mapping[str, Floats], state: Mapping[str, Any], memory: ObjectMemory, runtime: Runtime
+) -> TrackedObject[ObjectMemory]:
+    values = {name: [runtime.from_numpy(row.copy()) for row in rows] for name, rows in tensors.items()}
     memory.step = state["step"]
-    memory.conditioning[:] = _entries("conditioning", state["conditioning"], there)
-    memory.recent.extend(_entries("recent", state["recent"], there))
-    memory.pointers.extend(zip(state["pointers"], _rows("pointers", there), strict=True))
+    memory.conditioning[:] = _entries("conditioning", state["conditioning"], values)
+    memory.recent.extend(_entries("recent", state["recent"], values))
+    memory.pointers.extend(zip(state["pointers"], values.get("pointers", []), strict=True))
     focus = None if state["focus"] is None else SearchWindow(*state["focus"])
     box = None if state["box"] is None else tuple(state["box"])
     return TrackedObject(memory, focus, state["unseen"], box=box, size=state["size"])
 
 
-def _read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read(data: bytes) -> tuple[dict[str, Floats], dict[str, Any]]:
     try:
-        tensors = safetensors.torch.load(data)
+        tensors = safetensors.numpy.load(data)
         length = int.from_bytes(data[:8], "little")
         state: dict[str, Any] = json.loads(json.loads(data[8 : 8 + length])["__metadata__"]["state"])
     except (safetensors.SafetensorError, ValueError, KeyError) as error:
@@ -176,14 +185,10 @@ def _read(data: bytes) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, state
 
 
-def _stacked(name: str, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
-    return {name: torch.stack([tensor.cpu() for tensor in tensors])} if tensors else {}
+def _stacked(name: str, values: Sequence[Opaque], runtime: Runtime) -> dict[str, Floats]:
+    return {name: np.stack([runtime.to_numpy(value) for value in values])} if values else {}
 
 
-def _rows(name: str, tensors: Mapping[str, Tensor]) -> list[Tensor]:
-    return [row.clone() for row in tensors[name]] if name in tensors else []
-
-
-def _entries(kind: str, steps: Sequence[int], tensors: Mapping[str, Tensor]) -> list[Entry]:
-    memories, pointers = (_rows(f"{kind}.{part}", tensors) for part in ("memory", "pointer"))
+def _entries(kind: str, steps: Sequence[int], values: Mapping[str, Sequence[Opaque]]) -> list[Entry]:
+    memories, pointers = (values.get(f"{kind}.{part}", []) for part in ("memory", "pointer"))
     return [Entry(*row) for row in zip(steps, memories, pointers, strict=True)]

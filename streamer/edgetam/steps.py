@@ -12,15 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from streamer.edgetam.graphs import (
-    Bank,
-    Features,
-    ImageEncoder,
-    MaskDecoder,
-    MemoryAttention,
-    MemoryEncoder,
-    memory_position,
-)
+from streamer.edgetam.graphs import Bank, Features, ImageEncoder, MaskDecoder
+from streamer.edgetam.memory_graphs import MemoryAttention, MemoryEncoder, memory_position
 from streamer.edgetam.weights import STRIDE, Checkpoint
 
 # only what shapes are allowed: nothing is reserved
@@ -90,21 +83,21 @@ class Follow(nn.Module):
 
 
 class Point(nn.Module):
-    """One object's clicks and box on one image, to its mask: the best of three candidates, or the only one.
+    """Clicks and boxes of b objects on one image, to k masks of each: three candidates, or the only one.
 
-    `stride_16` is what `Follow` conditioned on the object's memories; of an object without any, the image's own with
+    `stride_16` is what `Follow` conditioned on an object's memories; of an object without any, the image's own with
     the model's no-memory embedding added. A box is two points, labelled 2 and 3; else a label is 1 on the object and 0
-    off it.
+    off it. Where `object_logit` is not positive, the object is not in the image, and its masks mean nothing.
     """
 
     inputs = (
         *Encode.outputs,
-        "points",  # 1 x n x 2, pixels of the model's square
-        "labels",  # 1 x n
-        "previous",  # 1 x 1 x S/4 x S/4, logits of the mask so far
+        "points",  # b x n x 2, pixels of the model's square
+        "labels",  # b x n
+        "previous",  # b x 1 x S/4 x S/4, logits of the mask so far
         "has_previous",  # 1
     )
-    outputs = Follow.outputs[:4]
+    outputs = Follow.outputs[:4]  # b x k x S/4 x S/4, b x k, b, b x k x c
 
     def __init__(self, model: Any, *, multimask: bool) -> None:
         super().__init__()
@@ -116,20 +109,37 @@ class Point(nn.Module):
         s0_1chw: Tensor,
         s1_1chw: Tensor,
         top_1chw: Tensor,
-        points_1n2: Tensor,
-        labels_1n: Tensor,
-        previous_11hw: Tensor,
-        has_previous_1: Tensor,
+        points_bn2: Tensor,
+        labels_bn: Tensor,
+        previous_b1hw: Tensor | None,
+        has_previous_1: Tensor | None,
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        masks = self.decoder(
+        logits, ious, tokens, object_logits = self.decoder.candidates(
             Features(s0_1chw, s1_1chw, top_1chw),
-            points_1n2,
-            labels_1n,
-            previous_11hw,
+            points_bn2,
+            labels_bn,
+            previous_b1hw,
             multimask=self.multimask,
             has_mask=has_previous_1,
         )
-        return masks.logits_bhw, masks.predicted_iou_b, masks.object_logit_b, masks.pointer_bc
+        return logits, ious, object_logits, self.decoder.pointers(tokens, object_logits > 0)
+
+
+class PointAtMask(nn.Module):
+    """A user's mask on one image, to the pointer that remembers its object; the mask itself is taken as it is."""
+
+    inputs = ("stride_16", "mask")  # the mask is 1 x 1 x S x S, of 0 and 1
+    outputs = ("pointer",)
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.decoder = MaskDecoder(model)
+
+    def forward(self, top_1chw: Tensor, mask_11hw: Tensor) -> Tensor:
+        _, channels, height, width = top_1chw.shape
+        s0 = top_1chw.new_zeros(1, channels // 8, height * 4, width * 4)  # a pointer does not depend on the skips
+        s1 = top_1chw.new_zeros(1, channels // 4, height * 2, width * 2)
+        return self.decoder.pointer_of_mask(Features(s0, s1, top_1chw), mask_11hw)
 
 
 class Remember(nn.Module):
@@ -147,13 +157,14 @@ class Remember(nn.Module):
         return memories
 
 
-Step = Encode | Follow | Point | Remember
+Step = Encode | Follow | Point | PointAtMask | Remember
 
 GRAPHS: Mapping[str, Callable[[Any], Step]] = {
     "image_encoder": Encode,
     "mask_tracker": lambda model: Follow(model, late_values=True),
     "prompt_decoder_single": lambda model: Point(model, multimask=False),
-    "prompt_decoder_best": lambda model: Point(model, multimask=True),
+    "prompt_decoder_candidates": lambda model: Point(model, multimask=True),
+    "mask_prompt_encoder": PointAtMask,
     "memory_encoder": Remember,
 }
 
@@ -174,9 +185,12 @@ def examples(
             wide, flags = torch.zeros(objects, 1, size, size), torch.zeros(objects, dtype=torch.bool)
             return (top, wide, torch.zeros(objects), flags), ({}, *({0: OBJECTS},) * 3)
         case Point():
-            clicked = torch.zeros(1, clicks, 2), torch.ones(1, clicks, dtype=torch.int32)
-            previous = torch.zeros(1, 1, size // 4, size // 4), torch.ones(1, dtype=torch.bool)
-            return (*skips, top, *clicked, *previous), ({}, {}, {}, {1: POINTS}, {1: POINTS}, {}, {})
+            clicked = torch.zeros(objects, clicks, 2), torch.ones(objects, clicks, dtype=torch.int32)
+            previous = torch.zeros(objects, 1, size // 4, size // 4), torch.ones(1, dtype=torch.bool)
+            varying_points = ({0: OBJECTS, 1: POINTS},) * 2
+            return (*skips, top, *clicked, *previous), ({}, {}, {}, *varying_points, {0: OBJECTS}, {})
+        case PointAtMask():
+            return (top, torch.zeros(1, 1, size, size)), ({}, {})
     tokens, channels = memory_position(model).shape
     bank = (
         torch.zeros(objects, memories, tokens, channels),

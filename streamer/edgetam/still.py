@@ -5,51 +5,49 @@ It is for trying sources, sinks, the page and the API, and for tests: a process 
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.commands import checked
+from streamer.edgetam.object_table import ObjectTable, TrackedObject
 from streamer.errors import UsageError
 from streamer.masks import Mask, box_of
-from streamer.types import Command, Frame, Prompt, Remove, Reset, State, Track, Undo
+from streamer.types import Command, Frame, Prompt, State, Track
 
 STILL = "still"
-BEFORE = -1  # the epoch of another run
-MAX_UNDO = 8  # prompts of one object that can be undone
 CLICK_RADIUS = 0.04  # of the disc that a click makes, as a share of the frame's longer side
 
 
 @dataclass(slots=True, eq=False)
-class HeldObject:
-    """One object's mask, and its masks before each later prompt."""
+class HeldMask:
+    """What is remembered of one object; there is none before its first prompt is carried out."""
 
-    mask: Mask
-    earlier: deque[Mask] = field(default_factory=lambda: deque(maxlen=MAX_UNDO))
-    unseen: int = 0  # frames in a row with an empty mask
+    mask: Mask | None = None
+
+    def copy(self) -> HeldMask:
+        return HeldMask(self.mask)
+
+    def forget_recent(self) -> None:
+        """All that is remembered was prompted."""
 
 
 class StillTracker:
     """The Tracker port without a model: a box is a filled box, a click a disc, a mask itself, on every frame.
 
-    Commands, undo, gaps and lost objects are as in `StreamingTracker`. Not for use from two threads.
+    Commands, undo, gaps and lost objects are those of `StreamingTracker`. Not for use from two threads.
     """
 
     def __init__(self, tracking: TrackingSettings | None = None) -> None:
         self.tracking = tracking or TrackingSettings()
-        self.highest_id = 0
-        self._objects: dict[int, HeldObject] = {}
-        self._forgotten: list[int] = []  # ids that wait for a prompt after a gap
-        self._epoch: int | None = None
+        self.table: ObjectTable[HeldMask] = ObjectTable(self.tracking, HeldMask)
 
     @property
     def object_ids(self) -> tuple[int, ...]:
-        return (*self._objects, *self._forgotten)
+        return self.table.object_ids
 
     def describe(self) -> dict[str, Any]:
         """As of any tracker; a side of 0 pixels means that no model sees the frame."""
@@ -57,63 +55,31 @@ class StillTracker:
 
     def interrupt(self) -> None:
         """The next frame is after a gap, whatever its epoch."""
-        if self._epoch is not None or self._objects:
-            self._epoch = BEFORE
+        self.table.interrupt()
 
     def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
         """The commands with their objects' ids; raises CommandError where they cannot be carried out on `frame`."""
-        objects = {number: len(held.earlier) for number, held in self._objects.items()}
-        return checked(
-            commands,
-            frame,
-            objects | dict.fromkeys(self._forgotten, 0),
-            highest_id=self.highest_id,
-            max_objects=self.tracking.max_objects,
-        )
+        return self.table.check(frame, commands)
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         """Apply commands to this frame; every object's mask, in the order in which they were added."""
-        commands = self.check(frame, commands)
-        if self._epoch not in (None, frame.epoch) and self.tracking.across_gap == "restart":
-            self._forgotten += self._objects
-            self._objects.clear()
-        self._epoch = frame.epoch
-        for command in commands:
-            self._apply(command, frame)
-        held = tuple(self._track(number, each, frame) for number, each in self._objects.items())
-        return held + tuple(_empty_track(number, frame, "lost") for number in self._forgotten)
+        changes = self.table.apply(frame, self.table.check(frame, commands))
+        lost = tuple(_empty_track(number, frame, "lost") for number in self.table.unprompted)
+        present = self.table.objects | changes.new
+        for number, prompt in changes.prompts.items():
+            held = present[number].memory
+            held.mask = prompted_mask(prompt, frame, held.mask)
+        self.table.commit(changes)
+        return tuple(self._track(number, tracked, frame) for number, tracked in present.items()) + lost
 
-    def _apply(self, command: Command, frame: Frame) -> None:
-        match command:
-            case Prompt():
-                self._prompt(command.clipped(frame.height, frame.width), frame)
-            case Undo(object_id) if object_id in self._objects and self._objects[object_id].earlier:
-                held = self._objects[object_id]
-                held.mask = held.earlier.pop()
-            case Remove(object_id) | Undo(object_id):
-                self._objects.pop(object_id, None)
-                self._forgotten = [number for number in self._forgotten if number != object_id]
-            case Reset():
-                self._objects.clear()
-                self._forgotten.clear()
-
-    def _prompt(self, prompt: Prompt, frame: Frame) -> None:
-        object_id = prompt.known_id
-        self.highest_id = max(self.highest_id, object_id)
-        self._forgotten = [number for number in self._forgotten if number != object_id]
-        held = self._objects.get(object_id)
-        if held is None:
-            self._objects[object_id] = HeldObject(prompted_mask(prompt, frame))
-            return
-        held.earlier.append(held.mask)
-        held.mask = prompted_mask(prompt, frame, None if prompt.mode == "replace" else held.mask)
-
-    def _track(self, object_id: int, held: HeldObject, frame: Frame) -> Track:
+    def _track(self, object_id: int, tracked: TrackedObject[HeldMask], frame: Frame) -> Track:
+        held = tracked.memory
+        assert held.mask is not None  # an object begins with a prompt
         held.mask = resized(held.mask, frame.height, frame.width)
         box = box_of(held.mask)
-        held.unseen = held.unseen + 1 if box is None else 0
+        tracked.unseen = tracked.unseen + 1 if box is None else 0
         if box is None:
-            return _empty_track(object_id, frame, "lost" if held.unseen >= self.tracking.lost_after else "occluded")
+            return _empty_track(object_id, frame, "lost" if tracked.unseen >= self.tracking.lost_after else "occluded")
         return Track(object_id, held.mask, box, 1.0, 1.0, "tracked")
 
 

@@ -11,11 +11,11 @@ from streamer.config.settings import TrackingSettings
 from streamer.edgetam.frame_step import FrameStep
 from streamer.edgetam.memory import ObjectMemory, capacity_of
 from streamer.edgetam.object_table import ObjectTable, TrackedObject
-from streamer.edgetam.runtimes.choose import Runtime, describe
-from streamer.edgetam.runtimes.eager import TorchRuntime
+from streamer.edgetam.runtimes.port import Runtime, describe
 from streamer.edgetam.tracking_policy import effective
-from streamer.edgetam.weights import Checkpoint
-from streamer.types import Command, Frame, Track
+from streamer.types import Attention, Command, Frame, Track
+
+EVERYTHING = Attention()
 
 
 class StreamingTracker:
@@ -25,20 +25,19 @@ class StreamingTracker:
     carried out.
     """
 
-    def __init__(self, checkpoint: Checkpoint, tracking: TrackingSettings, runtime: Runtime | None = None) -> None:
-        self.checkpoint = checkpoint
-        self.tracking = effective(tracking, checkpoint.size)
-        self.runtime = runtime or TorchRuntime(checkpoint)
-        self.capacity = capacity_of(checkpoint.model.config, self.tracking.conditioning)
+    def __init__(self, runtime: Runtime, tracking: TrackingSettings) -> None:
+        self.runtime = runtime
+        self.tracking = effective(tracking, runtime.info.size)
+        self.capacity = capacity_of(runtime.info, self.tracking.conditioning)
         self.table = ObjectTable(self.tracking, self.empty_memory)
-        self._step = FrameStep(checkpoint, self.runtime, self.tracking)
+        self._step = FrameStep(runtime, self.tracking)
 
     @property
     def object_ids(self) -> tuple[int, ...]:
         return self.table.object_ids
 
     @property
-    def objects(self) -> Mapping[int, TrackedObject]:
+    def objects(self) -> Mapping[int, TrackedObject[ObjectMemory]]:
         """What is known of each object."""
         return self.table.objects
 
@@ -52,7 +51,11 @@ class StreamingTracker:
 
     def describe(self) -> dict[str, Any]:
         """Model id, input size, runtime, device, dtype, and whether it does more than transformers' loop."""
-        return {**describe(self.runtime, self.checkpoint), "extensions": self.tracking.extensions}
+        return {**describe(self.runtime.info, self.runtime.name), "extensions": self.tracking.extensions}
+
+    def fingerprint(self) -> str:
+        """What tells these weights from others."""
+        return self.runtime.info.weights
 
     def check(self, frame: Frame, commands: Sequence[Command]) -> tuple[Command, ...]:
         """The commands with their objects' ids; raises CommandError where they cannot be carried out on `frame`."""
@@ -60,11 +63,19 @@ class StreamingTracker:
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
         """Apply commands to this frame and find every object on it, in the order in which they were added."""
+        return self.track_some(frame, commands, EVERYTHING)
+
+    def track_some(self, frame: Frame, commands: Sequence[Command], attention: Attention) -> tuple[Track, ...]:
+        """As `track`, but of the objects without a prompt only those that `attention` names; the others stay as they
+        are. A search window moves with its object.
+        """
         changes = self.table.apply(frame, self.table.check(frame, commands))
         lost = tuple(nowhere(object_id, frame) for object_id in self.table.unprompted)
-        if not self.table.objects and not changes.new:
+        self.table.follow(attention.moved_px)
+        objects = self.table.chosen(attention.only, changes)
+        if not objects and not changes.new:
             return lost
-        tracks = self._step.run(frame, self.table.objects, changes)
+        tracks = self._step.run(frame, objects, changes)
         self.table.commit(changes)
         return tracks + lost
 

@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import torch
-
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam import snapshot
 from streamer.edgetam.frame_step import FrameStep
 from streamer.edgetam.memory import Entry, ObjectMemory, capacity_of
 from streamer.edgetam.object_table import Changes, TrackedObject
-from streamer.edgetam.runtimes.choose import Runtime
+from streamer.edgetam.runtimes.port import Dated, Opaque, Recall, Runtime
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.tracking_policy import effective
-from streamer.edgetam.weights import Checkpoint
 from streamer.types import Command, Frame, Prompt, Track
 
 
 class PassTracker:
     """The live tracker on a recording: its objects can be packed and restored one by one."""
 
-    def __init__(self, checkpoint: Checkpoint, tracking: TrackingSettings, runtime: Runtime) -> None:
-        self._live = StreamingTracker(checkpoint, tracking, runtime)
+    def __init__(self, runtime: Runtime, tracking: TrackingSettings) -> None:
+        self._live = StreamingTracker(runtime, tracking)
         self.capacity = self._live.capacity
 
     def track(self, frame: Frame, commands: Sequence[Command] = ()) -> tuple[Track, ...]:
@@ -31,12 +28,12 @@ class PassTracker:
 
     def pack(self, object_id: int) -> bytes:
         """What is known of an object before the next frame."""
-        return snapshot.pack(self._live.objects[object_id])
+        return snapshot.pack(self._live.objects[object_id], self._live.runtime)
 
     def restore(self, object_id: int, data: bytes) -> None:
         """Go on with a packed object; raises ModelError for bytes of another kind."""
         live = self._live
-        live.table.resume(object_id, snapshot.unpack(data, live.empty_memory(), live.checkpoint.device))
+        live.table.resume(object_id, snapshot.unpack(data, live.empty_memory(), live.runtime))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,7 +52,7 @@ class PropagatedMemory(ObjectMemory):
     most: int = -1  # prompted frames that are read, the closest; -1: all
     pointer_scale: float = 1.0  # transformers dates the pointers of a short recording by its length
 
-    def write(self, memory_tc: torch.Tensor, pointer_c: torch.Tensor, *, prompted: bool) -> None:
+    def write(self, memory_tc: Opaque, pointer_c: Opaque, *, prompted: bool) -> None:
         """A frame that is seen again, on the way back, takes the place of what was remembered of it."""
         for entry in [entry for entry in self.recent if entry.step == self.step]:
             self.recent.remove(entry)
@@ -63,16 +60,17 @@ class PropagatedMemory(ObjectMemory):
             self.pointers.remove(dated)
         super(PropagatedMemory, self).write(memory_tc, pointer_c, prompted=prompted)
 
-    def readable(self, oldest_row: int) -> tuple[list[tuple[float, torch.Tensor]], list[tuple[float, torch.Tensor]]]:
+    def recall(self) -> Recall:
         near = self._closest()
-        memories: list[tuple[float, torch.Tensor]] = [(oldest_row, entry.memory_tc) for entry in near]
+        memories: list[Dated] = [(self.capacity.recent, entry.memory_tc) for entry in near]
         others = {entry.step: entry for entry in (*self.conditioning, *self.recent) if entry not in near}
         for step in range(self.step - self.capacity.recent, self.step):
             if step in others:
                 memories.append((self.step - step - 1, others[step].memory_tc))
         pointers = [(self.step - e.step, e.pointer_c) for e in self.conditioning if e.step <= self.step]
         pointers += [(self.step - s, p) for s, p in self.pointers if 0 < self.step - s <= self.capacity.pointers]
-        return memories, [(age * self.pointer_scale, pointer) for age, pointer in pointers]
+        dated = [(age * self.pointer_scale, pointer) for age, pointer in pointers]
+        return Recall(memories, dated, (self.conditioning[0].memory_tc, self.conditioning[0].pointer_c))
 
     def _closest(self) -> list[Entry]:
         """The nearest before, the nearest after, then whichever is nearer."""
@@ -90,23 +88,20 @@ class PropagatingTracker:
     frames read those before and after them.
     """
 
-    def __init__(
-        self, checkpoint: Checkpoint, tracking: TrackingSettings, runtime: Runtime, *, count: int, backwards: bool
-    ) -> None:
-        self._checkpoint, self._runtime = checkpoint, runtime
-        self._tracking = effective(tracking, checkpoint.size)
-        self._step = FrameStep(checkpoint, runtime, self._tracking)
-        self._config = checkpoint.model.config
-        self.capacity = capacity_of(self._config, self._tracking.conditioning)
+    def __init__(self, runtime: Runtime, tracking: TrackingSettings, *, count: int, backwards: bool) -> None:
+        self._runtime = runtime
+        self._tracking = effective(tracking, runtime.info.size)
+        self._step = FrameStep(runtime, self._tracking)
+        self.capacity = capacity_of(runtime.info, self._tracking.conditioning)
         self._last, self._backwards = count - 1, backwards
-        most = self._config.max_object_pointers_in_encoder
+        most = runtime.info.pointers
         self._pointer_scale = (most - 1) / max(1, min(count, most) - 1)
-        self._objects: dict[int, TrackedObject] = {}
+        self._objects: dict[int, TrackedObject[ObjectMemory]] = {}
         self._conditioned: dict[int, Mapping[int, Conditioned]] = {}
 
     def condition(self, frame: Frame, prompt: Prompt, since: int = -1) -> Conditioned:
         """A prompt by itself, without any memory."""
-        alone = StreamingTracker(self._checkpoint, self._tracking, self._runtime)
+        alone = StreamingTracker(self._runtime, self._tracking)
         (track,) = alone.track(frame, [prompt])
         entry = alone.objects[prompt.known_id].memory.conditioning[0]
         return Conditioned(track, Entry(frame.index, entry.memory_tc, entry.pointer_c), since)
@@ -122,19 +117,17 @@ class PropagatingTracker:
         memory = self._objects[object_id].memory
         if not seeds:
             return
-        near, far = (
-            snapshot.unpack(seeds[at], ObjectMemory(self.capacity), self._checkpoint.device).memory for at in (0, -1)
-        )
+        near, far = (snapshot.unpack(seeds[at], ObjectMemory(self.capacity), self._runtime).memory for at in (0, -1))
         memory.recent.extend(Entry(self._last - e.step, e.memory_tc, e.pointer_c) for e in reversed(near.recent))
         memory.pointers.extend((self._last - step, pointer) for step, pointer in reversed(far.pointers))
 
     def pack(self, object_id: int) -> bytes:
         """What is known of an object before the next frame."""
-        return snapshot.pack(self._objects[object_id])
+        return snapshot.pack(self._objects[object_id], self._runtime)
 
     def restore(self, object_id: int, data: bytes) -> None:
         """Go on with a packed object; raises ModelError for bytes of another kind."""
-        self._objects[object_id] = snapshot.unpack(data, self._empty_memory(), self._checkpoint.device)
+        self._objects[object_id] = snapshot.unpack(data, self._empty_memory(), self._runtime)
 
     def track(self, frame: Frame) -> tuple[Track, ...]:
         """Every object on this frame, in the order in which they began."""
@@ -163,7 +156,9 @@ class PropagatingTracker:
 
     def _empty_memory(self) -> ObjectMemory:
         """One that is read as transformers reads a session."""
-        return PropagatedMemory(self.capacity, most=self._config.max_cond_frame_num, pointer_scale=self._pointer_scale)
+        return PropagatedMemory(
+            self.capacity, most=self._runtime.info.max_conditioning, pointer_scale=self._pointer_scale
+        )
 
 
 RecordedTracker = PassTracker | PropagatingTracker

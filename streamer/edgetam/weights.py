@@ -16,7 +16,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from streamer.edgetam import original_format
+from streamer.edgetam import hub, original_format
+from streamer.edgetam.architectures import EDGETAM, architecture_of
 from streamer.edgetam.still import STILL
 from streamer.errors import ModelError, UsageError
 
@@ -28,13 +29,6 @@ STRIDE = 16  # of the features that memory works on
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 RANDOM_SEED = 20240807
 ALWAYS_THERE = 5.0  # an object score's logit
-EDGETAM = {"edgetam_video": "EdgeTamVideo", "edgetam": "EdgeTamVideo"}  # transformers' classes by model type
-SAME_INTERFACE = EDGETAM | {
-    "sam2_video": "Sam2Video",
-    "sam2": "Sam2Video",
-    "sam3_tracker_video": "Sam3TrackerVideo",
-    "sam3_video": "Sam3TrackerVideo",
-}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,17 +145,7 @@ def _from_original(file: Path, size: int) -> Any:
     model = EdgeTamVideoModel(
         full_config(size, occlusion_embedding=weights.occlusion_embedding, pointer_positions=weights.pointer_positions)
     )
-    expected = model.state_dict()
-    differing = [
-        name
-        for name in sorted({*expected, *weights.state})
-        if name not in expected or name not in weights.state or expected[name].shape != weights.state[name].shape
-    ]
-    if differing:
-        raise ModelError(
-            f"model {file}: {len(differing)} weights are missing, unknown or of another size, {differing[0]} first: "
-            "only EdgeTAM with RepViT-M1 is supported"
-        )
+    original_format.check_fits(file, weights, model.state_dict())
     model.load_state_dict(weights.state)
     return model
 
@@ -173,16 +157,17 @@ def _from_pretrained(name: str, size: int | None, architectures: Mapping[str, st
     folder = NANO if name == "nano" else Path(name)
     where = str(folder) if folder.is_dir() else name
     _refuse_early(name, folder)
+    is_local = not folder.is_dir() and not hub.answers()  # what is in the Hub's cache can be used all the same
     try:
-        found, _ = transformers.PreTrainedConfig.get_config_dict(where)
-        prefix = _architecture(name, found.get("model_type"), architectures)
-        config = getattr(transformers, f"{prefix}Config").from_pretrained(where)
+        found, _ = transformers.PreTrainedConfig.get_config_dict(where, local_files_only=is_local)
+        prefix = architecture_of(name, found.get("model_type"), architectures)
+        config = getattr(transformers, f"{prefix}Config").from_pretrained(where, local_files_only=is_local)
         if size is not None and size != config.image_size:
             _resize_edgetam(name, config, size)
         model, report = getattr(transformers, f"{prefix}Model").from_pretrained(
-            where, config=config, output_loading_info=True, dtype=torch.float32
+            where, config=config, output_loading_info=True, dtype=torch.float32, local_files_only=is_local
         )
-        processor, _ = ImageProcessingMixin.get_image_processor_dict(where)
+        processor, _ = ImageProcessingMixin.get_image_processor_dict(where, local_files_only=is_local)
     except (OSError, ValueError, RuntimeError, KeyError) as error:
         raise ModelError(_explain(name, folder, error)) from error
     if missing := report["missing_keys"]:
@@ -191,15 +176,6 @@ def _from_pretrained(name: str, size: int | None, architectures: Mapping[str, st
         )
     processor = processor.get("image_processor", processor)
     return model, tuple(processor["image_mean"]), tuple(processor["image_std"])
-
-
-def _architecture(name: str, model_type: str | None, architectures: Mapping[str, str]) -> str:
-    """The prefix of transformers' classes for a model type; raises ModelError for one that cannot be run."""
-    if model_type is not None and model_type in architectures:
-        return architectures[model_type]
-    if model_type in SAME_INTERFACE:
-        raise ModelError(f"model {name}: it is a {model_type!r}, not an EdgeTAM; it runs with --runtime transformers")
-    raise ModelError(f"model {name}: it is a {model_type!r}, not an EdgeTAM")
 
 
 def _resize_edgetam(name: str, config: Any, size: int) -> None:

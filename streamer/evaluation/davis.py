@@ -6,12 +6,10 @@
 
 from __future__ import annotations
 
-import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import cv2
 import numpy as np
@@ -29,12 +27,11 @@ Masks = dict[int, Mask]  # by object id
 Answers = dict[int, "Answer"]  # by object id
 Follow = Callable[[Frame, Sequence[Prompt]], Answers]
 Observer = Callable[[int, Masks, float], None]
-EPSILON = 1e-9  # seconds: two ways to compute the same moment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:
-    """What a tracker says of one object on one frame."""
+    """A tracker's answer about one object on one frame."""
 
     mask: Mask
     score: float = 1.0
@@ -43,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """One clip: its pictures, and the folders of its annotations."""
+    """One clip: its images, and the folders of its annotations."""
 
     name: str
     frames: tuple[Path, ...]
@@ -59,19 +56,18 @@ class Clip:
         return _indices(path) == 255 if path.exists() else None
 
     def frame(self, index: int) -> Frame:
-        """The picture of that place in the clip; raises UsageError naming the file."""
+        """The frame at that index of the clip; raises UsageError naming the file."""
         image = cv2.imread(str(self.frames[index]))
         if image is None:
-            raise UsageError(f"{self.frames[index]}: cannot be read as a picture")
+            raise UsageError(f"{self.frames[index]}: cannot be read as an image")
         return Frame.from_image(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index=index, source=self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A clip that plays at `fps`, followed by a tracker that needs `step_ms` a frame; None: as long as it took."""
+class Player(Protocol):
+    """How a clip is played; `evaluation.live.Live` is one."""
 
-    fps: float
-    step_ms: float | None = None
+    def play(self, clip: Clip, follow: Follow, prompts: Mapping[int, Sequence[Prompt]]) -> Iterator[Answers]:
+        """What is on the screen with each frame; the prompts are by frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +123,15 @@ def sequences(root: Path, names: Sequence[str] = ()) -> list[Clip]:
 
 
 def evaluate(
-    clip: Clip, follow: Follow, kind: PromptKind, *, live: Live | None = None, observer: Observer | None = None
+    clip: Clip, follow: Follow, kind: PromptKind, *, live: Player | None = None, observer: Observer | None = None
 ) -> list[Score]:
     """Scores of one clip: each object is prompted from the truth on its own first frame.
 
-    With `live`, every frame is scored against the newest result that a user would have had when the frame was shown
-    (streaming perception, Li et al., ECCV 2020, arXiv 2005.10420). `observer` gets each frame's index, masks, mean J.
+    With `live`, every frame is scored against what a user would have seen with it. `observer` gets each frame's index,
+    masks, mean J.
     """
     prompts = _schedule(clip, kind)
-    shown = _played(clip, follow, prompts) if live is None else _played_live(clip, follow, prompts, live)
+    shown = _played(clip, follow, prompts) if live is None else live.play(clip, follow, prompts)
     scores: dict[int, list[tuple[float, float]]] = {}
     sightings: dict[int, list[Sighting]] = {}
     for index, found in enumerate(shown):
@@ -192,31 +188,6 @@ def _schedule(clip: Clip, kind: PromptKind) -> dict[int, list[Prompt]]:
 def _played(clip: Clip, follow: Follow, prompts: Mapping[int, Sequence[Prompt]]) -> Iterator[Answers]:
     for index in range(len(clip.frames)):
         yield follow(clip.frame(index), prompts.get(index, ()))
-
-
-def _played_live(clip: Clip, follow: Follow, prompts: Mapping[int, Sequence[Prompt]], live: Live) -> Iterator[Answers]:
-    """What is on the screen when each frame arrives: a tracker that is free takes the newest frame, on a virtual clock.
-
-    Frames with prompts are never passed over.
-    """
-    period, count = 1 / live.fps, len(clip.frames)
-    ready: deque[tuple[float, Answers]] = deque()
-    on_screen: Answers = {}
-    free, following = 0.0, 0
-    for index in range(count):
-        now = index * period
-        while following < count and (start := max(free, following * period)) < now - EPSILON:
-            newest = min(int(start / period + EPSILON), count - 1)
-            chosen = next((i for i in range(following, newest) if i in prompts), newest)
-            frame = clip.frame(chosen)
-            began = time.perf_counter()
-            found = follow(frame, prompts.get(chosen, ()))
-            seconds = time.perf_counter() - began if live.step_ms is None else live.step_ms / 1000
-            free, following = start + seconds, chosen + 1
-            ready.append((free, found))
-        while ready and ready[0][0] <= now + EPSILON:
-            on_screen = ready.popleft()[1]
-        yield on_screen
 
 
 def prompt(object_id: int, true: Mask, kind: PromptKind) -> Prompt:

@@ -15,7 +15,7 @@ FRAMES_TO_RETURN = 15
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One object on one frame: what was said of it, and how right that was."""
+    """One object on one frame: the tracker's answer, and how right it was."""
 
     visible: bool
     iou: float  # with its own truth; 1 where both are empty

@@ -11,7 +11,7 @@ from streamer.masks import Mask, iou
 
 RECALLED = 0.5  # a frame above this counts as found
 QUARTERS = 4
-BOUND = 0.008  # of the picture's diagonal: how far a boundary may be off and still match
+BOUND = 0.008  # of the image's diagonal: how far a boundary may be off and still match
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from streamer.channel import Channel
 from streamer.config.settings import EventSettings
 from streamer.errors import SinkError
 from streamer.events.types import Event, ObjectEvent, PlaceEvent, SourceEvent
-from streamer.masks import decode, encode
+from streamer.masks import Mask, PixelBox, decode, encode
 from streamer.process.files import write_atomically
 from streamer.process.threads import background
 from streamer.types import Frame, Track, TrackResult
@@ -29,6 +29,7 @@ from streamer.video.recording import VideoFileSink
 
 log = logging.getLogger(__name__)
 MAX_BUFFERED = 2000  # results in memory, as JPEG: 66 s at 30 fps
+MAX_MODEL_MASKS = 8  # frames of which the model's masks are kept: events come right after them
 MAX_PENDING = 16  # clips that wait to be written
 CLOSE_TIMEOUT_S = 1.5  # for clips that still have to be written at the end
 ABANDONED_S = 3600.0  # after which a clip that was begun will not be finished
@@ -52,25 +53,39 @@ class BufferedFrame:
         frame = result.frame
         masks = tuple(encode(track.mask, track.box, "rle") for track in result.tracks)
         bare = tuple(replace(track, mask=np.zeros((0, 0), np.bool_), logits=None) for track in result.tracks)
-        empty = replace(frame, image=np.zeros((0, 0, 3), np.uint8), jpegs={})
+        empty = replace(frame, image=np.zeros((0, 0, 3), np.uint8))
         return cls(replace(result, frame=empty, tracks=bare), jpeg_of(frame), masks, (frame.width, frame.height))
 
     def whole(self) -> TrackResult:
         """The result again, with its frame as JPEG kept it."""
         bgr: Any = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR)
-        frame: Frame = replace(self.result.frame, image=bgr[..., ::-1], jpegs={})
+        frame: Frame = replace(self.result.frame, image=bgr[..., ::-1])
         tracks = tuple(self._track(track, mask) for track, mask in zip(self.result.tracks, self.masks, strict=True))
         return replace(self.result, frame=frame, tracks=tracks)
 
-    def mask_of(self, object_id: int) -> np.ndarray | None:
-        """The mask of an object, H x W bool; None where it is not among the tracks."""
-        for track, mask in zip(self.result.tracks, self.masks, strict=True):
-            if track.object_id == object_id:
-                return decode(mask, track.box, "rle", self.size_wh)
-        return None
-
     def _track(self, track: Track, mask: bytes) -> Track:
         return replace(track, mask=decode(mask, track.box, "rle", self.size_wh))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelMasks:
+    """What the model found on a frame, as run lengths."""
+
+    index: int
+    size_wh: tuple[int, int]
+    masks: Mapping[int, tuple[PixelBox | None, bytes]]  # by object id
+
+    @classmethod
+    def of(cls, result: TrackResult) -> ModelMasks:
+        masks = {track.object_id: (track.box, encode(track.mask, track.box, "rle")) for track in result.tracks}
+        return cls(result.frame.index, (result.frame.width, result.frame.height), masks)
+
+    def mask_of(self, object_id: int) -> Mask | None:
+        """The mask of an object, H x W; None where it is not among them."""
+        if object_id not in self.masks:
+            return None
+        box, data = self.masks[object_id]
+        return decode(data, box, "rle", self.size_wh)
 
 
 @dataclass(slots=True, eq=False)
@@ -85,7 +100,7 @@ class PendingClip:
 class ClipSink:
     """Writes an event's files, named by `stem`, in a thread of its own; older files are deleted by age and size.
 
-    A failure to write is logged and counted in `failed`; tracking goes on, and so do later clips. Raises SinkError
+    A failure to write is logged and counted in `failed`; tracking and later clips continue. Raises SinkError
     where the folder cannot be created at start-up.
     """
 
@@ -93,6 +108,7 @@ class ClipSink:
         self.failed = 0  # clips and snapshots that could not be written
         self._folder, self._settings = folder, settings
         self._recent: deque[BufferedFrame] = deque(maxlen=MAX_BUFFERED)
+        self._model_masks: deque[ModelMasks] = deque(maxlen=MAX_MODEL_MASKS)
         self._pending: list[PendingClip] = []
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -117,18 +133,23 @@ class ClipSink:
             self._pending.remove(clip)
             self._jobs.put(lambda clip=clip: self._write_clip(clip))  # type: ignore[misc]
 
+    def write_model(self, result: TrackResult) -> None:
+        """The model's masks of a frame, for the snapshots of events, which come from them."""
+        self._model_masks.append(ModelMasks.of(result))
+
     def notify(self, event: Event) -> None:
         if isinstance(event, SourceEvent) or event.kind not in self._settings.clip_kinds or not self._recent:
             return
         name, object_id = stem(event), event.object_id
         at = next((each for each in self._recent if each.result.frame.index == event.index), self._recent[-1])
-        self._jobs.put(lambda: self._write_snapshot(name, at, object_id))
+        mask = next((each.mask_of(object_id) for each in self._model_masks if each.index == event.index), None)
+        self._jobs.put(lambda: self._write_snapshot(name, at, mask))
         if len(self._pending) < MAX_PENDING:
             until_ns = at.result.time_ns + int(self._settings.after_s * 1e9)
             self._pending.append(PendingClip(name, until_ns, list(self._recent)))
 
     def close(self) -> None:
-        """Clips that wait for later frames are written with those that came."""
+        """Clips that wait for later frames are written with the frames so far."""
         for clip in self._pending:
             self._jobs.put(lambda clip=clip: self._write_clip(clip))  # type: ignore[misc]
         self._pending.clear()
@@ -145,10 +166,10 @@ class ClipSink:
                 self.failed += 1
                 log.warning("%s: %s; %d files of events are missing so far", self._folder, error, self.failed)
 
-    def _write_snapshot(self, name: str, at: BufferedFrame, object_id: int) -> None:
+    def _write_snapshot(self, name: str, at: BufferedFrame, mask: Mask | None) -> None:
         """The frame, and the object's mask on it."""
         write_atomically(self._file(name, "jpg"), at.jpeg)
-        if (mask := at.mask_of(object_id)) is not None:
+        if mask is not None:
             png = cv2.imencode(".png", mask.view(np.uint8) * 255, [cv2.IMWRITE_PNG_BILEVEL, 1])[1]
             write_atomically(self._file(name, "png"), png.tobytes())
 
@@ -189,7 +210,7 @@ def prune(folder: Path, settings: EventSettings, now_s: float) -> None:
 
 
 def own_files(folder: Path) -> Iterator[tuple[os.stat_result, Path]]:
-    """The files of events in a folder, except those that another camera's sink has just deleted."""
+    """The files of events in a folder, except files that another camera's sink has just deleted."""
     for file in folder.iterdir():
         if OWN_FILE.fullmatch(file.name):
             with contextlib.suppress(FileNotFoundError):

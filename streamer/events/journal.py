@@ -1,4 +1,4 @@
-"""Events in SQLite: bounded by age and size, with how far each receiver has got."""
+"""Events in SQLite: bounded by age and size, with the position of each receiver."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from typing import Any
 
 from streamer.config.settings import EventSettings
 from streamer.errors import SinkError
-from streamer.events.fields import event_fields
+from streamer.events.counts import CountRow
+from streamer.events.fields import named_fields
 from streamer.events.types import Event
 
 DAY_NS = 86_400_000_000_000
@@ -32,14 +33,26 @@ create table if not exists receivers (name text primary key, delivered integer n
 """
 
 
+COUNTS = """
+select wall_ns / :every * :every as since, source, json_extract(body, '$.zone') as zone,
+    sum(event = 'entered'), sum(event = 'left'),
+    sum(event = 'crossed' and json_extract(body, '$.to') = 'left'),
+    sum(event = 'crossed' and json_extract(body, '$.to') = 'right'),
+    avg(case when event = 'left' then json_extract(body, '$.inside_s') end),
+    max(case when event = 'left' then json_extract(body, '$.inside_s') end)
+from events
+where event in ('entered', 'left', 'crossed') and wall_ns >= :since and wall_ns < :until
+    and (:source is null or source = :source)
+group by since, source, zone order by since, source, zone
+"""
 UNSET = EventSettings()  # the defaults
 Row = tuple[int, str, str, str]  # wall_ns, source, kind, and the event's fields as JSON
 
 
-def row_of(event: Event) -> Row:
-    """An event as it is stored."""
+def row_of(event: Event, name_of: Callable[[int], str | None] = lambda _: None) -> Row:
+    """A stored event; `name_of` gives the names of objects."""
     source = event.source.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
-    return event.wall_ns, source, event.kind, json.dumps(event_fields(event))
+    return event.wall_ns, source, event.kind, json.dumps(named_fields(event, name_of))
 
 
 class Journal:
@@ -60,12 +73,15 @@ class Journal:
         self.path = path
         self._settings = settings
         self._wall_ns = wall_ns
+        self._db: Any = None
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(path, timeout=busy_s, isolation_level=None)
             self._db.execute("pragma journal_mode = wal")
             self._db.executescript(TABLES)
         except (OSError, sqlite3.Error) as error:
+            if self._db is not None:
+                self._db.close()
             raise SinkError(f"{path}: cannot be used as a journal: {error}") from error
 
     def append(self, *rows: Row) -> None:
@@ -90,6 +106,23 @@ class Journal:
         with self._errors("read"):
             rows = self._db.execute(query, (MAX_NUMBER if before is None else before, source, source, most))
             return [(row, json.loads(body)) for row, body in rows]
+
+    def counts(
+        self, *, since_ns: int = 0, until_ns: int = MAX_NUMBER, every_s: float = 3600.0, source: str | None = None
+    ) -> list[CountRow]:
+        """What happened at zones, by intervals of `every_s` seconds (Unix time), the oldest first."""
+        every_ns = int(every_s * 1e9)
+        with self._errors("read"):
+            rows = self._db.execute(
+                COUNTS,
+                {
+                    "every": every_ns,
+                    "since": since_ns,
+                    "until": until_ns,
+                    "source": source,
+                },
+            )
+            return [CountRow(*row) for row in rows]
 
     def one(self, number: int) -> dict[str, Any] | None:
         """The event of a number, if it is still kept."""

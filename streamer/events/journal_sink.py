@@ -1,4 +1,4 @@
-"""The sink that stores events: nothing that happens to the file loses one, or holds up the pipeline."""
+"""The sink that stores events. A locked, full or broken file loses no event and does not delay the pipeline."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 MAX_PENDING = 100_000  # events in memory while the file cannot be written; beyond this the oldest are lost, and counted
 BUSY_S = 0.2  # SQLite's wait for another connection's write: short, so that the end of a run does not wait for it
 BACKOFF_S = (0.25, 0.5, 1.0, 2.0, 5.0)
-CLOSE_TIMEOUT_S = 1.0  # for pending events; those that cannot be stored by then go to a file beside the journal
+CLOSE_TIMEOUT_S = 1.0  # for pending events; after it they go to a file beside the journal
 
 
 class JournalSink:
@@ -37,16 +37,18 @@ class JournalSink:
         receivers: Sequence[EventReceiver] = (),
         *,
         on_stored: Callable[[], None] = lambda: None,
+        name_of: Callable[[int], str | None] = lambda _: None,
         backoff: Backoff | None = None,
     ) -> None:
-        self._settings, self._on_stored = settings, on_stored
+        self._settings, self._on_stored, self._name_of = settings, on_stored, name_of
         self._backoff = backoff or Backoff(BACKOFF_S)
         Journal(settings.file, settings).close()  # a file that cannot be used is an error at start-up
         self._deliveries = [EventDelivery(settings.file, receiver) for receiver in receivers]
         self._pending: Channel[Row] = Channel(MAX_PENDING, lossy=True)
         self._closing = threading.Event()
-        self._notified = 0  # events; counted by the caller's thread
-        self._settled = 0  # of them those that are stored or in the pending file; counted by the journal's thread
+        self._counting = threading.Lock()
+        self._notified = 0  # events
+        self._settled = 0  # of them, stored or in the pending file; counted by the journal's thread
         self._unsaved = 0  # events that could be written nowhere before the end
         self._thread = background("journal", self._run)
 
@@ -61,8 +63,13 @@ class JournalSink:
         return self._notified == self._settled + self._pending.dropped
 
     def notify(self, event: Event) -> None:
-        self._notified += 1
-        self._pending.put(row_of(event))
+        self.put(row_of(event, self._name_of))
+
+    def put(self, row: Row) -> None:
+        """Store an event; may be called from any thread."""
+        with self._counting:
+            self._notified += 1
+        self._pending.put(row)
 
     def close(self) -> None:
         """Store what is pending; idempotent."""
@@ -116,3 +123,21 @@ class JournalSink:
 
     def _give_up(self, rows: Sequence[Row]) -> None:
         self._unsaved += 0 if write_pending(self._settings.file, rows) else len(rows)
+
+
+class SharedJournalSink:
+    """One camera's way into a journal that outlives it: events wait for the file also while the camera is changed."""
+
+    def __init__(self, journal: JournalSink, name_of: Callable[[int], str | None]) -> None:
+        self._journal, self._name_of = journal, name_of
+
+    @property
+    def lost(self) -> int:
+        """Events of all cameras that are neither stored nor waiting."""
+        return self._journal.lost
+
+    def notify(self, event: Event) -> None:
+        self._journal.put(row_of(event, self._name_of))
+
+    def close(self) -> None:
+        """The journal stays open for the other cameras."""

@@ -37,7 +37,7 @@ def write_pending(journal: Path, rows: Sequence[Row]) -> bool:
 
 
 def read_pending(journal: Path) -> list[Row]:
-    """The rows of the file, which is removed; whoever cannot store them writes them again."""
+    """The rows of the file, which is removed; a caller that cannot store them writes them again."""
     file = pending_file(journal)
     try:
         lines = file.read_bytes().splitlines()

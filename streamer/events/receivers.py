@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import threading
 from typing import Any
 from urllib.parse import unquote, urlunsplit
@@ -11,6 +13,7 @@ import httpx
 from streamer.config.settings import EventSettings
 from streamer.errors import UsageError
 from streamer.events.delivery import DeliveryError, EventReceiver
+from streamer.events.home_assistant import announcement
 from streamer.uris import parts_of, redact
 
 TIMEOUT_S = 5.0
@@ -24,7 +27,7 @@ def receivers_of(settings: EventSettings) -> list[EventReceiver]:
     if settings.webhook is not None:
         receivers.append(Webhook(settings.webhook))
     if settings.mqtt is not None:
-        receivers.append(Mqtt(settings.mqtt))
+        receivers.append(Mqtt(settings.mqtt, settings.mqtt_discovery))
     return receivers
 
 
@@ -36,7 +39,7 @@ class Webhook:
 
     def __init__(self, url: str) -> None:
         if parts_of(url).scheme not in ("http", "https"):
-            raise UsageError(f"webhook {redact(url)!r}: give an http:// or https:// address")
+            raise UsageError(f"webhook {redact(url)!r:.200}: give an http:// or https:// address")
         self.name = redact(url)
         self._url, user, password = without_login(url)
         if not has_host(self._url):
@@ -71,9 +74,10 @@ class Mqtt:
     """Each event as a JSON message of quality of service 1 on `mqtt://HOST:PORT/TOPIC` (`mqtts://` over TLS).
 
     At most one message is under way: one that the broker has not acknowledged is waited for, not published again.
+    With a `discovery` prefix the events of each source go to TOPIC/SOURCE, and Home Assistant is told of it first.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, discovery: str | None = None) -> None:
         try:
             from paho.mqtt.client import Client
             from paho.mqtt.enums import CallbackAPIVersion
@@ -82,8 +86,10 @@ class Mqtt:
         parts = parts_of(url)
         self._topic = parts.path.strip("/")
         if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname or not self._topic:
-            raise UsageError(f"mqtt {redact(url)!r}: give mqtt://HOST:PORT/TOPIC")
+            raise UsageError(f"mqtt {redact(url)!r:.200}: give mqtt://HOST:PORT/TOPIC")
         self.name = redact(url)
+        self._discovery = discovery
+        self._announced: set[str] = set()  # sources that Home Assistant was told of
         self._client: Any = Client(CallbackAPIVersion.VERSION2)
         self._connected = threading.Event()
         self._client.on_connect = lambda _client, _data, _flags, reason, _props: self._set_connected(reason)
@@ -101,7 +107,7 @@ class Mqtt:
     def deliver(self, number: int, body: bytes) -> None:
         self._connect()
         if self._under_way is None or self._under_way[0] != number:
-            self._under_way = number, self._client.publish(self._topic, body, qos=1)
+            self._under_way = number, self._client.publish(self._topic_of(body), body, qos=1)
         _, message = self._under_way
         try:
             message.wait_for_publish(TIMEOUT_S)
@@ -111,6 +117,17 @@ class Mqtt:
         if not message.is_published():
             raise DeliveryError("the broker did not acknowledge it")
         self._under_way = None
+
+    def _topic_of(self, body: bytes) -> str:
+        """Where an event goes; with discovery after its source was announced, in a message that the broker keeps."""
+        if self._discovery is None:
+            return self._topic
+        source = str(json.loads(body)["source"])
+        topic = f"{self._topic}/{re.sub('[/+#]', '_', source)}"  # which divide topics, or are wildcards
+        if source not in self._announced:
+            self._client.publish(*announcement(self._discovery, source, topic), qos=1, retain=True)
+            self._announced.add(source)
+        return topic
 
     def close(self) -> None:
         if self._running:

@@ -24,12 +24,15 @@ Cause = Literal[
 ]
 
 
+SourceChange = Literal["lost", "restored", "jumped"]
+
+
 @dataclass(frozen=True, slots=True)
 class SourceEvent:
     """A live source failed, was restored, or continued with a discontinuity."""
 
     source: str
-    kind: Literal["lost", "restored", "jumped"]
+    kind: SourceChange
     cause: Cause
     message: str  # one line for a person
     epoch: int  # of the frames that follow

@@ -5,13 +5,14 @@ An object's position is the bottom centre of its box.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
 import numpy as np
 
 from streamer.config.settings import ZoneSettings
+from streamer.events.counts import ZoneFigures
 from streamer.events.types import PlaceChange, PlaceEvent
 from streamer.types import Track, TrackResult
 
@@ -28,6 +29,10 @@ class _Presence:
     since_ns: int
     has_stayed: bool = False
 
+    def inside_s(self, result: TrackResult) -> float:
+        """Seconds since it came to this side."""
+        return (result.time_ns - self.since_ns) / 1e9
+
 
 @dataclass(slots=True)
 class Zones:
@@ -37,15 +42,40 @@ class Zones:
     """
 
     zones: Sequence[ZoneSettings]
+    figures: tuple[ZoneFigures, ...] = ()  # in the order of the zones; another tuple after each update
     _known: dict[tuple[str, int], _Presence] = field(default_factory=dict)
 
     def update(self, result: TrackResult) -> list[PlaceEvent]:
         """The events that this result raises."""
         present = {track.object_id for track in result.tracks}
-        for gone in [key for key in self._known if key[1] not in present]:
-            del self._known[gone]
+        removed = {key: self._known.pop(key) for key in list(self._known) if key[1] not in present}
         seen = [track for track in result.tracks if track.state == "tracked" and track.box is not None]
-        return [event for track in seen for zone in self.zones for event in self._look(result, track, zone)]
+        events = [event for track in seen for zone in self.zones for event in self._look(result, track, zone)]
+        self._count(result, events, removed)
+        return events
+
+    def _count(
+        self, result: TrackResult, events: Sequence[PlaceEvent], removed: Mapping[tuple[str, int], _Presence]
+    ) -> None:
+        lost = {track.object_id for track in result.tracks if track.state == "lost"}
+        figures = self.figures or tuple(ZoneFigures(zone.name) for zone in self.zones)
+        polygons = {zone.name for zone in self.zones if not zone.is_line}
+        self.figures = tuple(
+            one.after(
+                events,
+                [
+                    each.inside_s(result)
+                    for (zone, _), each in removed.items()
+                    if each.side > 0 and zone == one.zone in polygons
+                ],
+                sum(
+                    presence.side > 0 and object_id not in lost
+                    for (zone, object_id), presence in self._known.items()
+                    if zone == one.zone in polygons
+                ),
+            )
+            for one in figures
+        )
 
     def _look(self, result: TrackResult, track: Track, zone: ZoneSettings) -> list[PlaceEvent]:
         width, height, now_ns = result.frame.width, result.frame.height, result.time_ns
@@ -68,7 +98,7 @@ class Zones:
 
     def _stay(self, result: TrackResult, track: Track, zone: ZoneSettings) -> list[PlaceEvent]:
         presence = self._known[zone.name, track.object_id]
-        inside_s = (result.time_ns - presence.since_ns) / 1e9
+        inside_s = presence.inside_s(result)
         if zone.is_line or zone.dwell_s is None or presence.side < 0 or presence.has_stayed or inside_s < zone.dwell_s:
             return []
         presence.has_stayed = True

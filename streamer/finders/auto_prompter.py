@@ -92,7 +92,7 @@ def choose(
         if len(tracks) + len(pending) + len(chosen) >= settings.max_objects:
             break
         if (
-            detection.score >= (settings.min_score or 0.0)
+            detection.score >= settings.score_threshold
             and _fits(detection.box, frame, settings)
             and not _overlaps(detection.box, taken, settings.overlap_threshold)
         ):

@@ -1,4 +1,4 @@
-"""Segments of still images as files: labelled pictures, COCO instances, JSON lines, and overlays to look at."""
+"""Segments of still images as files: label images, COCO instances, JSON lines, and overlays to look at."""
 
 from __future__ import annotations
 
@@ -93,8 +93,8 @@ class Annotations:
                 }
             )
 
-    def _write(self, name: str, picture: NDArray[Any]) -> Path:
-        return self._save(name, cv2.imencode(Path(name).suffix, picture)[1].tobytes())
+    def _write(self, name: str, image: NDArray[Any]) -> Path:
+        return self._save(name, cv2.imencode(Path(name).suffix, image)[1].tobytes())
 
     def _save(self, name: str, data: bytes) -> Path:
         path = self.folder / name

@@ -1,4 +1,4 @@
-"""Objects through a recording, forwards and backwards from what was pointed at; what was done is not done again."""
+"""Objects through a recording, forwards and backwards from the prompts; finished frames are not tracked again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamer.config.settings import TrackingSettings
-from streamer.edgetam.runtimes.choose import Runtime
+from streamer.edgetam.runtimes.port import Runtime
 from streamer.edgetam.video import Conditioned, PassTracker, PropagatingTracker, RecordedTracker
-from streamer.edgetam.weights import Checkpoint
 from streamer.masks import encode
 from streamer.offline.recording import Recording
 from streamer.offline.store import Direction, Store
@@ -25,18 +24,18 @@ Prompts = Mapping[int, Mapping[int, Prompt]]  # by object, then by frame
 class Propagation:
     """The passes over one recording.
 
-    `exact` is transformers' `propagate_in_video_iterator`, where a prompt also tells of frames before it. Otherwise
-    the live tracker runs forwards from an object's first prompt, refines it at the later ones, and runs backwards from
-    the first. `progress` is called after each frame; `stop` is asked before each, and what was done then is kept.
+    `exact` is transformers' `propagate_in_video_iterator`, where a prompt also changes frames before it. Otherwise the
+    live tracker runs forwards from an object's first prompt, refines it at the later ones, and runs backwards from the
+    first. `progress` is called after each frame, `stop` before each. Once `stop` returns true the passes end; finished
+    frames stay in the store.
     """
 
     recording: Recording
     store: Store
-    checkpoint: Checkpoint
-    tracking: TrackingSettings
     runtime: Runtime
+    tracking: TrackingSettings
     exact: bool = False
-    progress: Callable[[], None] = lambda: None
+    progress: Callable[[], object] = lambda: None
     stop: Callable[[], bool] = lambda: False
     _conditioned: dict[int, dict[int, Conditioned]] = field(default_factory=dict)
 
@@ -46,8 +45,8 @@ class Propagation:
         for number in before.keys() - prompts.keys():
             self.store.forget(number)
             self.store.set_prompts(number, {}, {})
-        for number, asked in prompts.items():
-            now = {frame: described(prompt) for frame, prompt in sorted(asked.items())}
+        for number, by_frame in prompts.items():
+            now = {frame: described(prompt) for frame, prompt in sorted(by_frame.items())}
             self.store.set_prompts(number, now, self._reconsidered(number, before.get(number, {}), now))
         self.store.commit()
 
@@ -78,9 +77,14 @@ class Propagation:
         back = [self._from("backwards", number, first)[0] for number, first in start.items() if first > 0]
         return self.recording.count - min(ahead) + max(back, default=-1) + 1
 
+    def whole(self, prompts: Prompts) -> int:
+        """Frames that the passes would see if nothing was done yet."""
+        start = self._starts(prompts).values()
+        return self.recording.count - min(start) + max((first for first in start if first > 0), default=-1) + 1
+
     def _starts(self, prompts: Prompts) -> dict[int, int]:
         """Where each object begins: at its first prompt, or as transformers has it all at the first of any."""
-        start = {number: min(asked) for number, asked in prompts.items()}
+        start = {number: min(by_frame) for number, by_frame in prompts.items()}
         return dict.fromkeys(prompts, min(start.values())) if self.exact else start
 
     def _from(self, direction: Direction, number: int, first: int) -> tuple[int, bytes | None]:
@@ -101,9 +105,9 @@ class Propagation:
                 self._save(tracker, there, direction, frame.index)
                 return False
             self._save_when_due(tracker, there, direction, frame.index, start)
-            asked = self._begin(tracker, frame, begins, prompts, start, direction)
+            here = self._begin(tracker, frame, begins, prompts, start, direction)
             there += [number for number, (first, _) in begins.items() if first == frame.index]
-            tracks = tracker.track(frame, asked) if isinstance(tracker, PassTracker) else tracker.track(frame)
+            tracks = tracker.track(frame, here) if isinstance(tracker, PassTracker) else tracker.track(frame)
             first_again = [n for n in there if direction == "backwards" and not self.exact and frame.index == start[n]]
             found = [track for track in tracks if track.object_id not in first_again]
             self.store.put(frame.index, found, again=direction == "backwards")
@@ -139,11 +143,10 @@ class Propagation:
 
     def _tracker(self, direction: Direction) -> RecordedTracker:
         if not self.exact:
-            return PassTracker(self.checkpoint, self.tracking, self.runtime)
+            return PassTracker(self.runtime, self.tracking)
         return PropagatingTracker(
-            self.checkpoint,
-            self.tracking,
             self.runtime,
+            self.tracking,
             count=self.recording.count,
             backwards=direction == "backwards",
         )
@@ -152,11 +155,11 @@ class Propagation:
         tracker = self._tracker("forwards")
         assert isinstance(tracker, PropagatingTracker)
         since = {number: self.store.since(number) for number in prompts}
-        for index in sorted({frame for asked in prompts.values() for frame in asked}):
+        for index in sorted({frame for by_frame in prompts.values() for frame in by_frame}):
             for frame in self.recording.frames(index, index):
-                for number, asked in prompts.items():
-                    if index in asked:
-                        conditioned = tracker.condition(frame, asked[index], since[number][index])
+                for number, by_frame in prompts.items():
+                    if index in by_frame:
+                        conditioned = tracker.condition(frame, by_frame[index], since[number][index])
                         self._conditioned.setdefault(number, {})[index] = conditioned
 
     def _marks(self, tracker: RecordedTracker, first: int) -> tuple[int, int]:
@@ -193,8 +196,8 @@ def _sign(direction: Direction) -> int:
 
 def described(prompt: Prompt) -> str:
     """A prompt as text, to see whether it is another."""
-    said: dict[str, Any] = {"points": prompt.points, "labels": prompt.labels, "box": prompt.box}
+    fields: dict[str, Any] = {"points": prompt.points, "labels": prompt.labels, "box": prompt.box}
     if prompt.mask is not None:
         height, width = prompt.mask.shape
-        said["mask"] = encode(prompt.mask, (0, 0, width, height), "rle").decode()
-    return json.dumps(said)
+        fields["mask"] = encode(prompt.mask, (0, 0, width, height), "rle").decode()
+    return json.dumps(fields)

@@ -1,4 +1,4 @@
-"""A recording's pictures by their number, forwards or backwards, decoded as they are needed."""
+"""A recording's frames by their number, forwards or backwards, decoded as they are needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from streamer.sources.images import DEFAULT_FPS, image_files
 from streamer.sources.video import explain
 from streamer.types import Frame
 
-CHUNK_BYTES = 256 * 2**20  # of pictures held to play backwards
+CHUNK_BYTES = 256 * 2**20  # of frames held to play backwards
 
 
 class Recording(Protocol):
@@ -35,7 +35,7 @@ class Recording(Protocol):
 
 
 def open_recording(path: Path) -> Recording:
-    """A video file, or a folder of pictures in the order of their names; raises SourceError."""
+    """A video file, or a folder of images in the order of their names; raises SourceError."""
     if path.is_dir():
         return Stills(path)
     if not path.exists():
@@ -44,7 +44,7 @@ def open_recording(path: Path) -> Recording:
 
 
 class Stills:
-    """A folder of pictures of one size."""
+    """A folder of images of one size."""
 
     def __init__(self, folder: Path) -> None:
         self.name = folder.name
@@ -53,14 +53,14 @@ class Stills:
         self.broken: str | None = None
         first = next(self.frames(0, 0), None)
         if first is None:
-            raise SourceError(self.broken or f"{folder}: no pictures there")
+            raise SourceError(self.broken or f"{folder}: no images there")
         self.height, self.width = first.height, first.width
 
     def frames(self, first: int, last: int) -> Iterator[Frame]:
         for index in range(first, last + 1) if last >= first else range(first, last - 1, -1):
             image = cv2.imread(str(self._paths[index]), cv2.IMREAD_COLOR)
             if image is None:
-                self.broken = f"{self._paths[index]}: cannot be read as a picture"
+                self.broken = f"{self._paths[index]}: cannot be read as an image"
                 return
             yield stamped(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index, index / DEFAULT_FPS, self.name)
 
@@ -81,7 +81,7 @@ class Film:
         self._keys = sorted(self._numbers[time] for time in keys)
         self.count = len(self._times)
         if not self.count:
-            raise SourceError(f"{path}: {self.broken or 'there is no picture in it'}", "corrupt")
+            raise SourceError(f"{path}: {self.broken or 'there is no frame in it'}", "corrupt")
 
     def _open(self) -> InputContainer:
         try:
@@ -94,7 +94,7 @@ class Film:
         return container
 
     def _packets(self, container: InputContainer) -> tuple[list[int], list[int]]:
-        """Presentation times of all pictures, and of those that can be decoded without others."""
+        """Presentation times of all frames, and of key frames."""
         times, keys = [], []
         try:
             for packet in container.demux(container.streams.video[0]):
@@ -124,15 +124,15 @@ class Film:
             stream.thread_type = "AUTO"
             container.seek(self._times[first], stream=stream, backward=True)
             try:
-                for picture in container.decode(stream):
-                    number = self._numbers.get(picture.pts) if picture.pts is not None else None
+                for decoded in container.decode(stream):
+                    number = self._numbers.get(decoded.pts) if decoded.pts is not None else None
                     if number is None or number < first:
                         continue
                     if number > last:
                         return
-                    image = picture.to_ndarray(format="rgb24")
-                    turned = np.rot90(image, picture.rotation // 90) if picture.rotation else image
-                    yield stamped(np.ascontiguousarray(turned), number, float(picture.time or 0.0), self.name)
+                    image = decoded.to_ndarray(format="rgb24")
+                    turned = np.rot90(image, decoded.rotation // 90) if decoded.rotation else image
+                    yield stamped(np.ascontiguousarray(turned), number, float(decoded.time or 0.0), self.name)
             except (av.error.FFmpegError, OSError, ValueError) as error:
                 self.broken = f"{self._path}: breaks off: {explain(error)[1]}"
 

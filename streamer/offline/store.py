@@ -1,4 +1,4 @@
-"""The tracks of a recording so far, on disk: whatever ends the program, what was committed is there."""
+"""The tracks of a recording so far, on disk: committed tracks survive a crash."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Store:
     """One SQLite file. Nothing is stored before `commit`."""
 
     def __init__(self, path: Path) -> None:
-        """Raises SinkError where it cannot be opened, or is something else."""
+        """Raises SinkError where it cannot be opened, or is another kind of file."""
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +62,10 @@ class Store:
                 )
         self._db.executemany("insert or replace into about values (?, ?)", now.items())
 
+    def about(self) -> dict[str, Any]:
+        """What the store is bound to; empty before `bind`."""
+        return {name: json.loads(value) for name, value in self._db.execute("select name, value from about")}
+
     def prompts(self) -> dict[int, dict[int, str]]:
         """Each prompt's text, by object and frame."""
         found: dict[int, dict[int, str]] = {}
@@ -70,7 +74,7 @@ class Store:
         return found
 
     def since(self, number: int) -> dict[int, int]:
-        """The first frame that knows of each prompt of an object; -1 for those that were there from the beginning."""
+        """The first frame that knows of each prompt of an object; -1 for a prompt of the first run."""
         return dict(self._db.execute("select frame, since from prompts where object = ?", (number,)).fetchall())
 
     def set_prompts(self, number: int, prompts: Mapping[int, str], since: Mapping[int, int]) -> None:

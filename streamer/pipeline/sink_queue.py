@@ -5,12 +5,23 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from streamer.channel import Closed
 from streamer.events.types import Event
 from streamer.types import TrackResult
 
 MAX_EVENTS = 100_000  # a sink that is blocked for days: beyond this the oldest events go, and are counted
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelResult:
+    """A result that is the model's own, for sinks that take these beside the others."""
+
+    result: TrackResult
+
+
+AnyResult = TrackResult | ModelResult
 
 
 class SinkQueue:
@@ -24,7 +35,7 @@ class SinkQueue:
     def __init__(self, depth: int, *, lossy: bool) -> None:
         self._depth = depth
         self._lossy = lossy
-        self._items: deque[TrackResult | Event] = deque()
+        self._items: deque[AnyResult | Event] = deque()
         self._results = 0
         self._dropped = self._dropped_events = 0
         self._closed = False
@@ -42,7 +53,7 @@ class SinkQueue:
         with self._changed:
             return self._dropped_events
 
-    def put_result(self, result: TrackResult) -> None:
+    def put_result(self, result: AnyResult) -> None:
         """Add a result, waiting for room unless lossy; raises Closed."""
         with self._changed:
             if not self._lossy:
@@ -50,7 +61,7 @@ class SinkQueue:
             if self._closed:
                 raise Closed
             if self._results == self._depth:
-                self._remove_oldest(TrackResult)
+                self._remove_oldest(AnyResult)
                 self._dropped += 1
             self._items.append(result)
             self._results += 1
@@ -81,19 +92,19 @@ class SinkQueue:
             self._closed = True
             self._changed.notify_all()
 
-    def __iter__(self) -> Iterator[TrackResult | Event]:
+    def __iter__(self) -> Iterator[AnyResult | Event]:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._closed or bool(self._items))
                 if not self._items:
                     return
                 item = self._items.popleft()
-                self._results -= isinstance(item, TrackResult)
+                self._results -= isinstance(item, AnyResult)
                 self._changed.notify_all()
             yield item
 
     def _remove_oldest(self, kind: object) -> None:
         """Remove the oldest item of a kind; there is one."""
         at = next(n for n, item in enumerate(self._items) if isinstance(item, kind))  # type: ignore[arg-type]
-        self._results -= isinstance(self._items[at], TrackResult)
+        self._results -= isinstance(self._items[at], AnyResult)
         del self._items[at]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from streamer.events.types import Event
-from streamer.pipeline.sink_queue import SinkQueue
-from streamer.ports import AnySink, CountsLost, EventSink, Sink
+from streamer.pipeline.sink_queue import ModelResult, SinkQueue
+from streamer.ports import AnySink, CountsLost, EventSink, ModelSink, OnDemandFinder, Sink
 from streamer.types import TrackResult
 
 SINK_DEPTH = 8  # results that wait for a slow sink
@@ -15,8 +15,10 @@ class SinkWriter:
 
     def __init__(self, sink: AnySink, *, lossy: bool) -> None:
         self.sink = sink
+        self.is_finder = isinstance(sink, OnDemandFinder)
         self._queue = SinkQueue(SINK_DEPTH, lossy=lossy)
         self._takes_results = isinstance(sink, Sink)
+        self._takes_model_results = isinstance(sink, ModelSink)
         self._takes_events = isinstance(sink, EventSink)
 
     @property
@@ -34,6 +36,11 @@ class SinkWriter:
         if self._takes_results:
             self._queue.put_result(result)
 
+    def put_model_result(self, result: TrackResult) -> None:
+        """Raises Closed once the sink has failed or the run has ended."""
+        if self._takes_model_results:
+            self._queue.put_result(ModelResult(result))
+
     def put_event(self, event: Event) -> None:
         if self._takes_events:
             self._queue.put_event(event)
@@ -46,10 +53,18 @@ class SinkWriter:
         """Feed the sink until the queue is closed and empty, then close it."""
         try:
             for item in self._queue:
-                if isinstance(item, TrackResult):
-                    self.sink.write(item)  # type: ignore[union-attr] # only a Sink gets results
-                else:
-                    self.sink.notify(item)  # type: ignore[union-attr] # only an EventSink gets events
+                self._write(item)
         finally:
             self._queue.abort()
             self.sink.close()
+
+    def _write(self, item: TrackResult | ModelResult | Event) -> None:
+        """Only sinks that take an item of this kind get one."""
+        sink = self.sink
+        match item:
+            case TrackResult():
+                sink.write(item)  # type: ignore[union-attr]
+            case ModelResult(result):
+                sink.write_model(result)  # type: ignore[union-attr]
+            case _:
+                sink.notify(item)  # type: ignore[union-attr]

@@ -1,1 +1,1 @@
-"""What this process takes from the system: memory, threads and files."""
+"""The process: memory, threads and files."""

@@ -11,7 +11,7 @@ from pathlib import Path
 def write_atomically(file: Path, data: bytes | Callable[[Path], object], *, mode: int | None = None) -> None:
     """Put `data` into `file`: a reader sees the old content or the new one, also after a power failure.
 
-    `data` is the content, or a function that writes it to the path it is given. The parent folder is created. `mode`
+    `data` is the content, or a function that writes it to its argument, a path. The parent folder is created. `mode`
     are the new file's permission bits; None leaves them to the umask. Raises OSError, with the old content in place.
     """
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -17,7 +17,7 @@ ARENAS = 2
 def limit_malloc_arenas() -> None:
     """Let glibc keep few heaps; to be called before threads start, and without effect elsewhere.
 
-    By default each thread may get a heap of its own, up to eight a core. Pictures that one thread allocates and another
+    By default each thread may get a heap of its own, up to eight a core. Frames that one thread allocates and another
     frees leave holes in all of them: `streamer soak` grew by 87 MB an hour.
     """
     mallopt = _glibc("mallopt")
@@ -26,7 +26,7 @@ def limit_malloc_arenas() -> None:
 
 
 def trim_heap() -> None:
-    """Give pages that hold nothing back to the system; some milliseconds, for moments when much was freed."""
+    """Return unused pages to the system; takes milliseconds, so call it after much was freed."""
     trim = _glibc("malloc_trim")
     if trim is not None:
         trim(0)

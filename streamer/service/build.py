@@ -7,16 +7,26 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+import streamer
 from streamer.channel import Channel
 from streamer.config.prompts import build_prompts
-from streamer.config.settings import FindSettings, KeySettings, ModelSettings, PipelineSettings, SourceSettings
+from streamer.config.settings import (
+    FindSettings,
+    KeySettings,
+    ModelSettings,
+    PipelineSettings,
+    SourceSettings,
+)
+from streamer.config.stills import GridSettings
 from streamer.edgetam import open_engine
 from streamer.finders.auto_prompter import AutoPrompter
 from streamer.masks import Mask
 from streamer.pipeline.pipeline import COMMAND_DEPTH, Limits, Pipeline
-from streamer.ports import AnySink, Finder, LiveTracker, Source, Tracker, TrackerEngine
+from streamer.ports import AnySink, Finder, LiveTracker, NotesRun, SendsCommands, Source, Tracker, TrackerEngine
 from streamer.rate_limit import Backoff
 from streamer.sinks import open_sink
 from streamer.sources import open_watched
@@ -27,9 +37,8 @@ if TYPE_CHECKING:
     from streamer.bus.curve import ServerKeys
 
 log = logging.getLogger(__name__)
-MIN_SCORES = {"automatic": 0.7, "motion": 0.2}  # of detections, by method; a detector's is below
-DETECTOR_MIN_SCORE = 0.3
 NO_LIMITS = Limits()
+VERSIONS = ("torch", "transformers", "openvino", "onnxruntime", "numpy")  # a mask may depend on them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,6 +74,10 @@ def build_pipeline(
         tracker = open_tracker()
         if settings.find is not None:
             sinks["find"] = build_auto_prompter(settings.find, wiring.model, commands)
+        for sink in sinks.values():
+            if isinstance(sink, SendsCommands):
+                sink.connect(commands)
+        note_run([*sinks.values(), *wiring.sinks.values()], settings, wiring.model, tracker)
         limits = wiring.limits
         pipeline = Pipeline(
             source,
@@ -74,6 +87,8 @@ def build_pipeline(
             limits=Limits(limits.frames, limits.seconds, limits.fps or settings.max_fps),
             commands=commands,
             zones=settings.zones,
+            privacy=settings.privacy,
+            motion=settings.motion if settings.motion.enabled and not settings.tracking.exact else None,
             acquire=wiring.acquire,
         )
         opened.pop_all()  # the stages close them
@@ -98,7 +113,7 @@ def build_tracker(engine: TrackerEngine, settings: PipelineSettings) -> LiveTrac
 
 
 def without_restored(prompts: Sequence[Prompt], tracker: Tracker) -> list[Prompt]:
-    """The prompts of objects that the tracker did not restore from a state file, and that nobody removed since."""
+    """The prompts of objects that the tracker did not restore from a state file, and that were not removed since."""
     settled: frozenset[int] = getattr(tracker, "settled_ids", frozenset())
     return [prompt for prompt in prompts if prompt.object_id not in settled]
 
@@ -114,9 +129,6 @@ def build_keys(settings: KeySettings | None) -> ServerKeys | None:
 
 def build_auto_prompter(settings: FindSettings, model: ModelSettings, commands: Channel[Request]) -> AutoPrompter:
     """A sink that prompts detections; raises ModelError or UsageError."""
-    if settings.min_score is None:
-        min_score = MIN_SCORES.get(settings.method, DETECTOR_MIN_SCORE)
-        settings = settings.model_copy(update={"min_score": min_score})
     return AutoPrompter(build_finder(settings, model), commands, settings)
 
 
@@ -129,15 +141,15 @@ def build_finder(settings: FindSettings, model: ModelSettings) -> Finder:
             return Motion()
         case "automatic":
             from streamer.edgetam import open_segmenter
-            from streamer.edgetam.automatic import AutomaticMasks, Grid
+            from streamer.edgetam.automatic import AutomaticMasks
             from streamer.edgetam.finders import AutomaticFinder
 
-            grid = Grid(points_per_side=16, predicted_iou=settings.min_score or 0.0, stability=0.8)
+            grid = GridSettings(points_per_side=16, predicted_iou=settings.score_threshold, stability=0.8)
             return AutomaticFinder(AutomaticMasks(open_segmenter(model.id, model.size, model.device), grid))
         case detector:
             from streamer.edgetam.finders import Detector
 
-            return Detector(detector, settings.labels, threshold=settings.min_score or 0.0)
+            return Detector(detector, settings.labels, threshold=settings.score_threshold)
 
 
 def build_sinks(
@@ -153,6 +165,36 @@ def build_sinks(
         if endpoint := getattr(sink, "endpoint", None):
             log.info("publishing on %s", endpoint)
     return sinks
+
+
+def note_run(sinks: Sequence[AnySink], settings: PipelineSettings, model: ModelSettings, tracker: Tracker) -> None:
+    """Tell the sinks that write it down what this run is made of, without passwords."""
+    listeners = [sink for sink in sinks if isinstance(sink, NotesRun)]
+    if not listeners:
+        return
+    shown = settings.model_dump(mode="json") | {"model": model.model_dump(mode="json")}
+    run = {
+        "settings": redacted(shown),
+        "model": tracker.describe() | weights_of(tracker),
+        "versions": {name: version(name) for name in VERSIONS if find_spec(name)} | {"streamer": streamer.__version__},
+    }
+    for listener in listeners:
+        listener.begin(run)
+
+
+def redacted(value: Any) -> Any:
+    """Plain values without the passwords in their texts."""
+    if isinstance(value, dict):
+        return {key: redacted(below) for key, below in value.items()}
+    if isinstance(value, list):
+        return [redacted(below) for below in value]
+    return redact(value) if isinstance(value, str) else value
+
+
+def weights_of(tracker: Tracker) -> dict[str, str]:
+    """The fingerprint of a model's weights, where it has some."""
+    fingerprint: Callable[[], str] | None = getattr(tracker, "fingerprint", None)
+    return {} if fingerprint is None else {"weights": fingerprint()}
 
 
 def truth_of(source: Source) -> Mapping[int, Mask] | None:

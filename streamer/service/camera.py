@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from streamer.channel import Closed
 from streamer.config.prompts import build_prompts
-from streamer.config.settings import CameraSettings, ModelSettings
+from streamer.config.settings import CameraSettings, ModelSettings, PrivacySettings
 from streamer.errors import CommandError, StreamerError
 from streamer.pipeline.pipeline import Pipeline
 from streamer.ports import AnySink, LiveTracker, Source, TrackerEngine
@@ -23,6 +23,7 @@ from streamer.rate_limit import Backoff
 from streamer.service.build import Wiring, build_pipeline, build_source, build_tracker, truth_of
 from streamer.service.control import controlled
 from streamer.service.fair_queue import FairQueue
+from streamer.service.looks import Looks
 from streamer.sources.watch import WatchedSource
 from streamer.types import Ack, Command, Pause, Prompt, Request, Resume
 from streamer.uris import redact
@@ -43,15 +44,8 @@ class Shared:
     model: ModelSettings
     fair_queue: FairQueue = field(default_factory=FairQueue)
     keys: ServerKeys | None = None
+    privacy: PrivacySettings | None = None  # of cameras that have none of their own
     extra_sinks: Callable[[Camera], Mapping[str, AnySink]] = lambda _: {}  # beside a camera's own
-
-
-@dataclass(slots=True)
-class Look:
-    """The name and colour of an object."""
-
-    name: str | None = None
-    colour: str | None = None  # #rrggbb
 
 
 class Camera:
@@ -65,7 +59,8 @@ class Camera:
         self.error: str | None = None
         self.pipeline: Pipeline | None = None
         self.paused: bool = before is not None and before.paused
-        self.looks: dict[int, Look] = {} if before is None else before.looks
+        is_same = before is not None and before.settings.state == settings.state
+        self.looks: Looks = before.looks if before is not None and is_same else Looks(settings.state)
         self._shared = shared
         self._tracker: LiveTracker
         self._prompts: list[Prompt] | None = None  # of the settings, until a frame took them; None: not built yet
@@ -116,7 +111,7 @@ class Camera:
         """Whether frames arrive, none of them older than `stall_s`."""
         if self.pipeline is None or self.state != "running":
             return False
-        captured_ns = self.pipeline.meter.quality.captured_ns
+        captured_ns = self.pipeline.source_figures.captured_ns
         return bool(captured_ns) and time.monotonic_ns() - captured_ns[-1] <= self.settings.source.stall_s * 1e9
 
     def status(self) -> dict[str, Any]:
@@ -132,6 +127,7 @@ class Camera:
             "uri": redact(self.settings.source.uri),
             "max_fps": self.settings.max_fps,
             "priority": self.settings.priority,
+            "hidden": None if self.settings.privacy is None else self.settings.privacy.hide,
         }
 
     def _answer(self, future: Future[Ack], commands: tuple[Command, ...], ack: Ack) -> None:
@@ -167,7 +163,7 @@ class Camera:
             try:
                 pipeline.run()
             finally:
-                if pipeline.meter.tracked:
+                if pipeline.figures.tracked:
                     self._prompts = []
 
     def _record(self, error: Exception) -> None:

@@ -35,7 +35,7 @@ class Cameras:
         """Begin with a camera; raises UsageError where the name is taken, and what opening it raises."""
         if name in self._cameras:
             raise UsageError(f"there is a camera {name!r} already; choose another name, or change that one")
-        camera = Camera(name, settings, self.shared)
+        camera = Camera(name, self._private(settings), self.shared)
         camera.open()
         self._cameras[name] = camera
         camera.start()
@@ -44,9 +44,9 @@ class Cameras:
     def change(self, name: str, settings: CameraSettings) -> Camera:
         """Go on with other settings; objects stay where the tracking settings do.
 
-        Where they cannot be carried out the camera goes on with those that it had, and the error is raised.
+        Invalid settings raise an error, and the camera continues with the settings that it had.
         """
-        before = self[name]
+        before, settings = self[name], self._private(settings)
         source = settings.source.model_copy(update={"reconnect": "always"})  # the device is still in use
         build_source(source).close()  # most mistakes are found here, with the camera running
         before.stop()
@@ -60,6 +60,11 @@ class Cameras:
             self._cameras[name] = camera
             camera.start()
         return camera
+
+    def _private(self, settings: CameraSettings) -> CameraSettings:
+        """The settings with the privacy of all cameras where they have none."""
+        privacy = settings.privacy or self.shared.privacy
+        return settings.model_copy(update={"privacy": privacy}) if privacy is not None else settings
 
     def remove(self, name: str) -> None:
         camera = self[name]

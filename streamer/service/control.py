@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from streamer.channel import Channel
 from streamer.pipeline.pipeline import Pipeline
+from streamer.process.threads import background
 
 if TYPE_CHECKING:
     from streamer.bus.curve import ServerKeys
@@ -27,10 +27,7 @@ def controlled(pipeline: Pipeline, endpoint: str | None, keys: ServerKeys | None
 
     server = CommandServer(endpoint, keys=keys)
     stop: Channel[None] = Channel(1)
-    thread = threading.Thread(
-        target=server.serve, args=(pipeline.commands, pipeline.status, stop), name="commands", daemon=True
-    )
-    thread.start()
+    thread = background("commands", lambda: server.serve(pipeline.commands, pipeline.status, stop))
     try:
         yield server.endpoint
     finally:

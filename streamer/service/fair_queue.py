@@ -15,10 +15,10 @@ HOLD_TIMEOUT_S = 30.0  # a step takes milliseconds to seconds; one that takes lo
 
 
 class FairQueue:
-    """Start-time fair queueing (Goyal, Vin and Cheng, 1996), where each step counts as one.
+    """Start-time fair queueing (Goyal, Vin and Cheng, 1996), where each step counts as the seconds that it takes.
 
-    While several cameras wait, each gets steps in proportion to its priority; a camera that was idle has saved nothing
-    up. A step that hangs for `hold_timeout_s` seconds loses the engine, so that the other cameras go on.
+    While several cameras wait, each gets the engine's time in proportion to its priority; a camera that was idle has
+    saved nothing up. A step that hangs for `hold_timeout_s` seconds loses the engine, so that the other cameras go on.
     """
 
     def __init__(
@@ -31,19 +31,21 @@ class FairQueue:
         self._numbers = itertools.count()
         self._holder: tuple[str, int] | None = None  # the camera that holds the engine, and its ticket
         self._held_s = 0.0  # when it got the engine
-        self._virtual_time = 0.0  # the start of the current step, in steps of priority 1
+        self._virtual_time = 0.0  # the start of the current step, in seconds of priority 1
         self._finish: dict[str, float] = {}
 
     @contextlib.contextmanager
     def acquire(self, name: str, priority: float = 1.0) -> Iterator[None]:
         """Hold the engine for a step of camera `name`."""
-        number = self._wait(name, priority)
+        number = self._wait(name)
         try:
             yield
         finally:
             with self._changed:
                 if self._holder == (name, number):
                     self._holder = None
+                    if name in self._finish:  # it was not removed in the meantime
+                        self._finish[name] += (self._clock_s() - self._held_s) / priority
                 self._changed.notify_all()
 
     def forget(self, name: str) -> None:
@@ -51,7 +53,7 @@ class FairQueue:
         with self._changed:
             self._finish.pop(name, None)
 
-    def _wait(self, name: str, priority: float) -> int:
+    def _wait(self, name: str) -> int:
         with self._changed:
             start = max(self._virtual_time, self._finish.get(name, 0.0))
             ticket = (start, next(self._numbers))
@@ -61,7 +63,7 @@ class FairQueue:
             heapq.heappop(self._waiting)
             self._holder, self._held_s = (name, ticket[1]), self._clock_s()
             self._virtual_time = start
-            self._finish[name] = start + 1 / priority
+            self._finish[name] = start  # and more when the step has ended
             return ticket[1]
 
     def _left_s(self) -> float | None:

@@ -12,6 +12,7 @@ import cv2
 from streamer.errors import SinkError
 from streamer.events.fields import event_fields
 from streamer.events.types import Event
+from streamer.formats.result_fields import position_fields
 from streamer.masks import LABEL_LIMIT, encode, labelled
 from streamer.types import Track, TrackResult
 
@@ -75,6 +76,7 @@ class JsonLinesSink:
             "wall_ns": frame.wall_ns,
             "pts_s": frame.pts_s,
             "dropped": result.dropped,
+            "mask_from": result.mask_from,
             "objects": [_object(track) for track in result.tracks],
         }
         self._append(line)
@@ -99,6 +101,9 @@ def _object(track: Track) -> dict[str, Any]:
         "state": track.state,
         "score": round(track.score, 4),
         "predicted_iou": round(track.predicted_iou, 4),
+        "mask_from": track.mask_from,
+        "age": track.age,
+        "confidence": round(track.confidence, 4),
         "box": track.box,
         "segmentation": {"size": [height, width], "counts": encode(track.mask, (0, 0, width, height), "rle").decode()},
-    }
+    } | position_fields(track.position)

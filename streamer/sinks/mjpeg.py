@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from streamer.channel import Channel, Closed
 from streamer.errors import SinkError, UsageError
-from streamer.masks import overlay
+from streamer.process.threads import background
 from streamer.types import TrackResult
 from streamer.uris import is_loopback
-from streamer.video.jpeg import encode_jpeg
+from streamer.video.mjpeg import MEDIA_TYPE, part
+from streamer.video.overlay import overlay_jpeg_of
 
 MAX_READERS = 32
-SEND_TIMEOUT_S = 5.0  # a reader that takes nothing for so long is disconnected
+SEND_TIMEOUT_S = 5.0  # without a byte read, after which a reader is disconnected
+SHUTDOWN_POLL_S = 0.1
 SEND_BUFFER = 1 << 16  # bytes; frames in the kernel's buffer grow old before they are read
-BOUNDARY = "frame"
 PAGE = b'<!doctype html><title>streamer</title><img src="stream" alt="live video with masks">'
 
 
@@ -37,8 +37,7 @@ class MjpegSink:
         except OSError as error:
             raise SinkError(f"cannot listen on {host}:{port}: {error.strerror}; choose another port") from error
         self.endpoint = f"http://{host}:{self._server.server_port}/"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="mjpeg", daemon=True)
-        self._thread.start()
+        self._thread = background("mjpeg", lambda: self._server.serve_forever(SHUTDOWN_POLL_S))
 
     @property
     def readers(self) -> int:
@@ -48,8 +47,7 @@ class MjpegSink:
         readers = list(self._readers)
         if not readers:
             return
-        image = overlay(result.frame.image, result.tracks)
-        jpeg = encode_jpeg(image)
+        jpeg = overlay_jpeg_of(result)
         for reader in readers:
             with contextlib.suppress(Closed):
                 reader.put(jpeg)
@@ -59,7 +57,7 @@ class MjpegSink:
             reader.abort()
         self._server.shutdown()
         self._server.server_close()
-        self._thread.join()
+        self._thread.join(SEND_TIMEOUT_S)
 
 
 class _Server(ThreadingHTTPServer):
@@ -102,15 +100,14 @@ class _Reader(BaseHTTPRequestHandler):
     def _stream(self) -> None:
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
         self.send_response(200)
-        self.send_header("Content-Type", f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+        self.send_header("Content-Type", MEDIA_TYPE)
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
         jpegs: Channel[bytes] = Channel(1, lossy=True)
         self.server.readers.add(jpegs)
         try:
             for jpeg in jpegs:
-                head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n"
-                self.wfile.write(head.encode() + jpeg + b"\r\n")
+                self.wfile.write(part(jpeg))
         except OSError:
             pass  # disconnected, or frozen for SEND_TIMEOUT_S
         finally:

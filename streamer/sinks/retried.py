@@ -6,11 +6,12 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from streamer.errors import SinkError
 from streamer.events.types import Event
-from streamer.ports import EventSink, Sink
+from streamer.ports import EventSink, NotesRun, Sink
 from streamer.rate_limit import Backoff
 from streamer.types import TrackResult
 
@@ -34,6 +35,11 @@ class RetriedSink:
         self._next_s = 0.0  # when it may be opened again
         self._events: deque[Event] = deque()
         self.lost = 0
+        self._run: Mapping[str, Any] | None = None
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """What every sink that is opened writes down."""
+        self._run = run
 
     def write(self, result: TrackResult) -> None:
         if self._sink is None and self._clock() < self._next_s:
@@ -41,7 +47,7 @@ class RetriedSink:
             return
         try:
             if self._sink is None:
-                self._sink = self._reopen()
+                self._sink = self._opened()
             self._write_events(self._sink)
             self._sink.write(result)
         except SinkError as error:
@@ -72,6 +78,12 @@ class RetriedSink:
             self._sink.close()
         except SinkError as error:
             log.warning("%s", error)
+
+    def _opened(self) -> Sink:
+        sink = self._reopen()
+        if self._run is not None and isinstance(sink, NotesRun):
+            sink.begin(self._run)
+        return sink
 
     def _write_events(self, sink: Sink) -> None:
         while self._events:

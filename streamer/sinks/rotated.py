@@ -5,12 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from streamer.events.types import Event
-from streamer.ports import EventSink, Sink
+from streamer.ports import EventSink, NotesRun, Sink
 from streamer.types import TrackResult
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,11 @@ class RotatedSink:
         self._began_ns = 0
         self._frames = 0
         self._early: deque[Event] = deque(maxlen=MAX_EARLY)  # events before the first frame
+        self._run: Mapping[str, Any] | None = None
+
+    def begin(self, run: Mapping[str, Any]) -> None:
+        """What every part writes down."""
+        self._run = run
 
     def write(self, result: TrackResult) -> None:
         if self._sink is None or self._is_full(result):
@@ -75,6 +81,8 @@ class RotatedSink:
         self.close()
         self._part = unused(named_at(self._path, result.frame.wall_ns))
         self._sink = self._reopen(self._part)
+        if self._run is not None and isinstance(self._sink, NotesRun):
+            self._sink.begin(self._run)
         self._began_ns, self._frames = result.time_ns, 0
         self._prune()
 

@@ -28,7 +28,7 @@ def scene(size: tuple[int, int] = SIZE) -> Scene:
 
 
 def index_at(milliseconds: int) -> int:
-    """The scene's frame at a time: the scene goes on while a camera is away."""
+    """The scene's frame at a time: the scene continues while a camera is away."""
     return milliseconds * FPS // 1000
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from streamer.bus.publisher import Publisher
 from streamer.edgetam import open_tracker
 from streamer.process.memory import open_descriptors, resident_mb
+from streamer.process.threads import background
 from streamer.rate_limit import Backoff
 from streamer.sinks import open_sink
 from streamer.soak.faults import FAULTS, Fault
@@ -36,6 +37,7 @@ WARM_UP = 0.2  # share of the samples that is left out, because memory and laten
 BLOCKS = 10  # of samples that are averaged before a slope's error is estimated, because neighbours correlate
 RECOVERY_S = 90.0
 STARTED_S = 0.1
+JOIN_TIMEOUT_S = 5.0
 BACKOFF_S, STABLE_S = (1.0, 2.0, 5.0, 10.0), 3.0  # short, so that sources are connected most of the time
 
 
@@ -56,20 +58,19 @@ class Sampler:
         self.samples: list[tuple[float, float, int, int, float]] = []
         self._watched = watched
         self._done = threading.Event()
-        self._thread = threading.Thread(target=self._sample, name="sampler", daemon=True)
 
     def __enter__(self) -> Sampler:
-        self._thread.start()
+        self._thread = background("sampler", self._sample)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._done.set()
-        self._thread.join()
+        self._thread.join(JOIN_TIMEOUT_S)
 
     def _sample(self) -> None:
         began = time.monotonic()
         while not self._done.wait(SAMPLE_S):
-            recent = [ms for one in self._watched for ms in list(one.pipeline.meter.latencies_ms)[-20:]]
+            recent = [ms for one in self._watched for ms in one.pipeline.result_figures.latencies_ms[-20:]]
             latency_ms = statistics.median(recent) if recent else 0.0
             passed_s = time.monotonic() - began
             self.samples.append((passed_s, resident_mb(), open_descriptors(), threading.active_count(), latency_ms))

@@ -35,7 +35,7 @@ class Relay(Serving):
         super().__init__("rtsp relay", port)
         self.credentials = credentials
         self.publications: dict[str, Publication] = {}
-        self.ahead = 0  # ticks by which what is played says that it is later
+        self.ahead = 0  # ticks that are added to the timestamps of what is played
 
     def url(self, path: str, credentials: str = "") -> str:
         return f"rtsp://{credentials + '@' if credentials else ''}127.0.0.1:{self.port}/{path}"

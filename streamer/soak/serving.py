@@ -8,6 +8,10 @@ import threading
 from abc import ABC, abstractmethod
 from typing import Self
 
+from streamer.process.threads import background
+
+STOP_TIMEOUT_S = 10.0
+
 
 class Serving(ABC):
     """`with` one, and it listens on `port` of this machine (0: one that is free); leaving cuts every connection."""
@@ -18,20 +22,20 @@ class Serving(ABC):
         self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._name = name
 
     @abstractmethod
     async def client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection."""
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._thread = background(self._name, self._run)
         self._ready.wait()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
+        self._thread.join(STOP_TIMEOUT_S)
 
     def cut(self) -> None:
         """End every connection at whatever byte it is."""

@@ -1,4 +1,4 @@
-"""A camera site: a camera and an RTSP server in processes of their own, and the wire to them, each to be broken."""
+"""A camera site: a camera and an RTSP server in processes of their own, and the wire to them; each can be broken."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Site:
 
     @property
     def url(self) -> str:
-        """What a client is given, through the wire; it does not learn of a new password."""
+        """The address for clients, through the wire; it keeps the first password."""
         return f"rtsp://viewer:first@127.0.0.1:{self.wire.port}/{PATH}"
 
     def start_server(self) -> None:

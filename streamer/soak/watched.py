@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from streamer.config.settings import PipelineSettings
 from streamer.events.types import Event, ObjectEvent, SourceEvent
 from streamer.masks import box_of, iou
 from streamer.ports import AnySink, Tracker
+from streamer.process.threads import background
 from streamer.rate_limit import Backoff
 from streamer.service.build import Wiring, build_pipeline, build_source
 from streamer.service.control import controlled
@@ -24,6 +24,7 @@ STALE_S = 1.5  # from capture to mask: a frame may be late by one second, and tr
 SLICE_S = 0.02
 CHECK_EVERY = 5  # results between comparisons with the truth
 KEPT_IOU = 0.5
+FINISH_TIMEOUT_S = 90.0  # more than the pipeline gives its stages
 
 
 @dataclass(slots=True)
@@ -125,15 +126,15 @@ class Watched:
         self.pipeline = build_pipeline(settings, lambda: _Prompted(tracker, objects), wiring)
         self._control = settings.control
         self.endpoint: str | None = None
-        self._thread = threading.Thread(target=self._run, name=f"pipeline {name}", daemon=True)
+        self._name = f"pipeline {name}"
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        self._thread = background(self._name, self._run)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.pipeline.stop()
-        self._thread.join()
+        self._thread.join(FINISH_TIMEOUT_S)
         if self.error is not None:
             raise self.error
 

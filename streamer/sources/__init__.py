@@ -23,6 +23,10 @@ def open_watched(settings: SourceSettings, backoff: Backoff | None = None) -> So
     unavailable at start-up, with `never` the first failure ends the run. `backoff` are the waits between attempts.
     Raises UsageError for a URI that makes no sense.
     """
+    if settings.depth is not None:
+        from streamer.sources.depth import WithDepth
+
+        return WithDepth(open_watched(settings.model_copy(update={"depth": None}), backoff), settings.depth)
     uri, name = settings.uri, settings.name
     if settings.reconnect == "never" or not is_camera(uri):
         return open_source(uri, name=name)
@@ -56,7 +60,7 @@ def is_camera(uri: str) -> bool:
 
 
 def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) -> Source:
-    """The source of a URI; the README lists them. `name` is what messages call it.
+    """The source of a URI; docs/sources.md lists them. `name` is what messages call it.
 
     A network that is silent for `read_s` seconds has failed.
 
@@ -90,8 +94,16 @@ def open_source(uri: str, *, name: str | None = None, read_s: float = READ_S) ->
             )
 
 
+def is_there(path: Path) -> bool:
+    """Whether a path exists; false also for a name that no file can have."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
 def _open_path(address: Address, uri: str, name: str | None) -> Source:
-    if Path(uri).exists():  # a name that itself holds a question mark
+    if is_there(Path(uri)):  # a name that itself holds a question mark
         address = Address("", uri, {})
     path = Path(address.target.removeprefix("//"))
     if str(path).startswith("/dev/video"):

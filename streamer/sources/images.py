@@ -24,7 +24,7 @@ class ImageSource:
         self.name = name
         self.live = address.flag("realtime")
         self._loop = address.flag("loop")
-        self._fps = address.number("fps", DEFAULT_FPS)
+        self._fps = address.number("fps", DEFAULT_FPS, at_least=0.01, at_most=1000)
         self._paths = image_files(path)
         self._closed = False
 

@@ -10,7 +10,7 @@ from streamer.video.scene import Scene, SceneSettings
 
 
 class SceneSource:
-    """The scene as a recording, or with `?realtime` as a live camera; `frames=0` goes on for ever."""
+    """The scene as a recording, or with `?realtime` as a live camera; `frames=0` never ends."""
 
     def __init__(self, settings: SceneSettings, *, name: str) -> None:
         self.name = name

@@ -41,7 +41,7 @@ def distrusted(address: Address) -> str | None:
 
 
 def _verifies(address: Address) -> bool:
-    return "verify" not in address.options or address.flag("verify")
+    return address.flag("verify", default=True)
 
 
 def _authorities(address: Address) -> str:

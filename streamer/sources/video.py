@@ -21,11 +21,13 @@ from streamer.events.types import Cause
 from streamer.sources.pace import Pace
 from streamer.sources.tls import distrusted, trust
 from streamer.types import Frame
-from streamer.uris import Address, redact
+from streamer.uris import Address, check_place, redact
 
 OPEN_TIMEOUT_S = 5.0
 MAX_FPS = 240  # a stream that declares more is not believed
-SILENT = "timed out: the server accepted and then said nothing"  # FFmpeg reports some of these as invalid data
+SILENT = (
+    "timed out: the server accepted the connection and sent nothing"  # FFmpeg reports some of these as invalid data
+)
 RECORDED_SUFFIXES = (".mp4", ".mkv", ".mov", ".avi", ".webm", ".m4v", ".mpg", ".ts")
 # default probing costs 1 to 4 s at open, and then delivers a backlog of that age
 LIVE_OPTIONS = {
@@ -37,6 +39,8 @@ LIVE_OPTIONS = {
     "reorder_queue_size": "0",
 }
 PROBING = {"probesize": "500000", "analyzeduration": "1000000"}  # for containers that announce streams late
+
+TRANSPORTS = ("tcp", "udp", "udp_multicast", "http", "https")
 
 Opener = Callable[[], InputContainer]
 
@@ -135,7 +139,7 @@ def rate_of(stream: VideoStream) -> float | None:
 
 
 def explain(error: BaseException) -> tuple[Cause, str]:
-    """The cause of an FFmpeg error, and one line that says what to do."""
+    """The cause of an FFmpeg error, and one line with the remedy."""
     number = getattr(error, "errno", None)
     match error:
         case av.error.ConnectionRefusedError():
@@ -146,6 +150,8 @@ def explain(error: BaseException) -> tuple[Cause, str]:
             return "not_found", "404 not found: the server has no such path"
         case av.error.ExitError() | av.error.TimeoutError():
             return "timeout", SILENT
+        case av.error.ProtocolNotFoundError():
+            return "failed", "this FFmpeg does not know the protocol; use rtsp://, rtmp://, http:// or udp://"
         case av.error.FileNotFoundError():
             return "not_found", "no such file"
         case av.error.DecoderNotFoundError() | av.error.PatchWelcomeError():
@@ -164,16 +170,16 @@ def explain(error: BaseException) -> tuple[Cause, str]:
 def open_file(path: Path, address: Address, *, name: str) -> VideoSource:
     """A recording: at full speed, or with `?realtime` at its own pace; `?loop` starts over at its end."""
     address.allow("realtime", "loop")
+    paced, loop = address.flag("realtime"), address.flag("loop")
     if not path.exists():
         raise SourceError(f"{path}: no such file", "not_found")
-    paced = address.flag("realtime")
     return VideoSource(
         lambda: av.open(str(path)),
         str(path),
         name=name,
         live=paced,
         paced=paced,
-        loop=address.flag("loop"),
+        loop=loop,
     )
 
 
@@ -197,7 +203,10 @@ def open_network(address: Address, *, name: str, read_s: float) -> VideoSource:
     of `#ca=FILE.pem`; `#verify=0` accepts any certificate.
     """
     address.allow("transport", "realtime", "loop", "ca", "verify")
+    if (transport := address.options.get("transport", "tcp")) not in TRANSPORTS:
+        raise address.error(f"option transport={transport!r:.40} must be one of {', '.join(TRANSPORTS)}")
     url, recorded = address.target, is_recording(address)
+    check_place(url)
     paced = address.flag("realtime")
     if address.scheme in ("rtsp", "rtsps"):
         read_s /= 2  # FFmpeg reads twice: at the first timeout it delivers its last frame

@@ -15,6 +15,7 @@ from streamer.errors import SourceError, UsageError
 from streamer.events.types import Cause, SourceEvent
 from streamer.ports import HasStreamInfo, Source
 from streamer.process import memory
+from streamer.process.threads import Background, background
 from streamer.rate_limit import Backoff
 from streamer.sources.checks import Checks
 from streamer.types import Frame
@@ -24,13 +25,14 @@ Kind = Literal["lost", "restored", "jumped"]
 OPEN_S = 20.0  # from connecting to the first frame
 JITTER = 0.2  # of a wait, so that cameras of one network do not reconnect in step
 READ_DEPTH = 4  # frames between the reader and the pipeline, which takes them at once
+JOIN_TIMEOUT_S = 1.0
 MAX_STUCK = 3  # abandoned reader threads that are still blocked; with more of them no new connection is made
 DRIFTED, DRIFTED_S = 3, 3600.0  # after 3 failures by a drifting clock in an hour the camera's clock is ignored
 SLICE_S = 0.05
 
 
 class WatchedSource:
-    """A live source that reconnects. The frame index goes on counting; each discontinuity raises the epoch.
+    """A live source that reconnects. The frame index continues; each discontinuity raises the epoch.
 
     A thread of its own reads, so a read that blocks forever is noticed, and the thread is abandoned. `first` is a
     connection that is open already. Raises UsageError where no attempt can succeed; every other failure is retried
@@ -59,7 +61,7 @@ class WatchedSource:
         self._first = first
         self._clock = clock
         self._closed = threading.Event()
-        self._stuck: list[threading.Thread] = []
+        self._stuck: list[Background] = []
         self._index = 0
         self._epoch = 0
         self.late = 0  # frames that were dropped because they arrived too late
@@ -145,7 +147,7 @@ class WatchedSource:
             except TimeoutError:
                 pass
             except Closed:
-                reader.thread.join()
+                reader.thread.join(JOIN_TIMEOUT_S)  # it closed its channel as the last thing that it did
                 raise reader.error or SourceError("the stream ended", "ended") from None
             if self._clock() > deadline:
                 if checks.drifts:
@@ -170,7 +172,7 @@ class WatchedSource:
 
     def _await_room(self) -> None:
         while not self._closed.is_set():
-            self._stuck = [thread for thread in self._stuck if thread.is_alive()]
+            self._stuck = [thread for thread in self._stuck if thread.running]
             if len(self._stuck) < MAX_STUCK:
                 return
             self._closed.wait(SLICE_S)
@@ -216,8 +218,7 @@ class _Reader:
         self._connect = connect
         self.source: Source | None = None
         self._abandoned = False
-        self.thread = threading.Thread(target=self._read, name=f"read {name}", daemon=True)
-        self.thread.start()
+        self.thread = background(f"read {name}", self._read)
 
     def _read(self) -> None:
         try:

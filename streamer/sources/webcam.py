@@ -12,6 +12,8 @@ from streamer.errors import SourceError, UsageError
 from streamer.types import Frame
 from streamer.uris import Address
 
+MAX_NUMBER = 999  # of a camera
+
 
 class WebcamSource:
     """`camera:0` or `/dev/video0`, with `?size=1280x720&fps=30`; the camera chooses the nearest mode that it has."""
@@ -20,6 +22,7 @@ class WebcamSource:
 
     def __init__(self, address: Address, *, name: str) -> None:
         address.allow("size", "fps")
+        (width, height), fps = address.size("size", (0, 0)), address.number("fps", 0, above=0, at_most=1000)
         self.name = name
         self._device = _device(address.target or "0")
         # our errors replace OpenCV's warnings
@@ -28,12 +31,11 @@ class WebcamSource:
         if not self._capture.isOpened():
             raise SourceError(f"camera {self._device!r} cannot be opened; {_cameras()}", "not_found")
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # the newest frame, not the last four
-        width, height = address.size("size", (0, 0))
         if width:
             self._capture.set(cv2.CAP_PROP_FRAME_WIDTH, width)
             self._capture.set(cv2.CAP_PROP_FRAME_HEIGHT, height)
-        if "fps" in address.options:
-            self._capture.set(cv2.CAP_PROP_FPS, address.number("fps", 30))
+        if fps:
+            self._capture.set(cv2.CAP_PROP_FPS, fps)
         self.nominal_fps: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
         self.codec = ""
         self._closed = False
@@ -62,11 +64,11 @@ class WebcamSource:
 
 
 def _device(target: str) -> int | str:
-    if target.isdecimal():
+    if target.isascii() and target.isdecimal() and int(target) <= MAX_NUMBER:
         return int(target)
     if target.startswith("/dev/"):
         return target
-    raise UsageError(f"camera:{target}: give a number, like camera:0, or a device, like /dev/video0")
+    raise UsageError(f"camera:{target:.80}: give a number, like camera:0, or a device, like /dev/video0")
 
 
 def _cameras() -> str:

@@ -1,4 +1,4 @@
-"""The JPEG of a frame: encoded once for all who show, send or store it."""
+"""The JPEG of a frame: encoded once for all consumers."""
 
 from __future__ import annotations
 
@@ -14,9 +14,7 @@ QUALITY = 80  # of 100
 def jpeg_of(frame: Frame, width: int | None = None) -> bytes:
     """The frame as JPEG, `width` pixels wide if that is narrower; the frame keeps the result for the next caller."""
     key = None if width is None or width >= frame.width else width
-    if (jpeg := frame.jpegs.get(key)) is None:
-        jpeg = frame.jpegs[key] = encode_jpeg(frame.image if key is None else scaled(frame.image, key))
-    return jpeg
+    return frame.memo.get(key, lambda: encode_jpeg(frame.image if key is None else scaled(frame.image, key)))
 
 
 def scaled(image_hwc: NDArray[np.uint8], width: int) -> NDArray[np.uint8]:

@@ -17,9 +17,9 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from streamer.errors import SinkError
-from streamer.masks import overlay
 from streamer.types import TrackResult
 from streamer.uris import redact
+from streamer.video.overlay import overlay_of
 
 TIME_BASE = Fraction(1, 90_000)
 # without B-frames a fragmented file starts at zero; a fragment ends at a key frame, so a kill costs a second at most
@@ -45,7 +45,7 @@ class VideoEncoder:
         self._last_tick = -1
 
     def write(self, result: TrackResult) -> None:
-        image = overlay(result.frame.image, result.tracks)
+        image = overlay_of(result)
         stream = self._stream or self._start(image)
         size = (stream.width, stream.height)
         if image.shape[1::-1] != size:

@@ -5,18 +5,20 @@ Frame `i` depends on the seed and on `i` alone, so every run can be repeated and
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.errors import UsageError
 from streamer.uris import Address
 
 Image = NDArray[np.uint8]
 TEXTURE_SIDE = 192
 MAX_OBJECTS = 32
+MIN_SIDE, MAX_SIDE = 64, 4096  # pixels; drawing takes some 60 bytes for each
+MIN_FPS, MAX_FPS = 0.01, 1000.0
+SWITCHES = ("realtime", "occluder", "leave", "shake", "light")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +40,23 @@ class SceneSettings:
     @classmethod
     def of(cls, address: Address) -> SceneSettings:
         """The settings of a scene's URI; raises UsageError."""
-        address.allow("seed", "objects", "size", "fps", "frames", "realtime", "occluder", "leave", "shake", "light")
+        address.allow("seed", "objects", "size", "fps", "frames", *SWITCHES)
+        address.without_target()
         default = cls()
         width, height = address.size("size", (default.width, default.height))
-        counts = {name: int(address.number(name, getattr(default, name))) for name in ("seed", "objects", "frames")}
-        fps = address.number("fps", default.fps)
-        if not 1 <= counts["objects"] <= MAX_OBJECTS:
-            raise UsageError(f"scene: objects={counts['objects']} is not from 1 to {MAX_OBJECTS}")
-        if fps <= 0 or counts["frames"] < 0 or counts["seed"] < 0 or min(width, height) < 64:
-            raise UsageError("scene: fps must be above 0, frames and seed 0 or more, size at least 64x64")
-        switches = {
-            name: address.flag(name)
-            for name in ("realtime", "occluder", "leave", "shake", "light")
-            if name in address.options
-        }
-        sized = replace(default, width=width, height=height, fps=fps, **switches)
-        return replace(sized, seed=counts["seed"], objects=counts["objects"], frames=counts["frames"])
+        if min(width, height) < MIN_SIDE or max(width, height) > MAX_SIDE:
+            raise address.error(
+                f"option size={width}x{height} must be from {MIN_SIDE}x{MIN_SIDE} to {MAX_SIDE}x{MAX_SIDE}"
+            )
+        return cls(
+            seed=address.count("seed", default.seed),
+            objects=address.count("objects", default.objects, at_least=1, at_most=MAX_OBJECTS),
+            width=width,
+            height=height,
+            fps=address.number("fps", default.fps, at_least=MIN_FPS, at_most=MAX_FPS),
+            frames=address.count("frames", default.frames),
+            **{name: address.flag(name, default=getattr(default, name)) for name in SWITCHES},
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -30,6 +30,7 @@ LOGIN_RATE, LOGIN_BURST = (
 MAX_SESSIONS = 1024
 SESSION_S = 12 * 3600.0
 COOKIE = "streamer_session"
+DEFAULT_PORTS = {"http": 80, "https": 443}
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/login", "/page/login.js", "/page/style.css", "/page/icon.svg", "/api/v1/health", "/api/v1/ready")
 SESSION_PATH = "/api/v1/session"
@@ -45,38 +46,53 @@ HEADERS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who logged in, and until when that holds."""
+
+    until_s: float
+    user: str | None  # None: with the token
+    stamp: str | None  # of the credentials then
+
+
 class Sessions:
     """The sessions of browsers that have logged in; the oldest end when there are too many."""
 
     def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
-        self._until_s: OrderedDict[str, float] = OrderedDict()
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
         self._clock_s = clock_s
 
-    def begin(self) -> str:
+    def begin(self, user: str | None = None, stamp: str | None = None) -> str:
         """The secret of a new session."""
         session = secrets.token_urlsafe(32)
-        self._until_s[session] = self._clock_s() + SESSION_S
-        while len(self._until_s) > MAX_SESSIONS:
-            self._until_s.popitem(last=False)
+        self._sessions[session] = Session(self._clock_s() + SESSION_S, user, stamp)
+        while len(self._sessions) > MAX_SESSIONS:
+            self._sessions.popitem(last=False)
         return session
 
-    def holds(self, session: str) -> bool:
-        return self._until_s.get(session, 0.0) > self._clock_s()
+    def get(self, session: str) -> Session | None:
+        """A session that has not ended."""
+        found = self._sessions.get(session)
+        return found if found is not None and found.until_s > self._clock_s() else None
 
     def end(self, session: str) -> None:
-        self._until_s.pop(session, None)
+        self._sessions.pop(session, None)
 
 
 @dataclass(slots=True)
 class AccessPolicy:
-    """Who has access, and under which host names."""
+    """The users and tokens with access, and the host names of the server."""
 
-    credentials: Credentials
+    read_credentials: Callable[[], Credentials]  # as they are now
     names: frozenset[str] = frozenset()  # beside those of this machine; empty: any, where credentials are required
     secure: bool = False  # with TLS: browsers send the cookie over TLS only
     sessions: Sessions = field(default_factory=Sessions)
     requests: TokenBuckets = field(default_factory=lambda: TokenBuckets(RATE, BURST))
     logins: TokenBuckets = field(default_factory=lambda: TokenBuckets(LOGIN_RATE, LOGIN_BURST))
+
+    @property
+    def credentials(self) -> Credentials:
+        return self.read_credentials()
 
     def refusal(self, scope: Scope, now_s: float) -> tuple[int, str] | None:
         """The status and the reason if a request is rejected, else None."""
@@ -84,8 +100,8 @@ class AccessPolicy:
         host, origin = headers.get("host", ""), headers.get("origin")
         if not self._has_name(host):
             return 403, f"host {host[:80]!r} is not a name of this server; add it to web.names"
-        if origin is not None and _parts(origin).netloc != host and (method not in SAFE or scope["type"] != "http"):
-            return 403, f"origin {origin[:80]!r} is not allowed"
+        if (method not in SAFE or scope["type"] != "http") and (why := self.refusal_of_origin(origin, host)):
+            return 403, why
         if not self._is_unlimited(scope) and not self.requests.take(address_of(scope), now_s):
             return 429, f"more than {RATE:g} requests per second; send fewer"
         if (length := headers.get("content-length", "0")).isdecimal() and int(length) > MAX_BODY_BYTES:
@@ -94,12 +110,37 @@ class AccessPolicy:
             return 401, "credentials are required: send Authorization: Bearer TOKEN, or log in"
         return None
 
+    def allows(self, headers: Headers) -> bool:
+        """Whether a connection that was opened with these headers may go on: its session may have ended since."""
+        return not self.credentials.required or self.knows(headers)
+
     def knows(self, headers: Headers) -> bool:
         """Whether a request comes with a token or a session."""
         kind, _, token = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and self.credentials.allows_token(token.strip()):
             return True
-        return self.sessions.holds(session_of(headers))
+        return self._is_valid(self.sessions.get(session_of(headers)))
+
+    def begin_session(self, user: str | None) -> str:
+        """The secret of a session of a user; None: of the token, or of everybody where nothing is required."""
+        return self.sessions.begin(user, self.credentials.stamp_of(user))
+
+    def refusal_of_origin(self, origin: str | None, host: str) -> str | None:
+        """Why a page of this origin may not change anything here; None if it may. A default port may be left out."""
+        if origin is None:
+            return None
+        parts = _parts(origin)
+        is_same = parts.hostname in self.names or _place(origin) == _place(f"{parts.scheme}://{host}")
+        if parts.scheme in DEFAULT_PORTS and parts.hostname and is_same:
+            return None
+        return (
+            f"origin {origin[:80]!r} is not allowed, since this server is called {host[:80]!r}; behind a "
+            "proxy, have it pass Host on, or add the name to web.names"
+        )
+
+    def _is_valid(self, session: Session | None) -> bool:
+        """Whether a session's user still exists, with the same password."""
+        return session is not None and session.stamp == self.credentials.stamp_of(session.user)
 
     def _has_name(self, host: str) -> bool:
         name = _parts(f"//{host}").hostname or "" if _is_plain(host) else ""
@@ -197,6 +238,12 @@ def address_of(scope: Scope) -> str:
     """The address of the client, for rate limits."""
     client: Iterable[Any] | None = scope.get("client")
     return str(next(iter(client), "")) if client else ""
+
+
+def _place(url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port of an origin, with the port that a browser leaves out."""
+    parts = _parts(url)
+    return parts.scheme, parts.hostname or "", parts.port or DEFAULT_PORTS.get(parts.scheme)
 
 
 def _parts(url: str) -> SplitResult:

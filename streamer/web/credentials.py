@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
+import logging
 import os
 import secrets
 import stat
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,6 +19,8 @@ import argon2
 from streamer.errors import UsageError
 from streamer.process.files import write_atomically
 
+log = logging.getLogger(__name__)
+CHECK_S = 1.0  # between looks at the files
 SHORTEST_TOKEN, SHORTEST_PASSWORD = 24, 8  # characters
 NAME_LENGTH = 64
 _hasher = argon2.PasswordHasher()  # argon2id with the library's parameters (RFC 9106, low memory)
@@ -33,9 +39,16 @@ class Credentials:
     token: str | None = field(default=None, repr=False)
     users: dict[str, str] = field(default_factory=dict, repr=False)  # name to argon2 hash
 
+    closed: bool = False  # nobody has access: a file is wrong
+
     @property
     def required(self) -> bool:
-        return self.token is not None or bool(self.users)
+        return self.token is not None or bool(self.users) or self.closed
+
+    def stamp_of(self, user: str | None) -> str | None:
+        """What a session of a user, or of the token, depends on: with another password it ends. None: no such user."""
+        secret = self.token if user is None else self.users.get(user)
+        return None if secret is None else hashlib.sha256(secret.encode()).hexdigest()
 
     def allows_token(self, token: str) -> bool:
         return self.token is not None and hmac.compare_digest(token.encode(), self.token.encode())
@@ -48,11 +61,59 @@ class Credentials:
             return False
 
 
+NOBODY = Credentials(closed=True)
+
+
 def read(token: Path | None, users: Path | None) -> Credentials:
     """The credentials of files; raises UsageError naming the file and the remedy."""
     if users is not None:
         _no_users_hash()  # now, so that the first unknown user does not wait for it
     return Credentials(None if token is None else _token(token), {} if users is None else _users(users))
+
+
+class CredentialFiles:
+    """The credentials of files, read again when one of them changes; raises UsageError at start-up.
+
+    A file that has become unreadable or wrong is logged, and nobody new has access by what it said before.
+    """
+
+    def __init__(self, token: Path | None, users: Path | None, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._token, self._users, self._clock_s = token, users, clock_s
+        self._stamp = self._stamps()
+        self._credentials = read(token, users)
+        self._next_s = clock_s() + CHECK_S
+
+    @property
+    def credentials(self) -> Credentials:
+        """As the files are now, or were at most CHECK_S ago."""
+        now_s = self._clock_s()
+        if now_s >= self._next_s:
+            self._next_s = now_s + CHECK_S
+            stamp = self._stamps()
+            if stamp != self._stamp:
+                self._stamp = stamp
+                self._credentials = self._read_again()
+        return self._credentials
+
+    def _read_again(self) -> Credentials:
+        try:
+            credentials = read(self._token, self._users)
+        except UsageError as error:
+            log.warning("%s; nobody can log in until it is mended", error)
+            return NOBODY
+        log.info("credentials were read again: a file has changed")
+        return credentials
+
+    def _stamps(self) -> list[tuple[int, int, int] | None]:
+        return [_stamp(file) for file in (self._token, self._users) if file is not None]
+
+
+def _stamp(file: Path) -> tuple[int, int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def new_token(file: Path) -> str:
@@ -68,7 +129,7 @@ def add_user(file: Path, name: str, password: str) -> None:
         raise UsageError(f"user {name!r}: a name has 1 to {NAME_LENGTH} printable characters and no colon")
     if len(password) < SHORTEST_PASSWORD:
         raise UsageError(f"a password has at least {SHORTEST_PASSWORD} characters")
-    users = _users(file) if file.exists() else {}
+    users = _users(file) if file.exists() and file.stat().st_size else {}
     users[name] = _hasher.hash(password)
     _write(file, "".join(f"{name}:{password_hash}\n" for name, password_hash in users.items()), new=False)
 
@@ -89,6 +150,8 @@ def _users(file: Path) -> dict[str, str]:
         if not password_hash.startswith("$argon2"):
             raise UsageError(f"{file}: line {number} is not NAME:HASH; write it with `streamer access user FILE NAME`")
         users[name] = password_hash
+    if not users:
+        raise UsageError(f"{file}: there is no user in it; add one with `streamer access user FILE NAME`")
     return users
 
 

@@ -5,23 +5,24 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic_core import to_json
 
 from streamer.bus.messages import header_of, object_fields
-from streamer.events.fields import event_fields
+from streamer.events.fields import named_fields
 from streamer.events.types import Event
-from streamer.masks import overlay
-from streamer.service.camera import Camera, Look
+from streamer.service.camera import Camera
+from streamer.service.looks import Looks
 from streamer.types import Frame, TrackResult
-from streamer.video.jpeg import encode_jpeg, jpeg_of, scaled
+from streamer.video.jpeg import jpeg_of, scaled
+from streamer.web.link import WIDTHS
 
 if TYPE_CHECKING:
     from streamer.video.h264 import H264Encoder
 
-WIDTHS = (320, 640, 960, 1280, 1920)  # that frames are scaled down to; few, so that readers share them
+NO_LOOKS = Looks()
 ImageFormat = Literal["none", "jpeg", "h264"]
 
 
@@ -58,19 +59,17 @@ class Feed:
         self._encoders: dict[Variant, H264Encoder] = {}
         self._sequence = 0
         self._dropped = 0
-        self._overlay: tuple[TrackResult, bytes] | None = None
+
+    def follow(self, camera: Camera) -> None:
+        """The next results are those of `camera`; what was shown under other privacy settings is forgotten."""
+        if self.camera is not None and self.camera.settings.privacy != camera.settings.privacy:
+            self.latest = self._overlay = None
+        self.camera = camera
 
     def request_key(self, variant: Variant) -> None:
         """Encode the next frame as a key frame."""
         if (encoder := self._encoders.get(variant)) is not None:
             encoder.key_next = True
-
-    def overlay_jpeg(self, result: TrackResult) -> bytes:
-        """A frame with its masks as JPEG, drawn once for all readers."""
-        if (overlaid := self._overlay) is None or overlaid[0] is not result:
-            jpeg = encode_jpeg(overlay(result.frame.image, result.tracks))
-            overlaid = self._overlay = (result, jpeg)
-        return overlaid[1]
 
     def write(self, result: TrackResult) -> None:
         self.latest = result
@@ -83,13 +82,14 @@ class Feed:
         dropped, self._dropped = max(0, result.dropped - self._dropped), result.dropped
         header = header_of(result, sequence=self._sequence, dropped=dropped, published_ns=time.monotonic_ns())
         objects, masks = object_fields(result, "rle")
-        looks = {} if self.camera is None else self.camera.looks
-        header |= {"kind": "result", "objects": [fields | _look(looks.get(fields["id"])) for fields in objects]}
+        looks = NO_LOOKS if self.camera is None else self.camera.looks
+        header |= {"kind": "result", "objects": [fields | asdict(looks.get(fields["id"])) for fields in objects]}
         for variant in wanted:
             self._deliver(self._name, variant, self._message(variant, result, header, masks))
 
     def notify(self, event: Event) -> None:
-        self._deliver(self._name, None, _json({"kind": "event", **event_fields(event)}).decode())
+        looks = NO_LOOKS if self.camera is None else self.camera.looks
+        self._deliver(self._name, None, _json({"kind": "event", **named_fields(event, looks.name_of)}).decode())
 
     def close(self) -> None:
         self._encoders.clear()
@@ -118,10 +118,6 @@ class Feed:
 
             self._encoders[variant] = H264Encoder()
         return self._encoders[variant]
-
-
-def _look(look: Look | None) -> dict[str, str | None]:
-    return {"name": None, "colour": None} if look is None else {"name": look.name, "colour": look.colour}
 
 
 def _json(fields: dict[str, Any]) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -11,21 +12,23 @@ from starlette.types import Receive, Scope, Send
 
 from streamer.types import TrackResult
 from streamer.video.jpeg import jpeg_of
+from streamer.video.mjpeg import MEDIA_TYPE, part
+from streamer.video.overlay import overlay_jpeg_of
 from streamer.web.readers import READ_TIMEOUT_S, Readers
 
 log = logging.getLogger(__name__)
-BOUNDARY = "frame"
 POLL_S = 0.02  # for a newer frame
 
 
 class MjpegResponse(Response):
     """Sends the newest frame whenever the reader has taken the one before; a frozen reader is dropped."""
 
-    def __init__(self, readers: Readers, camera: str, *, with_overlay: bool) -> None:
-        super().__init__(media_type=f"multipart/x-mixed-replace; boundary={BOUNDARY}")
+    def __init__(self, readers: Readers, camera: str, *, with_overlay: bool, allowed: Callable[[], bool]) -> None:
+        super().__init__(media_type=MEDIA_TYPE)
         self._readers = readers
         self._camera = camera
         self._with_overlay = with_overlay
+        self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
         headers = [(b"content-type", str(self.media_type).encode()), (b"cache-control", b"no-store")]
@@ -45,20 +48,18 @@ class MjpegResponse(Response):
 
     async def _send_frames(self, send: Send) -> None:
         shown: TrackResult | None = None
-        while (latest := self._readers.latest(self._camera)) is not None:
+        while self._allowed() and (latest := self._readers.latest(self._camera)) is not None:
             if latest is shown:
                 await asyncio.sleep(POLL_S)
                 continue
             shown = latest
             jpeg = await run_in_threadpool(self._encode, latest)
-            head = f"--{BOUNDARY}\r\nContent-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\n\r\n".encode()
-            message = {"type": "http.response.body", "body": head + jpeg + b"\r\n", "more_body": True}
+            message = {"type": "http.response.body", "body": part(jpeg), "more_body": True}
             await asyncio.wait_for(send(message), READ_TIMEOUT_S)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     def _encode(self, result: TrackResult) -> bytes:
-        feed = self._readers.feeds.get(self._camera)
-        return feed.overlay_jpeg(result) if self._with_overlay and feed is not None else jpeg_of(result.frame)
+        return overlay_jpeg_of(result) if self._with_overlay else jpeg_of(result.frame)
 
 
 async def _disconnected(receive: Receive) -> None:

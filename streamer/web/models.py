@@ -4,26 +4,38 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, field_validator
+from pydantic_core import PydanticCustomError
 
+from streamer.config.limits import Coordinate
+from streamer.config.section import Section, is_text
 from streamer.config.settings import (
     CameraName,
     FindSettings,
-    Section,
     SourceSettings,
     TrackingSettings,
     ZoneSettings,
 )
 from streamer.types import MAX_OBJECT_ID, MAX_POINTS
 
-Coordinate = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
 ObjectId = Annotated[int, Field(ge=1, le=MAX_OBJECT_ID)]
 EventId = Annotated[int, Field(ge=1, le=2**63 - 1)]
 EventFile = Literal["snapshot.jpg", "mask.png", "clip.mp4"]
 Text = Annotated[str, Field(min_length=1, max_length=64)]
 
 
-class RemoteSource(SourceSettings):
+class Body(Section):
+    """What comes over the network: its text must be valid, because answers repeat it."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_valid_text(cls, value: Any) -> Any:
+        if not is_text(value):
+            raise PydanticCustomError("text_type", "must be text in UTF-8, without null characters")
+        return value
+
+
+class RemoteSource(Body, SourceSettings):
     """A source that may be set over HTTP: addresses and devices, no files of the server."""
 
     uri: str = Field(
@@ -33,9 +45,10 @@ class RemoteSource(SourceSettings):
     stall_s: float = Field(5.0, gt=0, le=3600)
     stale_s: float | None = Field(1.0, gt=0, le=3600)
     frozen_s: float | None = Field(30.0, gt=0, le=86400)
+    depth: None = Field(None, description="for the configuration file alone: it names files of the server")
 
 
-class RemoteFind(FindSettings):
+class RemoteFind(Body, FindSettings):
     """A finder that may be set over HTTP: detectors are loaded from the configuration file alone."""
 
     method: Literal["automatic", "motion"] = "motion"
@@ -43,15 +56,15 @@ class RemoteFind(FindSettings):
     max_objects: int = Field(16, ge=1, le=64)
 
 
-class CameraBody(Section):
-    """A camera as it may be set over HTTP. Where it writes to is for the configuration file alone."""
+class CameraBody(Body):
+    """A camera that may be set over HTTP. What it writes and hides is for the configuration file alone."""
 
     source: RemoteSource
-    tracking: TrackingSettings | None = Field(None, description="unset: as it is; for a new camera the defaults")
+    tracking: TrackingSettings | None = Field(None, description="unset: unchanged; for a new camera the defaults")
     find: RemoteFind | None = None
     zones: tuple[ZoneSettings, ...] = Field((), max_length=64)
-    max_fps: float | None = Field(None, gt=0, le=1000)
-    priority: float = Field(1.0, gt=0, le=100)
+    max_fps: float | None = Field(None, ge=0.01, le=1000)
+    priority: float = Field(1.0, ge=0.01, le=100)
 
 
 class NewCameraBody(CameraBody):
@@ -60,18 +73,18 @@ class NewCameraBody(CameraBody):
     name: CameraName
 
 
-class CameraPatch(Section):
+class CameraPatch(Body):
     """The settings of a camera that change; the others stay."""
 
     source: RemoteSource | None = None
     tracking: TrackingSettings | None = None
     find: RemoteFind | None = Field(None, description="null: no finder")
     zones: tuple[ZoneSettings, ...] | None = Field(None, max_length=64)
-    max_fps: float | None = Field(None, gt=0, le=1000, description="null: no limit")
-    priority: float | None = Field(None, gt=0, le=100)
+    max_fps: float | None = Field(None, ge=0.01, le=1000, description="null: no limit")
+    priority: float | None = Field(None, ge=0.01, le=100)
 
 
-class PromptBody(Section):
+class PromptBody(Body):
     """What a user pointed at, in pixels of the frame: clicks, a box, or both."""
 
     object_id: ObjectId | None = Field(None, description="unset: a new object")
@@ -81,14 +94,14 @@ class PromptBody(Section):
     mode: Literal["refine", "replace"] = "refine"
 
 
-class LookBody(Section):
+class LookBody(Body):
     """An object's name and colour; null: its id, and a colour of its own."""
 
     name: Text | None = None
     colour: str | None = Field(None, pattern="^#[0-9a-f]{6}$")
 
 
-class LoginBody(Section):
+class LoginBody(Body):
     """A token, or a user and a password."""
 
     token: str | None = Field(None, max_length=256)
@@ -108,6 +121,33 @@ class EventsQuery(Parameters):
     camera: CameraName | None = None
     before: EventId | None = Field(None, description="only events with a lower id")
     limit: int = Field(50, ge=1, le=500)
+
+
+def _not_a_number(value: Any) -> Any:
+    """Reject seconds since 1970, which pydantic takes for a time and the schema's `date-time` does not."""
+    if isinstance(value, str) and value.strip().lstrip("+-").replace(".", "", 1).isdigit():
+        raise PydanticCustomError(
+            "moment_type", "input should be ISO 8601 with a time zone, such as 2026-01-31T12:00:00Z"
+        )
+    return value
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(_not_a_number)]
+
+
+class SessionQuery(Parameters):
+    """Who asks."""
+
+    origin: str | None = Field(None, max_length=300, description="of the page: the answer says whether it is rejected")
+
+
+class CountsQuery(Parameters):
+    """A selection of counts."""
+
+    camera: CameraName | None = None
+    since: Moment | None = Field(None, description="ISO 8601 with a time zone; unset: all that is stored")
+    until: Moment | None = None
+    every_s: float = Field(3600.0, ge=1, le=31_536_000, description="seconds of an interval")
 
 
 class SnapshotQuery(Parameters):
@@ -153,7 +193,7 @@ class ObjectsAnswer(Answer):
 
 
 class CameraAnswer(Answer):
-    """A camera as it is now."""
+    """The current state of a camera."""
 
     name: str
     state: Literal["running", "failed", "ended", "stopped"]
@@ -171,7 +211,7 @@ class CamerasAnswer(Answer):
 
 
 class EventAnswer(Answer):
-    """An event; `files` are those that exist."""
+    """An event; `files` lists the files that exist."""
 
     id: int
     event: str
@@ -187,6 +227,26 @@ class EventsAnswer(Answer):
     events: list[EventAnswer]
 
 
+class CountAnswer(Answer):
+    """What happened at one zone of one camera in one interval."""
+
+    since: str
+    source: str
+    zone: str
+    entered: int
+    left: int
+    to_left: int
+    to_right: int
+    mean_dwell_s: float | None
+    longest_dwell_s: float | None
+
+
+class CountsAnswer(Answer):
+    """Counts, the oldest interval first."""
+
+    counts: list[CountAnswer]
+
+
 class HealthAnswer(Answer):
     """Whether the server runs, and whether every camera gives frames."""
 
@@ -198,6 +258,7 @@ class SessionAnswer(Answer):
 
     required: bool
     authenticated: bool
+    rejected: str | None = None
 
 
 class StatsAnswer(Answer):

@@ -8,6 +8,7 @@ import json
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -16,12 +17,15 @@ from streamer.ports import Sink
 from streamer.service.camera import Camera
 from streamer.types import TrackResult
 from streamer.web.feed import Feed, FeedMessage, Variant
+from streamer.web.link import MAX_IN_FLIGHT, Link
 
-MAX_UNACKNOWLEDGED = 2  # results on their way to a reader that it has not acknowledged
 READ_TIMEOUT_S = 10.0  # for a reader that reads nothing
 MAX_TEXTS = 256
 MAX_READERS = 256
 GOING_AWAY, POLICY_VIOLATION = 1001, 1008  # RFC 6455, section 7.4.1
+GONE = GOING_AWAY, "the camera was removed, or the server shuts down"
+LOGGED_OUT = POLICY_VIOLATION, "the session has ended; log in again"
+CHECK_S = 1.0  # between looks at whether a connection is still allowed
 
 
 class Reader:
@@ -29,14 +33,17 @@ class Reader:
 
     def __init__(self, camera: str, variant: Variant) -> None:
         self.camera = camera
-        self.variant = variant
+        self.variant = variant  # as the link can carry it
+        self._link = Link(variant.width)
+        self._sent_s: deque[float] = deque(maxlen=MAX_IN_FLIGHT)
         self.missed = 0
         self._result: bytes | None = None
         self._texts: deque[str] = deque(maxlen=MAX_TEXTS)
-        self._credit = MAX_UNACKNOWLEDGED
+        self._credit = MAX_IN_FLIGHT
         self._changed = asyncio.Event()
         self._needs_key = True  # the decoder of the reader cannot continue from an earlier image
         self._ended = False
+        self.why = GONE  # the code and the reason of the end
 
     def put(self, item: FeedMessage | str) -> bool:
         """Queue something newer. Returns whether the reader needs a key frame."""
@@ -54,13 +61,24 @@ class Reader:
         self._needs_key = False
         return False
 
-    def acknowledge(self) -> None:
-        """The reader has shown a result."""
-        self._credit = min(MAX_UNACKNOWLEDGED, self._credit + 1)
+    def acknowledge(self, now_s: float) -> bool:
+        """The reader has shown a result; returns whether it gets another variant from now on."""
+        has_changed = bool(self._sent_s) and self._link.acknowledged(self._sent_s.popleft(), now_s)
+        self._credit = min(MAX_IN_FLIGHT, self._credit + 1)
         self._changed.set()
+        if not has_changed or self.variant.images == "none":
+            return False
+        self.variant = replace(self.variant, width=self._link.width)
+        self._result, self._needs_key = None, True
+        return True
 
-    def end(self) -> None:
+    @property
+    def _may_send(self) -> bool:
+        return self._credit > MAX_IN_FLIGHT - self._link.in_flight
+
+    def end(self, why: tuple[int, str] = GONE) -> None:
         """Nothing more will be sent."""
+        self.why = why
         self._ended = True
         self._changed.set()
 
@@ -69,20 +87,21 @@ class Reader:
         while not self._ended:
             if self._texts:
                 return self._texts.popleft()
-            if self._result is not None and self._credit:
+            if self._result is not None and self._may_send:
                 self._credit -= 1
+                self._sent_s.append(time.monotonic())
                 result, self._result = self._result, None
                 return result
             self._changed.clear()
-            await asyncio.wait_for(self._wait_until_sendable(), READ_TIMEOUT_S if self._credit == 0 else None)
+            await asyncio.wait_for(self._wait_until_sendable(), None if self._may_send else READ_TIMEOUT_S)
         return None
 
     async def _wait_until_sendable(self) -> None:
         """Without credit a new result is no reason to wake up."""
-        before = self._credit
+        could_send = self._may_send
         while True:
             await self._changed.wait()
-            if self._texts or self._ended or before or self._credit:
+            if self._texts or self._ended or could_send or self._may_send:
                 return
             self._changed.clear()
 
@@ -101,7 +120,7 @@ class Readers:
     def sinks(self, camera: Camera) -> dict[str, Sink]:
         """The sink that the readers add to a camera's own."""
         feed = self.feeds.setdefault(camera.name, Feed(camera.name, self._deliver))
-        feed.camera = camera
+        feed.follow(camera)
         return {"page": feed}
 
     def forget(self, camera: str) -> None:
@@ -118,7 +137,7 @@ class Readers:
         return len(self._readers) + self._players.total() >= MAX_READERS
 
     def latest(self, camera: str) -> TrackResult | None:
-        """The newest result of a camera; None if there is none, or no longer."""
+        """The newest result of a camera; None before the first one, and after the last."""
         feed = None if self._closed else self.feeds.get(camera)
         return None if feed is None else feed.latest
 
@@ -136,8 +155,8 @@ class Readers:
         self._closed = True
         self._call(self._end, None)
 
-    async def serve(self, websocket: WebSocket, camera: str, variant: Variant) -> None:
-        """One connection, until either side ends it."""
+    async def serve(self, websocket: WebSocket, camera: str, variant: Variant, allowed: Callable[[], bool]) -> None:
+        """One connection, until either side ends it, or it is not allowed any more."""
         self._loop = asyncio.get_running_loop()
         await websocket.accept()
         reader = Reader(camera, variant)
@@ -147,9 +166,13 @@ class Readers:
             reader.end()
         try:
             async with asyncio.TaskGroup() as tasks:
-                listening = tasks.create_task(_listen(websocket, reader))
+                others = [
+                    tasks.create_task(self._listen(websocket, reader)),
+                    tasks.create_task(_watch(reader, allowed)),
+                ]
                 await self._send(websocket, reader)
-                listening.cancel()
+                for other in others:
+                    other.cancel()
         except* (WebSocketDisconnect, RuntimeError, OSError):
             pass  # the reader has left
         finally:
@@ -161,13 +184,30 @@ class Readers:
             while (item := await reader.next()) is not None:
                 send = websocket.send_text(item) if isinstance(item, str) else websocket.send_bytes(item)
                 await asyncio.wait_for(send, READ_TIMEOUT_S)
-            await websocket.close(GOING_AWAY, "the camera was removed, or the server shuts down")
+            await websocket.close(*reader.why)
         except TimeoutError:
             self.dropped += 1
             with contextlib.suppress(Exception):
                 why = f"the reader acknowledged nothing for {READ_TIMEOUT_S:g} s"
                 await asyncio.wait_for(websocket.close(POLICY_VIOLATION, why), 1.0)
             raise WebSocketDisconnect(POLICY_VIOLATION) from None
+
+    async def _listen(self, websocket: WebSocket, reader: Reader) -> None:
+        """Handle the messages of a reader: it acknowledges a result, or asks for the server's time."""
+        while True:
+            try:
+                message: Any = json.loads(await websocket.receive_text())
+            except (ValueError, KeyError):
+                message = None
+            match message:
+                case {"seen": int()}:
+                    if reader.acknowledge(time.monotonic()):
+                        self._update_wanted(reader.camera)
+                case {"ping": int() | float() as number}:
+                    reader.put(json.dumps({"kind": "pong", "ping": number, "wall_ns": time.time_ns()}))
+                case _:
+                    await websocket.close(POLICY_VIOLATION, 'send {"seen": NUMBER} or {"ping": NUMBER}')
+                    return
 
     def _deliver(self, camera: str, variant: Variant | None, item: FeedMessage | str) -> None:
         """Called in the threads of the sinks."""
@@ -196,18 +236,8 @@ class Readers:
             feed.wanted = frozenset(reader.variant for reader in self._readers if reader.camera == camera)
 
 
-async def _listen(websocket: WebSocket, reader: Reader) -> None:
-    """Handle the messages of a reader: it acknowledges a result, or asks for the server's time."""
-    while True:
-        try:
-            message: Any = json.loads(await websocket.receive_text())
-        except (ValueError, KeyError):
-            message = None
-        match message:
-            case {"seen": int()}:
-                reader.acknowledge()
-            case {"ping": int() | float() as number}:
-                reader.put(json.dumps({"kind": "pong", "ping": number, "wall_ns": time.time_ns()}))
-            case _:
-                await websocket.close(POLICY_VIOLATION, 'send {"seen": NUMBER} or {"ping": NUMBER}')
-                return
+async def _watch(reader: Reader, allowed: Callable[[], bool]) -> None:
+    """End a reader whose user has logged out or was removed."""
+    while allowed():
+        await asyncio.sleep(CHECK_S)
+    reader.end(LOGGED_OUT)

@@ -10,15 +10,15 @@ from typing import Any
 from streamer.config.settings import EventSettings, ServeSettings
 from streamer.events.delivery import EventDelivery
 from streamer.events.journal import Journal
-from streamer.events.journal_sink import JournalSink
+from streamer.events.journal_sink import JournalSink, SharedJournalSink
 from streamer.ports import AnySink
 from streamer.service.build import build_engine, build_keys
 from streamer.service.camera import Camera, Shared
 from streamer.service.cameras import Cameras
-from streamer.web import credentials
 from streamer.web.access import AccessPolicy
 from streamer.web.api.dependencies import Service
 from streamer.web.app import build_app
+from streamer.web.credentials import CredentialFiles
 from streamer.web.metrics import PrometheusMetrics
 from streamer.web.readers import Readers
 from streamer.web.server import HttpServer, listening
@@ -35,7 +35,8 @@ class ServeApp:
         self.readers = Readers()
         self.metrics = PrometheusMetrics(self._statuses, lambda: self.readers.dropped)
         self._events = None if settings.events is None else _Events(settings.events)
-        shared = Shared(build_engine(settings.model), settings.model, keys=keys, extra_sinks=self._extra_sinks)
+        engine, privacy = build_engine(settings.model), settings.privacy
+        shared = Shared(engine, settings.model, keys=keys, privacy=privacy, extra_sinks=self._extra_sinks)
         self.cameras = Cameras(shared, forgotten=self._forget)
 
     def service(self, policy: AccessPolicy) -> Service:
@@ -58,7 +59,7 @@ class ServeApp:
     def _extra_sinks(self, camera: Camera) -> dict[str, AnySink]:
         """The sinks of every camera."""
         sinks: dict[str, AnySink] = {**self.readers.sinks(camera), "metrics": self.metrics}
-        return sinks if self._events is None else sinks | self._events.sinks()
+        return sinks if self._events is None else sinks | self._events.sinks(camera)
 
     def _forget(self, camera: str) -> None:
         self.readers.forget(camera)
@@ -77,11 +78,12 @@ class _Events:
 
         Journal(settings.file, settings).close()  # a file that cannot be used is an error at start-up
         self._deliveries = [EventDelivery(settings.file, receiver) for receiver in receivers_of(settings)]
+        self._journal = JournalSink(settings, on_stored=self._wake)
 
-    def sinks(self) -> dict[str, AnySink]:
+    def sinks(self, camera: Camera) -> dict[str, AnySink]:
         """The sinks of one camera."""
         settings = self._settings
-        sinks: dict[str, AnySink] = {"events": JournalSink(settings, on_stored=self._wake)}
+        sinks: dict[str, AnySink] = {"events": SharedJournalSink(self._journal, camera.looks.name_of)}
         if settings.clips is not None:
             from streamer.events.clips import ClipSink  # which imports the video encoder
 
@@ -89,6 +91,7 @@ class _Events:
         return sinks
 
     def close(self) -> None:
+        self._journal.close()
         for delivery in self._deliveries:
             delivery.close()
 
@@ -100,8 +103,11 @@ class _Events:
 @contextlib.contextmanager
 def serving(settings: ServeSettings) -> Iterator[tuple[ServeApp, HttpServer]]:
     """Serve while the block runs; raises UsageError, ModelError, SourceError or SinkError."""
-    known = credentials.read(settings.web.token, settings.web.users)
-    policy = AccessPolicy(known, frozenset(settings.web.names), secure=settings.web.certificate is not None)
+    files = CredentialFiles(settings.web.token, settings.web.users)
+    known = files.credentials
+    policy = AccessPolicy(
+        lambda: files.credentials, frozenset(settings.web.names), secure=settings.web.certificate is not None
+    )
     with contextlib.ExitStack() as opened:
         listener = opened.enter_context(
             listening(settings.web, has_credentials=known.required)

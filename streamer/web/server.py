@@ -5,16 +5,17 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-import threading
 import time
 from typing import Self
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from streamer.config.settings import WebSettings
+from streamer.config.web_settings import WebSettings
 from streamer.errors import SinkError, UsageError
+from streamer.process.threads import Background, background
 from streamer.uris import is_loopback
+from streamer.web.proxies import behind_proxies
 from streamer.web.readers import READ_TIMEOUT_S
 
 MAX_MESSAGE_BYTES = 1 << 16  # of a reader; it sends some tens
@@ -36,7 +37,7 @@ class HttpServer:
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         self.url = f"{scheme}://{host}:{port}"
         config = uvicorn.Config(
-            app,
+            behind_proxies(app, settings.proxies),
             ws="websockets-sansio",
             ws_max_size=MAX_MESSAGE_BYTES,
             ws_per_message_deflate=False,  # JPEG and H.264 are compressed already
@@ -45,24 +46,25 @@ class HttpServer:
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=False,  # `behind_proxies` believes those of the settings
             timeout_graceful_shutdown=SHUTDOWN_TIMEOUT_S,  # type: ignore[arg-type] # a float works too
             ssl_certfile=settings.certificate,
             ssl_keyfile=settings.key,
         )
         self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._run, name="web", daemon=True)
+        self._thread: Background | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
+        thread = self._thread = background("web", self._run)
         deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._server.started and self._thread.is_alive() and time.monotonic() < deadline:
+        while not self._server.started and thread.running and time.monotonic() < deadline:
             time.sleep(0.01)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
-        self._thread.join(2 * SHUTDOWN_TIMEOUT_S)
+        if self._thread is not None:
+            self._thread.join(2 * SHUTDOWN_TIMEOUT_S)
 
     def _run(self) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)

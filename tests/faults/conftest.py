@@ -39,7 +39,7 @@ def runtime(nano):
 
 @pytest.fixture
 def tracker(nano, runtime):
-    return StreamingTracker(nano, TrackingSettings(), runtime)
+    return StreamingTracker(runtime, TrackingSettings())
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,14 @@ BOX = ("--box", "1:40,60,140,180")
 
 
 class Run:
-    def __init__(self, folder: Path, source: str, *options: str, env: dict[str, str] | None = None) -> None:
+    """With the model `still`, unless a test is about a step or the weights: it starts in under a second."""
+
+    def __init__(
+        self, folder: Path, source: str, *options: str, model: str = "still", env: dict[str, str] | None = None
+    ) -> None:
         self.file = folder / "run.jsonl"
-        self.process = streamer("run", "--source", source, *BOX, "--sink", str(self.file), *options, "--json", env=env)
+        words = ("--source", source, "--model", model, *BOX, "--sink", str(self.file), *options, "--json")
+        self.process = streamer("run", *words, env=env)
         self._said: list[str] = []
         self._log = threading.Thread(target=self._listen, daemon=True)
         self._log.start()

@@ -25,7 +25,7 @@ def network():
 
 
 @pytest.mark.parametrize("again", range(ledger.TIMES))
-@pytest.mark.parametrize("share", [0.01, 0.05, 0.2])
+@pytest.mark.parametrize("share", [*(pytest.param(share, marks=pytest.mark.slow) for share in (0.01, 0.05)), 0.2])
 def test_lost_packets_cost_pictures_and_nothing_else(share, again, network, tracker, nothing_leaks):
     with Watched(network.url("udp"), tracker, backoff=STEADY(), objects=OBJECTS) as watched:
         watched.wait_for_frames()

@@ -27,8 +27,8 @@ SCENE = "scene:?seed=2&objects=2&size=320x240&fps=15&frames=0&realtime"
 
 @pytest.fixture
 def start(tmp_path):
-    def run(source: str, *options: str, env: dict[str, str] | None = None) -> Run:
-        return Run(tmp_path, source, *options, env=env)
+    def run(source: str, *options: str, model: str = "still", env: dict[str, str] | None = None) -> Run:
+        return Run(tmp_path, source, *options, model=model, env=env)
 
     return run
 
@@ -66,7 +66,7 @@ def ended_by(number: int, run: Run, state: str) -> str:
 
 @pytest.mark.parametrize("after_s", [0.3, 2.0, 5.0])
 def test_a_signal_while_it_starts(after_s, start):
-    run = start(SCENE)
+    run = start(SCENE, model="nano")
     time.sleep(after_s)
     ended_by(signal.SIGTERM, run, f"starting, after {after_s:g} s")
 
@@ -84,9 +84,9 @@ def test_a_signal_while_a_read_is_blocked(start, silent):
     ended_by(signal.SIGTERM, run, "connecting, read blocked")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_it_tracks_and_records(number, start, tmp_path):
-    run = start(SCENE, "--sink", str(tmp_path / "out.mp4"))
+@pytest.mark.parametrize(("number", "model"), [(signal.SIGTERM, "nano"), (signal.SIGINT, "still")])
+def test_a_signal_while_it_tracks_and_records(number, model, start, tmp_path):
+    run = start(SCENE, "--sink", str(tmp_path / "out.mp4"), model=model)
     run.wait_for_frames(10)
     out = ended_by(number, run, "tracking and recording")
     assert run.process.returncode == 0
@@ -182,7 +182,7 @@ def test_a_full_disk_costs_the_recording_alone_and_it_goes_on_when_there_is_room
 def test_a_taken_port_is_one_line_that_names_it(start):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         endpoint = f"tcp://127.0.0.1:{taken.getsockname()[1]}"
-        process = streamer("run", "--source", SCENE, "--frames", "3", "--sink", f"zmq:{endpoint}")
+        process = streamer("run", "--source", SCENE, "--model", "still", "--frames", "3", "--sink", f"zmq:{endpoint}")
         _, err = process.communicate(timeout=60)
     said = [line for line in err.splitlines() if not line.startswith("I ")]
     assert process.returncode not in (0, None)
@@ -197,9 +197,8 @@ def test_a_password_is_in_nothing_that_a_run_says_or_writes(start, tmp_path):
         site.with_password(secret)
         url = site.url.replace("first", secret)
         push = f"rtsp://viewer:{secret}@127.0.0.1:{free_port()}/out"
-        run = start(
-            url, "--sink", push, "--control", "tcp://127.0.0.1:*", "--state", str(tmp_path / "state"), "--debug"
-        )
+        options = ("--sink", push, "--control", "tcp://127.0.0.1:*", "--state", str(tmp_path / "state"), "--debug")
+        run = start(url, *options, model="nano")
         run.wait_for_frames(5)
         site.stop_server()
         run.wait(lambda: ("lost", "ended") in run.events())

@@ -61,7 +61,6 @@ def test_the_original_code_is_named_where_it_is_not_installed(monkeypatch, capsy
     [
         (["engine", "--objects", "1,x"], "--objects 1,x: give numbers of 1 or more"),
         (["engine", "--objects", "99"], "--objects 99: the scene has at most 32"),
-        (["engine", "--size", "640x360"], "--size 640x360: for engine, the side of the model's square"),
         (["pipeline", "--objects", "1,2"], "--objects 1,2: one number, except for engine"),
         (["memory", "--frames", "0"], "--frames 0: give 1 or more"),
     ],

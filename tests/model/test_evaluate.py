@@ -14,7 +14,7 @@ def test_the_command_scores_what_it_can_and_says_what_it_cannot(root, capsys, ca
     broken = root / "JPEGImages" / "480p" / "zebra"
     broken.mkdir()
     Image.fromarray(np.zeros((120, 120, 3), np.uint8)).save(broken / "00000.jpg")
-    status = main(["evaluate", str(root), "--json", "--pictures", str(tmp_path / "worst"), "--runtime", "torch"])
+    status = main(["evaluate", str(root), "--json", "--worst-frames", str(tmp_path / "worst"), "--runtime", "torch"])
     printed = capsys.readouterr()
     summary = json.loads(printed.out)
     assert status == 1

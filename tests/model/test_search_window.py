@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from streamer.config.settings import TrackingSettings
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.search_window import Crop, SearchWindow, around, extent, size_after
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.tracking_policy import effective
@@ -68,7 +69,7 @@ def test_small_objects_are_found_better_through_windows(nano, how):
     means = {}
     for robust in (False, True):
         tracker, scene, seen = (
-            StreamingTracker(nano, TrackingSettings(extensions=robust)),
+            StreamingTracker(TorchRuntime(nano), TrackingSettings(extensions=robust)),
             Scene(SceneSettings(seed=4, objects=2)),
             [],
         )

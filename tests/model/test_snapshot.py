@@ -4,6 +4,7 @@ import pytest
 
 from streamer.cli import main
 from streamer.config.settings import TrackingSettings
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.snapshot import Snapshot
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import ModelError, SinkError
@@ -23,11 +24,11 @@ def prompts(scene):
 @pytest.mark.parametrize("policy", ["keep", "keep_prompted"])
 def test_objects_go_on_under_their_ids_after_a_restart(nano, scene, tmp_path, policy):
     file, tracking = tmp_path / "state", TrackingSettings(across_gap=policy)
-    before = Snapshot(StreamingTracker(nano, tracking), file)
+    before = Snapshot(StreamingTracker(TorchRuntime(nano), tracking), file)
     for index in range(4):
         before.track(frame(scene, index), prompts(scene) if index == 0 else [])
     before.save()
-    after = Snapshot(StreamingTracker(nano, tracking), file)
+    after = Snapshot(StreamingTracker(TorchRuntime(nano), tracking), file)
     assert after.settled_ids == {1, 3}
     tracks = after.track(frame(scene, 6))
     assert [track.object_id for track in tracks] == [1, 3]
@@ -38,7 +39,7 @@ def test_objects_go_on_under_their_ids_after_a_restart(nano, scene, tmp_path, po
 
 def test_the_file_is_written_when_something_is_asked_for_and_every_so_often(nano, scene, tmp_path):
     file = tmp_path / "below" / "state"
-    tracker = Snapshot(StreamingTracker(nano, TrackingSettings()), file, every_s=5.0)
+    tracker = Snapshot(StreamingTracker(TorchRuntime(nano), TrackingSettings()), file, every_s=5.0)
     tracker.track(frame(scene, 0), prompts(scene))
     first = file.read_bytes()
     tracker.track(frame(scene, 1, 4.0))
@@ -53,7 +54,7 @@ def test_the_file_is_written_when_something_is_asked_for_and_every_so_often(nano
 
 def test_the_state_of_another_model_or_nothing_of_the_kind_is_refused(nano, scene, tmp_path):
     file = tmp_path / "state"
-    tracker = StreamingTracker(nano, TrackingSettings())
+    tracker = StreamingTracker(TorchRuntime(nano), TrackingSettings())
     Snapshot(tracker, file).track(frame(scene, 0), prompts(scene))
     data = file.read_bytes()
     file.write_bytes(data.replace(b'model\\": \\"nano', b'model\\": \\"nemo'))
@@ -67,10 +68,10 @@ def test_the_state_of_another_model_or_nothing_of_the_kind_is_refused(nano, scen
 
 def test_an_object_that_was_removed_stays_removed_after_a_restart_and_its_id_is_not_given_again(nano, scene, tmp_path):
     file = tmp_path / "state"
-    before = Snapshot(StreamingTracker(nano, TrackingSettings()), file)
+    before = Snapshot(StreamingTracker(TorchRuntime(nano), TrackingSettings()), file)
     before.track(frame(scene, 0), prompts(scene))
     before.track(frame(scene, 1), [Remove(3)])
-    after = Snapshot(StreamingTracker(nano, TrackingSettings()), file)
+    after = Snapshot(StreamingTracker(TorchRuntime(nano), TrackingSettings()), file)
     left = without_restored([*prompts(scene), Prompt(4, box=(1, 1, 9, 9))], after)
     assert [prompt.object_id for prompt in left] == [4]
     tracks = after.track(frame(scene, 2), [Prompt(box=(10, 10, 60, 60))])
@@ -79,7 +80,7 @@ def test_an_object_that_was_removed_stays_removed_after_a_restart_and_its_id_is_
 
 def test_a_state_that_cannot_be_written_is_named(nano, scene, tmp_path):
     (tmp_path / "a").write_text("a file")
-    tracker = Snapshot(StreamingTracker(nano, TrackingSettings()), tmp_path / "a" / "state")
+    tracker = Snapshot(StreamingTracker(TorchRuntime(nano), TrackingSettings()), tmp_path / "a" / "state")
     with pytest.raises(SinkError, match="the state cannot be written"):
         tracker.track(frame(scene, 0), prompts(scene))
 

@@ -11,6 +11,7 @@ import pytest
 from streamer.cli import main
 from streamer.cli.interactive import sessions
 from streamer.edgetam.image import ImageSegmenter
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.masks import box_of, iou
 from streamer.offline.refinement import Session, Work
 from streamer.video.scene import Scene, SceneSettings
@@ -68,7 +69,7 @@ def test_segment_writes_labels_coco_and_lines_and_does_the_rest_when_something_i
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ([], "nothing is asked for"),
+        ([], "nothing to do: give"),
         (["--box", "1:5,5,5,9"], "box (5.0, 5.0, 5.0, 9.0) has no area"),
         (["--auto", "--format", "gif"], "--format 'gif' is unknown; known: png, coco, jsonl"),
         (["--auto", "--points-per-side", "0"], "--points-per-side is 1 or more"),
@@ -80,7 +81,7 @@ def test_segment_says_what_is_wrong_in_one_line(stills, options, words, capsys, 
 
 
 def test_every_step_of_an_interactive_session_can_be_undone(nano, stills):
-    segmenter = ImageSegmenter(nano)
+    segmenter = ImageSegmenter(TorchRuntime(nano))
     image = stills.scene.draw(0)[0]
     x0, y0, x1, y1 = stills.box(1, 0)
     typed = io.StringIO(

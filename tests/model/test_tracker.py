@@ -6,7 +6,9 @@ import torch
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam import open_engine, open_tracker
-from streamer.edgetam.memory import Capacity, ObjectMemory, bank
+from streamer.edgetam.memory import Capacity, ObjectMemory
+from streamer.edgetam.runtimes import choose as runtimes
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.errors import CommandError, UsageError
 from streamer.masks import box_of, iou
@@ -16,7 +18,7 @@ from tests.parity.parity import centre
 
 @pytest.fixture
 def tracker(nano):
-    return StreamingTracker(nano, TrackingSettings())
+    return StreamingTracker(TorchRuntime(nano), TrackingSettings())
 
 
 def frame_of(scene, index):
@@ -28,7 +30,7 @@ def box(scene, number, index=0):
 
 
 def test_a_frame_without_objects_costs_nothing_and_yields_no_tracks(tracker, scene, monkeypatch):
-    monkeypatch.setattr(tracker.runtime, "encode_image", lambda _: pytest.fail("the image was encoded"))
+    monkeypatch.setattr(tracker.runtime, "encode_images", lambda _: pytest.fail("the image was encoded"))
     assert tracker.track(frame_of(scene, 0)) == ()
 
 
@@ -45,7 +47,10 @@ def test_tracks_have_the_frames_size_and_the_models_scores(tracker, scene):
 
 
 def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
-    alone, crowd = StreamingTracker(nano, TrackingSettings()), StreamingTracker(nano, TrackingSettings())
+    alone, crowd = (
+        StreamingTracker(TorchRuntime(nano), TrackingSettings()),
+        StreamingTracker(TorchRuntime(nano), TrackingSettings()),
+    )
     for index in range(12):
         frame = frame_of(scene, index)
         mine = [Prompt(1, box=box(scene, 1))] if index == 0 else []
@@ -62,28 +67,28 @@ def test_adding_refining_and_removing_do_not_disturb_the_others(nano, scene):
 
 
 def test_a_refinement_uses_memory_the_click_and_the_previous_logits(nano, scene, monkeypatch):
-    tracker, followed, prompted = StreamingTracker(nano, TrackingSettings()), [], []
-    track_masks, decode_prompt = tracker.runtime.track_masks, tracker.runtime.decode_prompt
+    tracker, followed, prompted = StreamingTracker(TorchRuntime(nano), TrackingSettings()), [], []
+    track_masks, decode_points = tracker.runtime.track_masks, tracker.runtime.decode_points
 
-    def spy_track_masks(features, bank):
-        followed.append(track_masks(features, bank))
+    def spy_track_masks(windows):
+        followed.append(track_masks(windows))
         return followed[-1]
 
-    def spy_decode_prompt(features, points, labels, previous, *, multimask):
+    def spy_decode_points(features, points, labels, previous, *, multimask):
         prompted.append((features.top_gchw, previous))
-        return decode_prompt(features, points, labels, previous, multimask=multimask)
+        return decode_points(features, points, labels, previous, multimask=multimask)
 
     monkeypatch.setattr(tracker.runtime, "track_masks", spy_track_masks)
-    monkeypatch.setattr(tracker.runtime, "decode_prompt", spy_decode_prompt)
+    monkeypatch.setattr(tracker.runtime, "decode_points", spy_decode_points)
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     followed.clear()
     prompted.clear()
     click = centre(scene.truth(3)[1])
     tracker.track(frame_of(scene, 3), [Prompt(1, points=(click,), labels=(1,))])
-    ((masks, tracked_top),), ((refined_top, given_mask),) = followed, prompted
-    assert torch.equal(tracked_top, refined_top)
-    assert torch.equal(given_mask[0, 0], masks.logits_bhw[0].clamp(-32, 32))
+    (((found,),),), ((refined_top, given_mask),) = followed, prompted
+    assert torch.equal(found.conditioned.top_gchw, refined_top)
+    np.testing.assert_array_equal(given_mask[0], found.logits_hw.clip(-32, 32))
     assert len(tracker.objects[1].memory.conditioning) == 2
 
 
@@ -122,7 +127,7 @@ def test_undo_goes_back_by_at_most_eight_prompts_and_not_on_the_frame_of_one(tra
 
 
 def test_state_is_bounded_however_long_and_however_often_prompted(nano, scene):
-    tracker = StreamingTracker(nano, TrackingSettings())
+    tracker = StreamingTracker(TorchRuntime(nano), TrackingSettings())
     frame = frame_of(scene, 0)
     for index in range(60):
         tracker.track(frame, [Prompt(1, box=box(scene, 1))] if index % 7 == 0 else [])
@@ -132,7 +137,7 @@ def test_state_is_bounded_however_long_and_however_often_prompted(nano, scene):
 
 
 def test_an_object_that_is_not_seen_is_occluded_and_then_lost(nano, scene):
-    tracker = StreamingTracker(nano, TrackingSettings(lost_after=3))
+    tracker = StreamingTracker(TorchRuntime(nano), TrackingSettings(lost_after=3))
     tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 2))])
     with torch.no_grad():
         bias = nano.model.mask_decoder.pred_obj_score_head.proj_out.bias
@@ -149,7 +154,7 @@ def test_an_object_that_is_not_seen_is_occluded_and_then_lost(nano, scene):
 @pytest.mark.parametrize(("policy", "recent"), [("keep", 3), ("keep_prompted", 1)])
 def test_a_gap_keeps_what_the_policy_says(nano, scene, policy, recent):
     """On the frame after the gap one recent memory is written again."""
-    tracker = StreamingTracker(nano, TrackingSettings(across_gap=policy))
+    tracker = StreamingTracker(TorchRuntime(nano), TrackingSettings(across_gap=policy))
     for index in range(3):
         tracker.track(frame_of(scene, index), [Prompt(1, box=box(scene, 1))] if index == 0 else [])
     tracker.track(replace(frame_of(scene, 3), epoch=1))
@@ -158,7 +163,7 @@ def test_a_gap_keeps_what_the_policy_says(nano, scene, policy, recent):
 
 
 def test_a_restart_across_a_gap_loses_objects_until_they_are_prompted(nano, scene):
-    tracker = StreamingTracker(nano, TrackingSettings(across_gap="restart"))
+    tracker = StreamingTracker(TorchRuntime(nano), TrackingSettings(across_gap="restart"))
     tracker.track(frame_of(scene, 0), [Prompt(i, box=box(scene, i)) for i in (1, 2)])
     after = [replace(frame_of(scene, index), epoch=1) for index in range(1, 4)]
     assert [(track.object_id, track.state, track.mask.any()) for track in tracker.track(after[0])] == [
@@ -172,7 +177,7 @@ def test_a_restart_across_a_gap_loses_objects_until_they_are_prompted(nano, scen
 
 
 def test_a_damaged_picture_is_tracked_and_not_remembered(nano, scene):
-    tracker = StreamingTracker(nano, TrackingSettings())
+    tracker = StreamingTracker(TorchRuntime(nano), TrackingSettings())
     tracker.track(frame_of(scene, 0), [Prompt(1, box=box(scene, 1))])
     tracks = tracker.track(replace(frame_of(scene, 1), corrupt=True))
     memory = tracker.objects[1].memory
@@ -200,7 +205,7 @@ def test_a_bad_command_changes_nothing(tracker, scene):
 
 
 def test_too_many_objects_are_refused(nano, scene):
-    tracker = StreamingTracker(nano, TrackingSettings(max_objects=1))
+    tracker = StreamingTracker(TorchRuntime(nano), TrackingSettings(max_objects=1))
     with pytest.raises(CommandError, match="at most 1"):
         tracker.track(frame_of(scene, 0), [Prompt(i, box=box(scene, 1)) for i in (1, 2)])
 
@@ -209,8 +214,8 @@ def test_autocast_in_bfloat16_tracks_like_float32(nano, scene):
     """What CUDA runs, on the CPU: the same masks but for the rim."""
     from streamer.masks import iou
 
-    half = StreamingTracker(replace(nano, dtype=torch.bfloat16), TrackingSettings())
-    full = StreamingTracker(nano, TrackingSettings())
+    half = StreamingTracker(TorchRuntime(replace(nano, dtype=torch.bfloat16)), TrackingSettings())
+    full = StreamingTracker(TorchRuntime(nano), TrackingSettings())
     for index in range(4):
         commands = [Prompt(1, box=box(scene, 1))] if index == 0 else []
         a, b = half.track(frame_of(scene, index), commands)[0], full.track(frame_of(scene, index), commands)[0]
@@ -218,31 +223,36 @@ def test_autocast_in_bfloat16_tracks_like_float32(nano, scene):
         assert a.logits.dtype == np.float32
 
 
-def test_padding_with_a_validity_mask_changes_nothing(nano):
-    """Objects of different ages in one call answer as they do alone."""
-    from streamer.edgetam.graphs import MemoryAttention
+@pytest.mark.parametrize("name", ["torch", "openvino"])
+def test_padding_with_a_validity_mask_changes_nothing(nano, name):
+    """Objects of different ages in one call, and in windows of their own, answer as they do alone."""
+    runtime, rng = runtimes.start(name, nano), np.random.default_rng(0)
 
-    torch.manual_seed(0)
-    attention = MemoryAttention(nano.model)
-    top = torch.randn(1, 128, 16, 16)
-    memories = []
+    def noise(*shape):
+        return rng.standard_normal(shape).astype(np.float32)
+
+    recalls = []
     for length in (1, 5, 12):
         memory = ObjectMemory(Capacity())
         for step in range(length):
-            memory.write(torch.randn(128, 64), torch.randn(128), prompted=step in (0, 3))
-        memories.append(memory)
-    together = attention(top, torch.zeros(3, dtype=torch.long), bank(memories, 6))
-    for row, memory in enumerate(memories):
-        alone = attention(top, torch.zeros(1, dtype=torch.long), bank([memory], 6))
-        torch.testing.assert_close(together[row : row + 1], alone, atol=1e-5, rtol=1e-4)
+            values = (runtime.from_numpy(noise(*shape)) for shape in ((128, 64), (128,)))
+            memory.write(*values, prompted=step in (0, 3))
+        recalls.append(memory.recall())
+    features, other = runtime.encode_images([noise(3, nano.size, nano.size) for _ in range(2)])
+    together, apart = runtime.track_masks([(features, recalls), (other, recalls[:1])])
+    for recall, found in zip(recalls, together, strict=True):
+        ((alone,),) = runtime.track_masks([(features, [recall])])
+        np.testing.assert_allclose(found.logits_hw, alone.logits_hw, atol=1e-4)
+    ((alone,),) = runtime.track_masks([(other, recalls[:1])])
+    np.testing.assert_allclose(apart[0].logits_hw, alone.logits_hw, atol=1e-4)
 
 
 def test_old_memories_leave_and_the_first_prompt_stays():
     memory = ObjectMemory(Capacity(conditioning=2))
     for step in range(30):
         memory.write(torch.full((1, 1), float(step)), torch.full((1,), float(step)), prompted=step in (0, 10, 20))
-    memories, pointers = memory.readable(6)
-    assert [(row, float(value)) for row, value in memories] == [
+    recall = memory.recall()
+    assert [(row, float(value)) for row, value in recall.memories] == [
         (6, 0),
         (6, 20),
         (5, 24),
@@ -252,7 +262,7 @@ def test_old_memories_leave_and_the_first_prompt_stays():
         (1, 28),
         (0, 29),
     ]
-    assert [age for age, _ in pointers] == [30, 10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15]
+    assert [age for age, _ in recall.pointers] == [30, 10, 1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15]
 
 
 def test_an_unknown_runtime_or_device_is_a_usage_error():
@@ -268,4 +278,3 @@ def test_trackers_of_one_engine_share_its_weights_and_runtime():
     assert isinstance(one, StreamingTracker)
     assert isinstance(other, StreamingTracker)
     assert one.runtime is other.runtime
-    assert one.checkpoint is other.checkpoint

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { STALE_MS, age, badge, counted, notice, retryMs, summary } from "../../streamer/web/page/state.js";
+import { STALE_MS, age, badge, counted, losses, notice, retryMs, summary, total, zoneLabel } from "../../streamer/web/page/state.js";
 
 const LIVE = { state: "running", live: true, paused: false, fps_now: 14.8, quality: { fps: 15.1 }, max_fps: null };
 
@@ -32,7 +32,7 @@ test("a notice covers an image that is not live", () => {
   assert.equal(notice({ connected: false, status: LIVE, quietMs: 0 }), "No connection to the server; reconnecting");
   assert.equal(notice({ connected: true, status: { ...LIVE, live: false, last_event: "lost: refused" }, quietMs: 20100 }), "No frames for 20 s: lost: refused");
   assert.equal(notice({ connected: true, status: LIVE, quietMs: 3000 }), "No frames for 3 s");
-  assert.equal(notice({ connected: true, status: { ...LIVE, paused: true }, quietMs: 0 }), "Tracking is paused");
+  assert.equal(notice({ connected: true, status: { ...LIVE, paused: true }, quietMs: 0 }), "Tracking is paused; click on an object to go on");
   assert.equal(notice({ connected: true, status: { state: "failed", error: "404" }, quietMs: 0 }), "This camera has failed: 404");
   assert.equal(notice({ connected: true, status: { state: "ended", error: null }, quietMs: 0 }), "This camera has ended");
 });
@@ -48,6 +48,14 @@ test("without a connection or a frame the age is unknown", () => {
   assert.equal(age({ connected: true, ageMs: null, quietMs: 0 }), "age unknown");
 });
 
+test("what sinks lost is shown, and nothing while they lose nothing", () => {
+  assert.equal(losses({ ...LIVE, lost_by_sink: { page: 0, clips: 0 } }), "");
+  assert.equal(losses({ ...LIVE, lost_by_sink: { page: 0, clips: 3, journal: 1 } }), "Lost: 3 by clips, 1 by journal");
+  assert.equal(losses(null), "");
+  assert.equal(total({ page: 0, clips: 3, journal: 1 }), 4);
+  assert.equal(total(undefined), 0);
+});
+
 test("attempts to connect are further and further apart", () => {
   assert.deepEqual([0, 1, 2, 3, 9].map(retryMs), [500, 1000, 2000, 5000, 5000]);
 });
@@ -56,4 +64,18 @@ test("numbers of things are in words", () => {
   assert.equal(summary([LIVE, { ...LIVE, live: false }]), "1 of 2 cameras live");
   assert.equal(counted(1, "object"), "1 object");
   assert.equal(counted(0, "object"), "0 objects");
+});
+
+test("1080p over a slow link is 7.8 s old and called live: old frames are no live image, however often they come", () => {
+  assert.equal(notice({ connected: true, status: LIVE, quietMs: 100, ageMs: 7700 }), "These frames are 7.8 s old: the connection is too slow for them");
+  assert.equal(notice({ connected: true, status: LIVE, quietMs: 100, ageMs: 900 }), "");
+  assert.equal(notice({ connected: true, status: LIVE, quietMs: 100, ageMs: -5000 }), "");
+});
+
+test("a zone's label shows who is inside, and a line's how many crossed it to each side", () => {
+  const figures = [{ zone: "door", inside: 1, entered: 4, left: 3 }, { zone: "fence", to_left: 2, to_right: 5 }];
+  assert.equal(zoneLabel("door", false, figures), "door: 1 inside, 4 in, 3 out");
+  assert.equal(zoneLabel("fence", true, figures), "fence: 2 to the left, 5 to the right");
+  assert.equal(zoneLabel("new", false, figures), "new");
+  assert.equal(zoneLabel("door", false, undefined), "door");
 });

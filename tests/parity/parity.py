@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamer.config.settings import TrackingSettings
+from streamer.edgetam.preprocessor import Preprocessor
 from streamer.edgetam.reference import ReferenceTracker
 from streamer.edgetam.runtimes import choose as runtimes
 from streamer.edgetam.tracker import StreamingTracker
@@ -35,8 +36,12 @@ def compare(
     *,
     runtime: str = "torch",
 ) -> Difference:
-    """Run both for `frames` frames; `starts` says on which frame each object is prompted, and how."""
-    tracker = StreamingTracker(ours, TrackingSettings(extensions=False), runtimes.start(runtime, ours))
+    """Run both for `frames` frames; `starts` says on which frame each object is prompted, and how.
+
+    Both get the same pixels: tests/model/test_resizing.py says how far these are from transformers' own.
+    """
+    engine = runtimes.start(runtime, ours)
+    tracker, pixels = StreamingTracker(engine, TrackingSettings(extensions=False)), Preprocessor(engine).whole
     sessions: dict[int, ReferenceTracker] = {}
     worst, lowest, seen, compared = 0.0, 1.0, 0, 0
     for index in range(frames):
@@ -46,7 +51,7 @@ def compare(
         for number, (start, _) in starts.items():
             if start > index:
                 continue
-            session = sessions.setdefault(number, ReferenceTracker(reference))
+            session = sessions.setdefault(number, ReferenceTracker(reference, pixels))
             expected = session.track(frame, prompts.get(number))
             worst = max(worst, float(np.abs(expected.logits - tracks[number].logits).max()))
             lowest = min(lowest, iou(expected.mask, tracks[number].mask))

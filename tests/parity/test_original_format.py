@@ -12,6 +12,7 @@ import torch
 
 from streamer.config.settings import TrackingSettings
 from streamer.edgetam import original_format
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.edgetam.weights import ALWAYS_THERE, load
 from streamer.errors import ModelError
@@ -82,7 +83,7 @@ def test_logits_are_those_of_the_original_code(size, tmp_path):
     model, file = original_model(size), tmp_path / "edgetam.pt"
     torch.save({"model": model.state_dict()}, file)
     checkpoint = load(str(file), size=size, device="cpu")
-    ours, theirs = StreamingTracker(checkpoint, TrackingSettings(extensions=False)), OriginalLoop(model)
+    ours, theirs = StreamingTracker(TorchRuntime(checkpoint), TrackingSettings(extensions=False)), OriginalLoop(model)
     scene = Scene(SceneSettings(seed=2, objects=1, width=size, height=size))
     box, visible = box_of(scene.truth(0)[1]), 0
     mean, std = (torch.tensor(values)[:, None, None] for values in (checkpoint.mean, checkpoint.std))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -25,6 +27,17 @@ def streamer(*words: str, env: dict[str, str] | None = None, **options) -> subpr
     )
     started.append(process)
     return process
+
+
+@contextlib.contextmanager
+def outlives_a_test(process: subprocess.Popen[str]) -> Iterator[None]:
+    """Keep a process for the block, which may be that of a fixture of a whole module."""
+    started.remove(process)
+    try:
+        yield
+    finally:
+        started.append(process)
+        end_all()
 
 
 def end_all() -> None:

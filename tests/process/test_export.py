@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from streamer.config.settings import TrackingSettings
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.edgetam.steps import GRAPHS
 from streamer.edgetam.tracker import StreamingTracker
 from streamer.masks import box_of, iou
@@ -47,14 +48,18 @@ def export(tmp_path_factory):
     return export
 
 
-@pytest.mark.parametrize("kind", ["onnx", "openvino"])
+@pytest.mark.parametrize("kind", ["onnx", pytest.param("openvino", marks=pytest.mark.slow)])
 def test_the_example_tracks_as_the_tracker_does(kind, export, nano, scene, tmp_path):
     (out, written), pictures = export(kind), tmp_path / "pictures"
     pictures.mkdir()
     assert len(written["bytes"]) == len(GRAPHS)
     assert all(size > 1e6 for size in written["bytes"].values())
     assert "b x m" in (out / "README.md").read_text()
-    box, tracker, expected = box_of(scene.truth(0)[1]), StreamingTracker(nano, TrackingSettings(extensions=False)), []
+    box, tracker, expected = (
+        box_of(scene.truth(0)[1]),
+        StreamingTracker(TorchRuntime(nano), TrackingSettings(extensions=False)),
+        [],
+    )
     for index in range(FRAMES):
         image = scene.draw(index)[0]
         cv2.imwrite(str(pictures / f"{index:02d}.png"), image[..., ::-1])
@@ -74,7 +79,7 @@ def test_a_video_is_tracked_by_the_example_s_command(export, scene, tmp_path):
     for index in range(12):
         writer.write(scene.draw(index)[0][..., ::-1])
     writer.release()
-    words = [sys.executable, export("openvino")[0] / "track.py", clip, 100, 100, 300, 250, drawn]
+    words = [sys.executable, export("onnx")[0] / "track.py", clip, 100, 100, 300, 250, drawn]
     subprocess.run([str(word) for word in words], check=True, timeout=100)
     capture = cv2.VideoCapture(str(drawn))
     assert capture.get(cv2.CAP_PROP_FRAME_COUNT) == 12

@@ -130,6 +130,8 @@ def test_rtmp_is_pushed_to_a_listener_in_another_process():
             "run",
             "--source",
             "scene:?size=256x128&fps=10&frames=0&realtime",
+            "--model",
+            "still",
             "--sink",
             "rtmp://127.0.0.1:19357/live/x",
             "--seconds",

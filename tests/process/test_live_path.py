@@ -25,6 +25,7 @@ from tests.requirements import require
 pytestmark = pytest.mark.timeout(180)
 CARS = ROOT.parent / "shared" / "data" / "live" / "intel-car-detection.mp4"
 SCENE = "scene:?seed=2&objects=3&fps=15&frames=0&realtime"
+STILL = ("--model", "still")  # where a test is about the path around the tracker: it starts in under a second
 
 
 def play(path: Path) -> list[np.ndarray]:
@@ -73,12 +74,22 @@ def test_a_file_is_tracked_into_a_video(clip, box, tmp_path):
     assert set(summary["model"]) == {"id", "size", "runtime", "device", "dtype", "extensions"}
 
 
-def test_real_footage_of_cars_is_tracked_into_a_video(tmp_path):
+def test_real_footage_of_cars_is_read_into_a_video(tmp_path):
     require("clips", CARS.exists(), "the team's clips are needed beside the repository, in ../shared/data")
     out = tmp_path / "cars.mp4"
     summary = finish(
         streamer(
-            "run", "--source", str(CARS), "--box", "1:200,200,300,300", "--sink", str(out), "--frames", "25", "--json"
+            "run",
+            "--source",
+            str(CARS),
+            *STILL,
+            "--box",
+            "1:200,200,300,300",
+            "--sink",
+            str(out),
+            "--frames",
+            "25",
+            "--json",
         )
     )
     assert summary["frames_tracked"] == 25
@@ -109,6 +120,7 @@ def test_a_real_rtsp_server_is_read_live_and_masks_reach_another_process(publish
         "run",
         "--source",
         published.url("cam"),
+        *STILL,
         "--box",
         "1:200,150,330,280",
         "--sink",
@@ -127,12 +139,12 @@ def test_a_real_rtsp_server_is_read_live_and_masks_reach_another_process(publish
 
 def test_an_rtsp_server_that_wants_a_password_says_401_without_showing_it(clip):
     with Relay(credentials="admin:hunter2") as relay:
-        run = streamer("run", "--source", relay.url("cam", "admin:wrong-secret"), "--debug")
+        run = streamer("run", "--source", relay.url("cam", "admin:wrong-secret"), *STILL, "--debug")
         out, err = run.communicate(timeout=60)
         assert run.returncode == 1
         assert "401" in err
         assert "wrong-secret" not in out + err
-        run = streamer("run", "--source", relay.url("cam", "admin:hunter2"))
+        run = streamer("run", "--source", relay.url("cam", "admin:hunter2"), *STILL)
         out, err = run.communicate(timeout=60)
         assert "404" in err
         assert "hunter2" not in out + err
@@ -146,7 +158,7 @@ def test_a_camera_that_ends_is_a_failure_and_the_recording_plays(relay, clip, tm
         time.sleep(0.05)
     out = tmp_path / "run.mp4"
     source = ("--source", relay.url("cam"), "--reconnect", "never")
-    run = streamer("run", *source, "--box", "1:100,100,300,250", "--sink", str(out))
+    run = streamer("run", *source, *STILL, "--box", "1:100,100,300,250", "--sink", str(out))
     while not (out.exists() and out.stat().st_size > 20_000):
         time.sleep(0.05)
         assert run.poll() is None, run.communicate()
@@ -160,7 +172,17 @@ def test_a_camera_that_ends_is_a_failure_and_the_recording_plays(relay, clip, tm
 
 def test_an_overlay_is_pushed_to_a_real_rtsp_server_and_read_back(relay):
     run = streamer(
-        "run", "--source", SCENE, "--box", "1:truth", "--sink", relay.url("overlay"), "--seconds", "40", "--json"
+        "run",
+        "--source",
+        SCENE,
+        *STILL,
+        "--box",
+        "1:truth",
+        "--sink",
+        relay.url("overlay"),
+        "--seconds",
+        "40",
+        "--json",
     )
     while not relay.is_published("overlay"):
         time.sleep(0.05)
@@ -181,6 +203,7 @@ def test_a_webcam_is_tracked(fake_webcam, tmp_path):
             "run",
             "--source",
             "camera:0?size=640x480&fps=30",
+            *STILL,
             "--box",
             "1:40,160,165,280",
             "--sink",
@@ -201,6 +224,7 @@ def test_a_webcam_that_is_unplugged_is_said_and_the_recording_plays(fake_webcam,
         "run",
         "--source",
         "/dev/video0",
+        *STILL,
         "--reconnect",
         "never",
         "--box",

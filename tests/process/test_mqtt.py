@@ -49,7 +49,7 @@ def hear():
     """Subscribes, and gives the list that what comes is put into."""
     clients = []
 
-    def subscribe(port: int) -> list[dict]:
+    def subscribe(port: int, topic: str = "yard/events") -> list[dict]:
         from paho.mqtt.client import Client
         from paho.mqtt.enums import CallbackAPIVersion
 
@@ -57,9 +57,11 @@ def hear():
         client = Client(CallbackAPIVersion.VERSION2)
         ready: list[bool] = []
         client.on_subscribe = lambda *_: ready.append(True)
-        client.on_message = lambda _client, _data, message: got.append(json.loads(message.payload))
+        client.on_message = lambda _client, _data, message: got.append(
+            {**json.loads(message.payload), "topic": message.topic}
+        )
         client.connect("127.0.0.1", port)
-        client.subscribe("yard/events", qos=1)
+        client.subscribe(topic, qos=1)
         client.loop_start()
         clients.append(client)
         wait(lambda: bool(ready))
@@ -89,3 +91,19 @@ def test_every_event_arrives_also_those_of_the_time_without_a_broker(broker, hea
     sink.close()
     assert [entry["index"] for entry in later].count(1) <= 2
     assert [entry["index"] for entry in later].count(2) <= 2
+
+
+def test_home_assistant_is_told_of_a_source_before_its_first_event(broker, hear, tmp_path):
+    address = f"mqtt://127.0.0.1:{broker.port}/yard/events&mqtt_discovery=homeassistant"
+    got = hear(broker.port, "yard/events/cam")
+    sink = open_sink(f"journal:{tmp_path}/events.sqlite?mqtt={address}")
+    sink.notify(event(0))
+    sink.notify(event(1))
+    wait(lambda: [entry["index"] for entry in got] == [0, 1])
+    sink.close()
+    announced = hear(broker.port, "homeassistant/#")  # kept by the broker for whoever comes later
+    wait(lambda: bool(announced))
+    (config,) = announced
+    assert config["topic"] == "homeassistant/event/streamer_cam/config"
+    assert config["state_topic"] == "yard/events/cam"
+    assert got[0]["event"] in config["event_types"]

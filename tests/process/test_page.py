@@ -15,7 +15,7 @@ from streamer.client import Client
 from streamer.masks import box_of, colour, deepest_point, iou
 from streamer.soak.site import Site
 from streamer.video.scene import Scene, SceneSettings
-from tests.process.processes import ROOT, streamer
+from tests.process.processes import ROOT, outlives_a_test, streamer
 from tests.requirements import program, require
 from tests.waiting import wait
 
@@ -46,24 +46,37 @@ def site():
         yield site
 
 
+def serve(folder, model="nano", **cameras):
+    """Start `streamer serve`; its process and its address."""
+    settings = {
+        "model": {"id": model},
+        "cameras": {name: {"source": {"uri": uri, "stall_s": 2}} for name, uri in cameras.items()},
+        "web": {"port": 0},
+        "events": {"file": str(folder / "events.sqlite"), "clips": str(folder / "clips")},
+    }
+    (folder / "serve.yaml").write_text(yaml.safe_dump(settings))
+    process = streamer("serve", str(folder / "serve.yaml"))
+    for line in process.stderr:
+        if found := re.search(r"the page is at (\S+)", line):
+            return process, found[1]
+    raise AssertionError("it did not start")
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The address of one server for all tests that track."""
+    process, url = serve(tmp_path_factory.mktemp("server"))
+    with outlives_a_test(process):
+        yield url
+
+
 @pytest.fixture
-def served(tmp_path):
-    """`streamer serve` on a configuration: yields a function that starts it, and gives its address."""
-
-    def serve(**cameras):
-        settings = {
-            "cameras": {name: {"source": {"uri": uri, "stall_s": 2}} for name, uri in cameras.items()},
-            "web": {"port": 0},
-            "events": {"file": str(tmp_path / "events.sqlite"), "clips": str(tmp_path / "clips")},
-        }
-        (tmp_path / "serve.yaml").write_text(yaml.safe_dump(settings))
-        process = streamer("serve", str(tmp_path / "serve.yaml"))
-        for line in process.stderr:
-            if found := re.search(r"the page is at (\S+)", line):
-                return found[1]
-        raise AssertionError("it did not start")
-
-    return serve
+def scene(server):
+    """The server's address, with a new camera `scene`."""
+    with Client(server) as client:
+        client.add_camera("scene", URI)
+        yield server
+        client.remove_camera("scene")
 
 
 class Page:
@@ -131,8 +144,8 @@ class Page:
         self.page.screenshot(path=SHOTS / f"{name}.png")
 
 
-def test_a_user_points_refines_removes_and_comes_back(chromium, served):
-    page = Page(chromium, served(scene=URI), "scene")
+def test_a_user_points_refines_removes_and_comes_back(chromium, scene):
+    page = Page(chromium, scene, "scene")
     page.shot("start")
     began = time.monotonic()
     page.click(1)
@@ -166,8 +179,8 @@ def test_a_user_points_refines_removes_and_comes_back(chromium, served):
     assert page.errors == []
 
 
-def test_undo_rename_pause_and_keys(chromium, served):
-    page = Page(chromium, served(scene=URI), "scene")
+def test_undo_rename_pause_and_keys(chromium, scene):
+    page = Page(chromium, scene, "scene")
     page.drag(1)
     page.wait_for_objects("1")
     item = page.page.locator(".object")
@@ -180,7 +193,9 @@ def test_undo_rename_pause_and_keys(chromium, served):
     for _ in range(3):
         page.page.keyboard.press("ArrowRight")
     page.page.keyboard.press("Enter")
-    wait(lambda: page.canvas.get_attribute("data-objects") != "1" or "selected" in item.first.get_attribute("class"))
+    wait(
+        lambda: page.canvas.get_attribute("data-objects") != "1" or "selected" in item.first.get_attribute("class"), 15
+    )
     page.page.keyboard.press("Escape")
     page.page.keyboard.press("p")
     page.page.locator(".view.paused", has_text="Tracking is paused").wait_for()
@@ -192,8 +207,8 @@ def test_undo_rename_pause_and_keys(chromium, served):
     assert page.errors == []
 
 
-def test_a_camera_that_dies_is_unmistakable_and_one_is_added(chromium, served, site):
-    url = served(door=site.url, scene=URI)
+def test_a_camera_that_dies_is_unmistakable_and_one_is_added(chromium, site, tmp_path):
+    _, url = serve(tmp_path, "still", door=site.url, scene=URI)
     browser = chromium.new_page(viewport={"width": 1400, "height": 900})
     browser.goto(url)
     browser.locator(".tile", has_text="door").locator(".badge", has_text="live").wait_for(timeout=10_000)
@@ -217,8 +232,8 @@ def test_a_camera_that_dies_is_unmistakable_and_one_is_added(chromium, served, s
     assert "viewer:first" not in browser.content()
 
 
-def test_h264_shows_the_same_picture(chromium, served):
-    page = Page(chromium, served(scene=URI), "scene")
+def test_h264_shows_the_same_picture(chromium, scene):
+    page = Page(chromium, scene, "scene")
     page.page.get_by_text("Drawing").click()
     page.page.get_by_label("Image format").select_option("h264")
     page.page.locator(f"{CANVAS}[data-index]").wait_for()
@@ -234,16 +249,15 @@ def test_h264_shows_the_same_picture(chromium, served):
     assert page.errors == []
 
 
-def test_from_a_click_to_its_mask_on_the_screen(chromium, served):
+def test_from_a_click_to_its_mask_on_the_screen(chromium, scene):
     """Measured in the browser: from the button's release to the canvas with the mask."""
-    url = served(scene=URI)
-    page, took_ms = Page(chromium, url, "scene"), []
+    page, took_ms = Page(chromium, scene, "scene"), []
     page.canvas.evaluate("""(canvas) => {
         canvas.addEventListener("pointerup", () => { window.released = performance.now(); }, true);
         new MutationObserver(() => { if (canvas.dataset.objects) window.shown ??= performance.now(); })
             .observe(canvas, { attributes: true, attributeFilter: ["data-objects"] });
     }""")
-    with Client(url) as client:
+    with Client(scene) as client:
         for number in range(15):
             page.page.evaluate("() => { window.shown = undefined; }")
             page.click(1 + number % 3)

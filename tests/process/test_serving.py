@@ -32,16 +32,19 @@ NOT_TRIED = (
     "/api/v1/session",  # slowed down on purpose
     "/api/v1/cameras/{camera}/stream.mjpeg",  # never ends
 )
+SETTINGS = ("/api/v1/cameras", "/api/v1/cameras/{camera}")  # whose bodies have most of the rules: 1300 requests
 
 
 @pytest.fixture
 def serve(tmp_path):
     """Starts `streamer serve` with these cameras: its address and its process."""
 
-    def serve(*options, events=None, **cameras):
+    def serve(*options, events=None, model="still", **cameras):
+        keeps_state = model != "still"
         settings = {
+            "model": {"id": model},
             "cameras": {
-                name: {"source": {"uri": uri}, "state": str(tmp_path / f"{name}.state")}
+                name: {"source": {"uri": uri}, "state": str(tmp_path / f"{name}.state") if keeps_state else None}
                 for name, uri in cameras.items()
             },
             "web": {"port": 0},
@@ -57,7 +60,19 @@ def serve(tmp_path):
     return serve
 
 
-def test_the_api_agrees_with_its_document(serve, tmp_path):
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--phases", "fuzzing,stateful"],
+        ["--phases", "coverage", *(word for path in SETTINGS for word in ("--exclude-path", path))],
+        pytest.param(
+            ["--phases", "coverage", *(word for path in SETTINGS for word in ("--include-path", path))],
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["random", "each rule", "each rule of settings"],
+)
+def test_the_api_agrees_with_its_document(serve, tmp_path, options):
     url, _ = serve(a=SLOW, b=SLOW)
     with Client(url) as client:
         client.prompt("a", points=[(160, 120)])
@@ -68,6 +83,7 @@ def test_the_api_agrees_with_its_document(serve, tmp_path):
         "run",
         f"{url}/api/v1/openapi.json",
         *excluded,
+        *options,
         "--max-examples",
         "3",
         "--workers",
@@ -84,7 +100,7 @@ def test_the_api_agrees_with_its_document(serve, tmp_path):
 
 
 def test_objects_survive_a_restart_and_a_signal_ends_it_in_time(serve):
-    url, process = serve(a=SCENE)
+    url, process = serve(model="nano", a=SCENE)
     with Client(url) as client:
         object_id = client.prompt("a", points=[(160, 120)])
         client.wait_for("a", object_id)
@@ -92,7 +108,7 @@ def test_objects_survive_a_restart_and_a_signal_ends_it_in_time(serve):
     began = time.monotonic()
     assert process.wait(10) == 0
     assert time.monotonic() - began < 3
-    url, _ = serve(a=SCENE)
+    url, _ = serve(model="nano", a=SCENE)
     with Client(url) as client:
         assert object_id in client.wait_for("a", object_id).masks
 
@@ -118,7 +134,7 @@ def test_a_signal_ends_the_server_in_time_whatever_it_is_doing(serve, tmp_path):
 
 
 def test_the_log_is_json_if_requested(tmp_path):
-    process = streamer("serve", "--source", SCENE, "--port", "0", "--log", "json")
+    process = streamer("serve", "--source", SCENE, "--model", "still", "--port", "0", "--log", "json")
     line = json.loads(process.stderr.readline())
     assert line["level"] == "info"
     process.send_signal(signal.SIGINT)
@@ -128,7 +144,7 @@ def test_the_log_is_json_if_requested(tmp_path):
 def test_a_port_that_is_taken_is_one_line(serve):
     url, _ = serve(a=SCENE)
     port = url.rpartition(":")[2]
-    process = streamer("serve", "--source", SCENE, "--port", port)
+    process = streamer("serve", "--source", SCENE, "--model", "still", "--port", port)
     _, log = process.communicate(timeout=60)
     assert process.returncode == 1
     assert log.splitlines()[-1].startswith(f"streamer: web: cannot listen on 127.0.0.1:{port}: Address already in use")
@@ -146,13 +162,14 @@ def test_a_reader_notices_that_the_server_was_killed(serve):
 
 
 def test_cameras_get_equal_shares_and_removing_one_does_not_change_the_others():
-    words = ["bench", "cameras", "--seconds", "5", "--fps", "10", "--max-fps", "5", "--json"]
+    words = ["bench", "cameras", "--model", "still", "--seconds", "3", "--fps", "10", "--max-fps", "5", "--json"]
     figures = finish(streamer(*words), 120)
     assert min(figures["fps"].values()) >= 4
     assert figures["slowest_of_mean"] >= 0.8
     assert figures["others_changed_at_most"] <= 0.1
 
 
+@pytest.mark.slow
 def test_readers_do_not_slow_the_tracker_and_a_frozen_one_is_dropped():
     figures = finish(streamer("bench", "readers", "--seconds", "5", "--fps", "8", "--json"), 120)
     assert figures["ratio"] >= 0.9  # other tests may run beside this one; the bench by itself says more

@@ -57,13 +57,16 @@ def test_the_wheel_runs_the_demo_from_another_folder(programs, tmp_path, monkeyp
     where = done(programs / "python", "-c", "import streamer; print(streamer.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(programs.parent)
     assert done(programs / "streamer", "--version", cwd=tmp_path).split() == ["streamer", streamer.__version__]
-    words = ("demo", "--out", tmp_path / "demo.mp4", "--json")
-    figures = json.loads(done(programs / "streamer", *words, cwd=tmp_path))
+    assert "webcam" in done(programs / "streamer", "configs", cwd=tmp_path).split()
+    words = ("run", "file", "--model", "still", "--source", "scene:?frames=5", "--box", "1:truth", "--json")
+    assert json.loads(done(programs / "streamer", *words, cwd=tmp_path))["frames_tracked"] == 5
+    demo = ("demo", "--out", tmp_path / "demo.mp4", "--json")
+    figures = json.loads(done(programs / "streamer", *demo, cwd=tmp_path))
     assert figures["mean_iou"] > 0.8
     assert (tmp_path / "demo.mp4").stat().st_size > 10_000
 
 
-def test_the_wheel_has_the_weights_the_page_and_the_marker_of_types(wheel):
+def test_the_wheel_has_the_weights_the_page_the_configurations_and_the_marker_of_types(wheel):
     names = set(done(sys.executable, "-m", "zipfile", "--list", wheel, cwd=wheel.parent).split())
     wanted = {path for path in (ROOT / "streamer").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
     assert {str(path.relative_to(ROOT)) for path in wanted} - names == set()

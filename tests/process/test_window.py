@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from streamer.edgetam.image import ImageSegmenter
+from streamer.edgetam.runtimes.eager import TorchRuntime
 from streamer.masks import box_of, iou
 from streamer.offline.refinement import Session
 from tests.requirements import package, program, require
@@ -27,7 +28,7 @@ def test_clicks_drags_and_keys_refine_an_object(display, nano, scene):
     from streamer.cli.window import Window
 
     image = scene.draw(0)[0]
-    segmenter = ImageSegmenter(nano)
+    segmenter = ImageSegmenter(TorchRuntime(nano))
     session = Session(segmenter, segmenter.embed([image])[0])
     window = Window("a picture", image, session)
     window.root.update()

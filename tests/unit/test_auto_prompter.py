@@ -142,7 +142,7 @@ def test_find_is_refused_where_nothing_finds():
 def test_find_reaches_the_prompter_and_what_it_finds_is_tracked():
     commands = Channel(4)
     finder = Planted(Detection((10, 10, 40, 40), 0.9))
-    prompter = AutoPrompter(finder, commands, FindSettings(min_score=0.3, every_s=1e9))
+    prompter = AutoPrompter(finder, commands, FindSettings(min_score=0.3, every_s=80_000))
     prompter.write(TrackResult(blank(), ()))
     finder.found = (Detection((100, 10, 140, 40), 0.9),)
     acks = []

@@ -1,5 +1,7 @@
+import contextlib
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 import zmq
@@ -8,7 +10,7 @@ from streamer.bus.command_client import CommandClient
 from streamer.bus.command_server import CommandServer
 from streamer.bus.publisher import Publisher
 from streamer.bus.requests import pack_status_request, unpack_reply
-from streamer.bus.subscriber import NothingFresh, Subscriber
+from streamer.bus.subscriber import NothingFresh, Subscriber, _why
 from streamer.channel import Channel
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
 from streamer.pipeline.pipeline import Pipeline
@@ -61,6 +63,20 @@ def test_pictures_are_published_where_somebody_asks_for_them(publisher, topic):
     assert message.jpeg[:2] == b"\xff\xd8"
 
 
+def test_the_models_masks_are_a_topic_of_their_own_without_objects_that_it_did_not_look_for(publisher):
+    older = replace(result().tracks[0], object_id=2, age=4)
+    with Subscriber(publisher.endpoint, "fake", "masks-model") as subscriber:
+        for index in range(200):
+            outcome = result(index)
+            publisher.write(outcome)
+            publisher.write_model(replace(outcome, tracks=(*outcome.tracks, older)))
+            with contextlib.suppress(NothingFresh):
+                message = subscriber.receive(0.02)
+                break
+    assert message.topic == "fake/masks-model"
+    assert [(each.object_id, each.age) for each in message.objects] == [(1, 0)]
+
+
 def test_a_topic_nobody_asked_for_is_not_made(publisher, monkeypatch):
     monkeypatch.setattr("streamer.bus.publisher._jpeg", lambda *_: pytest.fail("a picture was encoded"))
     with Subscriber(publisher.endpoint, "fake", "masks-png") as subscriber:
@@ -73,6 +89,30 @@ def test_a_stale_message_is_refused_and_said(publisher):
         with pytest.raises(AssertionError):
             publish_until(publisher, subscriber, (result(i) for i in range(20)))
         assert subscriber.refused > 0
+
+
+def test_a_clock_that_is_ahead_is_said_and_does_not_make_old_messages_fresh(publisher, caplog):
+    clock = [-5.0]  # seconds by which this machine's clock is wrong
+
+    def wall_ns():
+        return time.time_ns() + int(clock[0] * 1e9)
+
+    with Subscriber(publisher.endpoint, "fake", max_age_ms=500, wall_ns=wall_ns) as subscriber:
+        publish_until(publisher, subscriber, endless())
+        assert 4900 < subscriber.ahead_ms < 5100
+        assert "the publisher's clock is 5.0 s ahead of this machine's" in caplog.text
+        clock[0] = -4.0  # a second later nothing has changed but the time: what comes now is a second old
+        with pytest.raises(NothingFresh):
+            publisher.write(result(index=9))
+            subscriber.receive(0.3)
+
+
+def test_a_clock_that_is_behind_is_named_where_every_message_is_equally_old():
+    assert _why([5001.0, 5003.0, 4999.0]).endswith(
+        "all are equally old, so the publisher's clock may be 5.0 s behind this machine's: synchronise the clocks (NTP)"
+    )
+    assert "clock" not in _why([600.0, 2000.0, 9000.0])
+    assert _why([]) == "none came"
 
 
 def test_lost_messages_are_counted(publisher):

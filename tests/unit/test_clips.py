@@ -39,6 +39,7 @@ def test_an_event_has_a_snapshot_a_mask_and_a_clip_from_before_until_after(tmp_p
     for index in range(30):
         now = result(index)
         sink.write(now)
+        sink.write_model(now)
         if index == 20:
             event = lost(now)
             sink.notify(event)
@@ -54,6 +55,7 @@ def test_other_events_get_none_and_an_end_writes_what_there_is(tmp_path):
     sink = ClipSink(tmp_path, EventSettings(clip_kinds=("entered",), after_s=60.0))
     now = result(3)
     sink.write(now)
+    sink.write_model(now)
     sink.notify(lost(now))
     entered = PlaceEvent("cam", "door", 1, "entered", 3, 0, now.frame.captured_ns, now.frame.wall_ns, 0.9, None)
     sink.notify(entered)

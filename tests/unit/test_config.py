@@ -3,9 +3,10 @@ from pathlib import Path
 import pytest
 
 from streamer.config import load as config
+from streamer.config import shipped
 from streamer.errors import UsageError
 
-CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.yaml"))
+CONFIGS = sorted(shipped.FOLDER.glob("*.yaml"))
 
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
@@ -13,14 +14,36 @@ def test_every_config_in_the_repository_loads(path):
     text = path.read_text()
     if "\ncameras:" in text:
         assert config.load_serve(path, {}).cameras
-        assert f"streamer serve configs/{path.name}" in text
+        assert f"streamer serve {path.stem}" in text
     else:
         assert config.load(path, {}).sinks
-        assert f"streamer run configs/{path.name}" in text
+        assert f"streamer run {path.stem}" in text
 
 
-def test_there_are_configs():
-    assert {path.stem for path in CONFIGS} >= {"webcam", "rtsp", "file", "serve", "surveillance", "robotics"}
+def test_a_shipped_config_is_found_by_its_name_unless_a_file_has_that_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert {path.stem for path in CONFIGS} >= {"webcam", "rtsp", "file", "cameras", "surveillance", "robotics"}
+    assert set(shipped.names()) >= {"webcam", "surveillance", "grafana.json", "deploy/Dockerfile"}
+    assert config.load_serve(Path("surveillance"), {}).cameras
+    Path("webcam").write_text("source: {uri: mine}")
+    assert config.load(Path("webcam"), {}).source.uri == "mine"
+
+
+def test_a_config_of_the_user_s_folder_is_found_before_a_shipped_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(shipped, "user_folder", lambda: tmp_path / "own")
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "webcam.yaml").write_text("source: {uri: own}")
+    assert config.load(Path("webcam"), {}).source.uri == "own"
+    assert config.load(Path("rtsp"), {}).source.uri != "own"
+
+
+def test_a_name_that_is_neither_a_file_nor_shipped_lists_the_shipped_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match=r"survey: no such file, and no configuration of that name; known: .*webcam"):
+        config.load(Path("survey"), {})
+    with pytest.raises(UsageError, match=r"survey\.yaml: cannot be read"):
+        config.load(Path("survey.yaml"), {})
 
 
 @pytest.mark.parametrize(
@@ -34,7 +57,7 @@ def test_there_are_configs():
         ("source: {uri: x}\nprompts: [{object_id: 1, box: [1, 2]}]", "prompts.0.box"),
         (
             "source: {uri: x}\nzones: [{name: door, points: [[0, 0], [2, 0], [1, 1]]}]",
-            "zones.0.points.1.0: input should",
+            "zones.0.points.1.0: must",
         ),
         ("source: {uri: x}\nzones: [{name: door, points: [[0, 0], [1, 0], [0, 0]]}]", "a point is there twice"),
         ("source: {uri: x}\nzones: [{name: door, points: [[0, 0], [0.5, 0.5], [1, 1]]}]", "the polygon has no area"),
@@ -62,7 +85,7 @@ def test_a_mistake_is_named(text, says, tmp_path):
             "unknown key 'cameras.door.source.stal_s'; did you mean 'stall_s'",
         ),
         ("cameras: {door: {}}", "cameras.door.source is missing"),
-        ("cameras: {'a door': {source: {uri: x}}}", "cameras.a door.[key]: string should match pattern"),
+        ("cameras: {'a door': {source: {uri: x}}}", "cameras.a door: must begin with a letter"),
         ("web: {port: 99999}", "web.port"),
         ("web: {certificate: x.pem}", "certificate and key go together"),
         ("events: {clip_kinds: [sneezed]}", "events.clip_kinds.0"),
@@ -101,7 +124,7 @@ def test_a_file_that_is_not_there_is_named():
 )
 def test_true_is_no_number(tmp_path, text, key):
     (tmp_path / "run.yaml").write_text(text)
-    with pytest.raises(UsageError, match="input should not be true or false") as caught:
+    with pytest.raises(UsageError, match="must not be true or false") as caught:
         config.load(tmp_path / "run.yaml", {})
     assert key in str(caught.value)
 
@@ -115,5 +138,5 @@ def test_a_switch_may_be_true(tmp_path):
 @pytest.mark.parametrize("value", ["0", "1", "2.5", "'yes'", "[true]"])
 def test_a_switch_is_true_or_false(tmp_path, value):
     (tmp_path / "run.yaml").write_text(f"source: {{uri: x}}\ntracking: {{extensions: {value}}}")
-    with pytest.raises(UsageError, match=r"tracking.extensions: input should be true or false"):
+    with pytest.raises(UsageError, match=r"tracking.extensions: must be true or false"):
         config.load(tmp_path / "run.yaml", {})

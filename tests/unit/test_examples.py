@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import importlib.util
 import threading
@@ -59,6 +60,12 @@ def test_the_sink_writes_boxes_and_events(tmp_path):
         ["fake", "started", "object 1: started, score 0.90"],
         ["1", "1", "tracked", "3", "2", "20", "10"],
     ]
+
+
+def test_a_sink_of_your_own_has_thirty_lines_at_most():
+    program = (ROOT / "examples" / "own_sink.py").read_text()
+    (sink,) = [node for node in ast.parse(program).body if isinstance(node, ast.ClassDef)]
+    assert sink.end_lineno - sink.lineno < 30
 
 
 def test_the_source_reads_a_camera_until_it_is_closed(camera):

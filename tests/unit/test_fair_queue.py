@@ -44,13 +44,30 @@ def test_priority_is_a_share_of_the_turns():
 
 
 def test_who_was_away_has_saved_nothing_up():
-    fair_queue = FairQueue()
+    now_s = [0.0]
+    fair_queue = FairQueue(clock_s=lambda: now_s[0])
     for _ in range(100):
         with fair_queue.acquire("busy"):
-            pass
+            now_s[0] += 1.0
     with fair_queue.acquire("late"):
-        pass
+        now_s[0] += 1.0
     assert fair_queue._finish["late"] >= 99
+
+
+def test_shares_are_of_time_so_that_a_camera_with_long_steps_gets_fewer_of_them():
+    """Steps of 60 ms of one camera, and of 10 ms of three others, all of them waiting all the time."""
+    now_s, fair_queue = [0.0], FairQueue(clock_s=lambda: now_s[0])
+    step_s = {"crowded": 0.06, "a": 0.01, "b": 0.01, "c": 0.01}
+    steps, used_s = Counter(), dict.fromkeys(step_s, 0.0)
+    finish = fair_queue._finish
+    while now_s[0] < 20:
+        name = min(step_s, key=lambda each: finish.get(each, 0.0))  # who begins first of those who wait
+        with fair_queue.acquire(name):
+            now_s[0] += step_s[name]
+        steps[name] += 1
+        used_s[name] += step_s[name]
+    assert max(used_s.values()) < 1.05 * min(used_s.values())
+    assert steps["a"] > 5 * steps["crowded"]
 
 
 def test_a_turn_that_fails_is_over():

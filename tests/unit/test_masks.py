@@ -1,5 +1,3 @@
-import time
-
 import cv2
 import numpy as np
 import pytest
@@ -70,12 +68,11 @@ def test_broken_run_lengths_cost_no_memory():
     assert resident_mb() - before < 200
 
 
-def test_a_picture_of_another_size_is_not_unpacked():
-    large = cv2.imencode(".png", np.zeros((6000, 6000), np.uint8))[1].tobytes()
-    before = time.perf_counter()
+def test_an_image_of_another_size_is_not_unpacked(monkeypatch):
+    large = cv2.imencode(".png", np.zeros((600, 600), np.uint8))[1].tobytes()
+    monkeypatch.setattr(cv2, "imdecode", lambda *_: pytest.fail("the image was unpacked"))
     with pytest.raises(ValueError, match="no png mask of 10 x 10"):
         decode(large, (0, 0, 10, 10), "png", (20, 20))
-    assert time.perf_counter() - before < 0.01
 
 
 def test_a_picture_that_promises_more_than_it_has_is_not_read():

@@ -1,4 +1,5 @@
 import struct
+from dataclasses import replace
 
 import msgpack
 import numpy as np
@@ -28,6 +29,15 @@ def test_a_message_comes_back_as_it_went(codec):
         np.testing.assert_array_equal(entry.mask(), track.mask)
         assert (entry.box, entry.area, entry.state) == (track.box, int(track.mask.sum()), track.state)
         assert entry.score == pytest.approx(track.score)
+
+
+def test_a_carried_mask_says_where_it_is_from_and_how_old_it_is():
+    outcome = result(5, (1,))
+    carried = replace(outcome.tracks[0], mask_from="motion", age=3, confidence=0.75)
+    outcome = replace(outcome, tracks=(carried,), mask_from="motion")
+    got = unpack(pack_masks("t", outcome, "rle", header_of(outcome, sequence=1, dropped=0, published_ns=0)))
+    assert got.header["mask_from"] == "motion"
+    assert (got.objects[0].mask_from, got.objects[0].age, got.objects[0].confidence) == ("motion", 3, 0.75)
 
 
 def test_an_empty_mask_travels_as_no_bytes():

@@ -61,7 +61,7 @@ def test_a_live_source_drops_and_the_drops_travel_in_the_results():
     pipeline = run(Ready(50, live=True), Slow(), {"list": sink})
     assert pipeline.captured == 50
     assert pipeline.dropped > 40
-    assert pipeline.dropped + pipeline.meter.tracked == 50
+    assert pipeline.dropped + pipeline.figures.tracked == 50
     assert sink.results[-1].dropped == pipeline.dropped
 
 
@@ -94,7 +94,7 @@ def test_results_before_a_failure_are_written():
 
 
 def test_the_frame_limit_ends_the_run():
-    assert run(FakeSource(1000), limits=Limits(frames=7)).meter.tracked == 7
+    assert run(FakeSource(1000), limits=Limits(frames=7)).figures.tracked == 7
 
 
 def test_the_time_limit_ends_the_run():
@@ -211,7 +211,7 @@ def test_a_live_source_is_tracked_no_faster_than_it_may():
     sink = ListSink()
     pipeline = run(source, sinks={"list": sink}, limits=Limits(fps=1.0))
     assert len(sink.results) == 1  # 300 pictures in far less than a second
-    assert pipeline.skipped == pipeline.captured - 1
+    assert pipeline.source_figures.skipped == pipeline.captured - 1
 
 
 def test_a_turn_is_waited_for_and_then_the_newest_picture_is_tracked():

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from streamer.config.settings import ZoneSettings
+from streamer.events.counts import ZoneFigures
 from streamer.events.zones import Zones
 from streamer.types import Frame, Track, TrackResult
 
@@ -38,6 +39,40 @@ def test_the_time_in_a_zone_is_said_when_it_is_left():
     *_, left = [event for result in (at(100, 90, 0), at(20, 90, 7)) for event in zones.update(result)]
     assert (left.kind, left.inside_s, left.zone) == ("left", 7.0, "door")
     assert left.message == "object 1: left door after 7.0 s"
+
+
+def figures(zone: ZoneSettings, *results: TrackResult) -> ZoneFigures:
+    """What was counted after these results."""
+    zones = Zones([zone])
+    for result in results:
+        zones.update(result)
+    (one,) = zones.figures
+    return one
+
+
+def test_objects_in_out_and_inside_are_counted():
+    both = [at(20, 90, 0, ids=(1, 2)), at(100, 90, 1, ids=(1, 2))]
+    counted = figures(DOOR, *both, at(180, 90, 3, ids=(1,)))
+    assert (counted.entered, counted.left, counted.inside) == (2, 1, 0)  # the other was removed in the zone
+    assert (counted.stays, counted.dwell_s, counted.longest_s) == (2, 4.0, 2.0)
+    assert figures(DOOR, *both).inside == 2
+
+
+def test_an_object_that_is_lost_in_a_zone_is_not_inside_until_it_is_seen_again():
+    lost, again = at(100, 90, 2, state="lost"), at(100, 90, 4)
+    assert figures(DOOR, at(100, 90, 0), lost).inside == 0
+    counted = figures(DOOR, at(100, 90, 0), lost, again)
+    assert (counted.inside, counted.entered, counted.left) == (1, 1, 0)
+
+
+def test_jitter_at_a_border_counts_nothing():
+    counted = figures(FENCE, at(100, 30, 0), *[at(100, 50 + (-1) ** n, 1 + n / 10) for n in range(20)])
+    assert (counted.to_left, counted.to_right) == (0, 0)
+
+
+def test_crossings_of_a_line_are_counted_by_side():
+    counted = figures(FENCE, at(100, 30, 0), at(100, 70, 1), at(100, 30, 2), at(100, 70, 3))
+    assert (counted.to_left, counted.to_right, counted.entered, counted.inside) == (1, 2, 0, 0)
 
 
 def test_what_appears_inside_has_entered_and_what_appears_outside_has_done_nothing():

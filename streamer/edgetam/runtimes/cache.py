@@ -1,4 +1,4 @@
-"""Converted graphs on disk, so that only the first start with a model waits for its conversion."""
+"""Converted graphs on disk, so that only the first start with a model waits for its conversion. No torch."""
 
 from __future__ import annotations
 
@@ -13,25 +13,30 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-import torch
 
 from streamer.process.files import write_atomically
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2  # of the cached graphs: raise it when the graphs change
+FORMAT = 3  # of the graphs: raise it when they change
 MAX_MODELS = 8  # cached for each runtime; the least recently used one is removed
 
 
-class GraphCache:
-    """One model's graphs for one runtime, in the user's cache folder (`~/.cache/streamer` on Linux).
+def cache_folder() -> Path:
+    """`~/.cache/streamer` on Linux."""
+    return platformdirs.user_cache_path("streamer", appauthor=False)
 
-    `version` is of the library that converts them. A folder that cannot be created or written costs only time.
+
+class GraphCache:
+    """One model's graphs for one runtime, in the user's cache folder.
+
+    `version` is of the library that converts them, `weights` the model's fingerprint. A folder that cannot be created
+    or written costs only time.
     """
 
-    def __init__(self, runtime: str, version: str, model: Any) -> None:
-        below = platformdirs.user_cache_path("streamer", appauthor=False) / runtime
-        self.folder = below / fingerprint(version, model)
+    def __init__(self, runtime: str, version: str, weights: str) -> None:
+        below = cache_folder() / runtime
+        self.folder = below / hashlib.sha256(json.dumps([FORMAT, version, weights]).encode()).hexdigest()[:24]
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             os.utime(self.folder)  # the time of its last use
@@ -67,11 +72,9 @@ class GraphCache:
             log.warning("%s: cannot be cached, so the next start converts again (%s)", file, error)
 
 
-def fingerprint(version: str, model: Any) -> str:
-    """What the graphs depend on: weights, config, and the versions of the libraries that convert them."""
-    digest = hashlib.sha256(
-        json.dumps([FORMAT, torch.__version__, version, model.config.to_dict()], default=str).encode()
-    )
+def fingerprint(model: Any) -> str:
+    """Of a loaded model's weights and config."""
+    digest = hashlib.sha256(json.dumps(model.config.to_dict(), default=str).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.contiguous().cpu().numpy().tobytes())

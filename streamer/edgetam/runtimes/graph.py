@@ -1,75 +1,96 @@
-"""The graphs of a frame, called by name in an engine that is not eager torch."""
+"""The graphs of a frame in an engine that takes and gives numpy arrays: OpenVINO, ONNX Runtime. No torch."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
-from streamer.edgetam.graphs import Bank, Features, Masks
-from streamer.edgetam.weights import Checkpoint
+from streamer.edgetam.model_info import ModelInfo
+from streamer.edgetam.runtimes.port import Candidates, Floats, FoundMask, Recall, Remembered
+from streamer.edgetam.runtimes.recall import stacked_to_usual
+
+Arrays = Sequence[NDArray[np.generic]]
+Features = tuple[Floats, Floats, Floats]  # strides 4, 8 and 16
+GRAPHS = (
+    "image_encoder",
+    "mask_tracker",
+    "prompt_decoder_single",
+    "prompt_decoder_candidates",
+    "mask_prompt_encoder",
+    "memory_encoder",
+)
 
 
 class GraphRuntime(ABC):
-    """A `Runtime` of the graphs of `steps.GRAPHS`: `run` is all that differs between engines."""
+    """A `Runtime` of the graphs: `run` is all that differs between engines."""
 
     name: str
 
-    def __init__(self, checkpoint: Checkpoint) -> None:
-        self.checkpoint = checkpoint
-        self._no_previous_11hw = torch.zeros(1, 1, checkpoint.size // 4, checkpoint.size // 4, device=checkpoint.device)
+    def __init__(self, info: ModelInfo) -> None:
+        self.info = info
+        self._no_memory_1c11 = np.array(info.no_memory, np.float32)[None, :, None, None]
+        self._usual = (info.memories, info.pointers)
 
     @abstractmethod
-    def run(self, graph: str, tensors: Sequence[Tensor]) -> list[Tensor]:
-        """The graph's outputs, which later calls leave alone."""
+    def run(self, graph: str, inputs: Sequence[Arrays]) -> list[list[Floats]]:
+        """A graph's outputs for each of some inputs, which later calls leave alone."""
 
-    def encode_image(self, pixels_13hw: Tensor) -> Features:
-        return Features(*self.run("image_encoder", [pixels_13hw]))
+    def encode_images(self, pixels: Sequence[Floats]) -> list[Features]:
+        outputs = self.run("image_encoder", [[image[None]] for image in pixels])
+        return [(s0, s1, top) for s0, s1, top in outputs]
 
-    def track_masks(self, features: Features, bank: Bank) -> tuple[Masks, Tensor]:
-        config, images = self.checkpoint.model.config, (features.s0_gchw, features.s1_gchw, features.top_gchw)
-        memory_valid, pointer_valid = bank.memory_valid_bm, bank.pointer_valid_bp
-        if memory_valid is None or pointer_valid is None:
-            memory_valid = torch.ones_like(bank.memory_age_bm, dtype=torch.bool)
-            pointer_valid = torch.ones_like(bank.pointer_age_bp, dtype=torch.bool)
-        memories = [bank.memories_bmtc, bank.memory_age_bm, memory_valid]
-        pointers = [bank.pointers_bpc, bank.pointer_age_bp, pointer_valid]
-        memories = [lengthened(part, config.num_maskmem) for part in memories]
-        pointers = [lengthened(part, config.max_object_pointers_in_encoder) for part in pointers]
-        *masks, top = self.run("mask_tracker", [*images, *memories, *pointers])
-        return Masks(*masks), top
+    def without_memory(self, features: Features) -> Features:
+        s0, s1, top = features
+        return s0, s1, top + self._no_memory_1c11
 
-    def decode_prompt(
+    def track_masks(self, windows: Sequence[tuple[Features, Sequence[Recall]]]) -> list[list[FoundMask]]:
+        outputs = self.run("mask_tracker", [self._tracked(features, recalls) for features, recalls in windows])
+        found = []
+        for ((s0, s1, _), _), (*masks, top) in zip(windows, outputs, strict=True):
+            logits, ious, object_logits, pointers = masks
+            conditioned = [(s0, s1, top[row : row + 1]) for row in range(len(top))]
+            parts = (logits, ious.tolist(), object_logits.tolist(), pointers, conditioned)
+            found.append([FoundMask(*row) for row in zip(*parts, strict=True)])
+        return found
+
+    def _tracked(self, features: Features, recalls: Sequence[Recall]) -> Arrays:
+        memories, pointers = stacked_to_usual(recalls, np.stack, np.zeros_like, self._usual)
+        rows = memories.ages_bn.astype(np.int64)
+        remembered = (memories.values_bnc, rows, memories.valid_bn)
+        return [*features, *remembered, pointers.values_bnc, pointers.ages_bn, pointers.valid_bn]
+
+    def decode_points(
         self,
         features: Features,
-        points_1n2: Tensor,
-        labels_1n: Tensor,
-        previous_11hw: Tensor | None,
+        points_bn2: Floats,
+        labels_bn: NDArray[np.int32],
+        previous_bhw: Floats | None,
         *,
         multimask: bool,
-    ) -> Masks:
-        images = (features.s0_gchw, features.s1_gchw, features.top_gchw)
-        previous = self._no_previous_11hw if previous_11hw is None else previous_11hw
-        has_previous = torch.tensor([previous_11hw is not None], device=previous.device)
-        graph = "prompt_decoder_best" if multimask else "prompt_decoder_single"
-        return Masks(*self.run(graph, [*images, points_1n2, labels_1n, previous, has_previous]))
+    ) -> Candidates:
+        side = self.info.logits_size
+        values = np.zeros((len(points_bn2), side, side), np.float32) if previous_bhw is None else previous_bhw
+        previous = (values[:, None], np.array([previous_bhw is not None]))
+        graph = "prompt_decoder_candidates" if multimask else "prompt_decoder_single"
+        ((logits, ious, object_logits, pointers),) = self.run(graph, [[*features, points_bn2, labels_bn, *previous]])
+        return Candidates(logits, ious, object_logits, pointers.repeat(ious.shape[1] // pointers.shape[1], axis=1))
 
-    def encode_memory(
-        self, top_1chw: Tensor, logits_b1hw: Tensor, object_logit_b: Tensor, prompted_b: Tensor
-    ) -> Tensor:
-        (memories,) = self.run("memory_encoder", [top_1chw, logits_b1hw, object_logit_b, prompted_b])
-        return memories
+    def mask_pointer(self, features: Features, mask_hw: Floats) -> Floats:
+        ((pointers,),) = self.run("mask_prompt_encoder", [[features[2], mask_hw[None, None]]])
+        return pointers[0]
 
+    def encode_memories(self, windows: Sequence[Remembered]) -> list[list[Floats]]:
+        outputs = self.run(
+            "memory_encoder",
+            [[w.features[2], w.logits_bhw[:, None], w.object_logit_b, w.prompted_b] for w in windows],
+        )
+        return [[memory.copy() for memory in memories] for (memories,) in outputs]
 
-def lengthened(part_bn: Tensor, usual: int) -> Tensor:
-    """Padded with zeros along its second axis, not valid, so that few lengths are met: engines keep something for each.
+    def to_numpy(self, value: Floats) -> Floats:
+        return value
 
-    The usual length is that of an object prompted once; with more prompts it is 1, 3, 7, ... longer.
-    """
-    more = max(part_bn.shape[1] - usual, 0)
-    missing = usual + (1 << more.bit_length()) - 1 - part_bn.shape[1]
-    if not missing:
-        return part_bn
-    return torch.cat((part_bn, part_bn.new_zeros(part_bn.shape[0], missing, *part_bn.shape[2:])), dim=1)
+    def from_numpy(self, values: Floats) -> Floats:
+        return values

@@ -13,9 +13,9 @@ from streamer.edgetam.weights import Checkpoint
 from streamer.video.scene import Scene, SceneSettings
 
 CALIBRATION = "scenes 1"  # what follows; change it with them, and what was quantized before is not used again
-PICTURES = 100  # from which the ranges of the activations are taken
-PICTURE = (640, 360)
-SHARES = (1.0, 0.5, 0.3)  # of the picture's sides: what windows show is calibrated for, too
+IMAGES = 100  # from which the ranges of the activations are taken
+IMAGE_SIZE = (640, 360)
+SHARES = (1.0, 0.5, 0.3)  # of the image's sides: what windows show is calibrated for, too
 
 
 def quantize(model: openvino.Model, checkpoint: Checkpoint) -> openvino.Model:
@@ -26,17 +26,17 @@ def quantize(model: openvino.Model, checkpoint: Checkpoint) -> openvino.Model:
     import nncf
 
     logging.getLogger("nncf").setLevel(logging.WARNING)
-    pictures = [pixels(seed, checkpoint) for seed in range(PICTURES)]
+    images = [pixels(seed, checkpoint) for seed in range(IMAGES)]
     mixed = nncf.QuantizationPreset.MIXED
-    return nncf.quantize(model, nncf.Dataset(pictures), subset_size=PICTURES, preset=mixed)
+    return nncf.quantize(model, nncf.Dataset(images), subset_size=IMAGES, preset=mixed)
 
 
 def pixels(seed: int, checkpoint: Checkpoint) -> NDArray[np.float32]:
     """A part of a synthetic scene as the encoder gets it, 1 x 3 x S x S.
 
-    Noise with the spectrum of natural pictures was tried: J&F on `vos-dev` was 6 points lower than of float32.
+    Noise with the spectrum of natural images was tried: J&F on `vos-dev` was 6 points lower than of float32.
     """
-    rng, (width, height), side = np.random.default_rng(seed), PICTURE, checkpoint.size
+    rng, (width, height), side = np.random.default_rng(seed), IMAGE_SIZE, checkpoint.size
     image, _ = Scene(SceneSettings(seed=seed, objects=3, width=width, height=height)).draw(seed)
     share = rng.choice(SHARES)
     w, h = int(width * share), int(height * share)

@@ -1,63 +1,56 @@
-"""The graphs of a frame in ONNX Runtime: its CPU, CUDA, TensorRT or CoreML provider."""
+"""The graphs of a frame in ONNX Runtime: its CPU, CUDA, TensorRT or CoreML provider. No torch."""
 
 from __future__ import annotations
 
-import contextlib
-import io
-import logging
-import time
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
-import torch
-from torch import Tensor
 
-from streamer.edgetam import torch_threads
-from streamer.edgetam.runtimes.cache import GraphCache
-from streamer.edgetam.runtimes.graph import GraphRuntime
-from streamer.edgetam.steps import GRAPHS, Step, examples
-from streamer.edgetam.weights import Checkpoint
+from streamer.edgetam import cores
+from streamer.edgetam.model_info import ModelInfo
+from streamer.edgetam.runtimes.graph import GRAPHS, Arrays, GraphRuntime
+from streamer.edgetam.runtimes.port import Floats
+from streamer.edgetam.runtimes.sources import GraphSource
 from streamer.errors import UsageError
 
-log = logging.getLogger(__name__)
+VERSION: str = onnxruntime.__version__
 PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider", "mps": "CoreMLExecutionProvider"}
 TENSORRT = "TensorrtExecutionProvider"
-OPSET = 20
 
 
 class OnnxRuntime(GraphRuntime):
-    """Graphs as ONNX files, in the provider of the checkpoint's device; tensors pass through the host's memory."""
+    """Graphs as ONNX files, in the provider of the model's device; arrays pass through the host's memory."""
 
-    def __init__(self, checkpoint: Checkpoint, name: str = "onnx") -> None:
-        super().__init__(checkpoint)
+    def __init__(self, info: ModelInfo, source: GraphSource, compiled: Path, name: str = "onnx") -> None:
+        super().__init__(info)
         self.name = name
-        self._cache = GraphCache("onnx", onnxruntime.__version__, checkpoint.model)
-        chosen = providers(name, checkpoint.device.type, onnxruntime.get_available_providers(), self._cache.folder)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch_threads.count()
-        options.log_severity_level = 3  # errors; it warns of each initialiser that it folds
-        self._sessions = {graph: self._open(graph, options, chosen) for graph in GRAPHS}
+        self._source = source
+        available = onnxruntime.get_available_providers()
+        self._providers = providers(name, info.device.partition(":")[0], available, compiled)
+        self._options = onnxruntime.SessionOptions()
+        self._options.intra_op_num_threads = cores.count()
+        self._options.log_severity_level = 3  # errors; it warns of each initialiser that it folds
+        self._sessions = {graph: self._open(graph) for graph in GRAPHS}
 
-    def run(self, graph: str, tensors: Sequence[Tensor]) -> list[Tensor]:
+    def run(self, graph: str, inputs: Sequence[Arrays]) -> list[list[Floats]]:
         session, names = self._sessions[graph]
-        answers = session.run(None, {n: t.contiguous().cpu().numpy() for n, t in zip(names, tensors, strict=True)})
-        return [torch.from_numpy(answer).to(self.checkpoint.device) for answer in answers]
+        return [
+            list(session.run(None, {n: np.ascontiguousarray(part) for n, part in zip(names, one, strict=True)}))
+            for one in inputs
+        ]
 
-    def _open(self, graph: str, options: Any, chosen: list[Any]) -> tuple[Any, tuple[str, ...]]:
-        step = GRAPHS[graph](self.checkpoint.model)
-        if (file := self._cache.get(f"{graph}.onnx")) is not None:
-            try:
-                return onnxruntime.InferenceSession(file, options, chosen), step.inputs
-            except Exception as error:  # noqa: BLE001 - its errors have no class of their own in common
-                log.warning("%s: cannot be read, converted again (%s)", file, str(error).splitlines()[0])
-        started = time.monotonic()
-        data = convert(step, self.checkpoint)
-        log.info("%s converted to ONNX in %.1f s", graph, time.monotonic() - started)
-        self._cache.put(f"{graph}.onnx", lambda part: part.write_bytes(data))
-        return onnxruntime.InferenceSession(data, options, chosen), step.inputs
+    def _open(self, graph: str) -> tuple[Any, list[str]]:
+        try:
+            session = self._session(self._source.get(graph))
+        except Exception as error:  # noqa: BLE001 - its errors have no class of their own in common
+            session = self._session(self._source.again(graph, error))
+        return session, [entry.name for entry in session.get_inputs()]
+
+    def _session(self, file: Path | bytes) -> Any:
+        return onnxruntime.InferenceSession(file, self._options, self._providers)
 
 
 def providers(name: str, device: str, available: Sequence[str], folder: Path) -> list[Any]:
@@ -76,25 +69,3 @@ def providers(name: str, device: str, available: Sequence[str], folder: Path) ->
         cache = {"trt_engine_cache_enable": True, "trt_engine_cache_path": str(folder)}
         return [(TENSORRT, cache), PROVIDERS["cuda"], PROVIDERS["cpu"]]
     return [wanted] if wanted == PROVIDERS["cpu"] else [wanted, PROVIDERS["cpu"]]
-
-
-def convert(step: Step, checkpoint: Checkpoint) -> bytes:
-    """A step of the frame as an ONNX file with named inputs and outputs, in float32."""
-    example, dynamic = examples(step, checkpoint)
-    for talkative in ("onnx_ir", "onnxscript"):
-        logging.getLogger(talkative).setLevel(logging.WARNING)
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # its exporter talks
-        warnings.simplefilter("ignore")
-        program = torch.onnx.export(
-            step.eval().cpu(),
-            example,
-            input_names=list(step.inputs),
-            output_names=list(step.outputs),
-            dynamic_shapes=dynamic,
-            opset_version=OPSET,
-            dynamo=True,
-            verbose=False,
-        )
-    assert program is not None  # with dynamo, and without a file, it is returned
-    data: bytes = program.model_proto.SerializeToString()
-    return data

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from streamer.config.load import problem_in
-from streamer.config.settings import Section
+from streamer.config.section import Section
 from streamer.errors import StreamerError
 from streamer.service.cameras import UnknownCameraError
 from streamer.uris import redact

@@ -9,10 +9,12 @@ import numpy as np
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
-from streamer.masks import overlay, png_size
-from streamer.service.camera import Camera, Look
+from streamer.masks import png_size
+from streamer.service.camera import Camera
+from streamer.service.looks import Look
 from streamer.types import Prompt, Remove, Reset, Undo
-from streamer.video.jpeg import encode_jpeg, jpeg_of
+from streamer.video.jpeg import jpeg_of
+from streamer.video.overlay import overlay_jpeg_of
 from streamer.web.api.dependencies import CameraDep, LatestDep, acknowledged, require_json, send
 from streamer.web.api.errors import BINARY, ApiError, media, responses
 from streamer.web.models import (
@@ -38,7 +40,11 @@ router = APIRouter(tags=["objects"])
     dependencies=[Depends(require_json)],
 )
 async def prompt(body: PromptBody, camera: CameraDep) -> Any:
-    return await acknowledged(camera, Prompt(body.object_id, body.points, body.labels, body.box, mode=body.mode))
+    known = {entry["id"] for entry in objects_of(camera)}
+    ack = await acknowledged(camera, Prompt(body.object_id, body.points, body.labels, body.box, mode=body.mode))
+    if ack.object_id is not None and ack.object_id not in known:
+        camera.looks.forget(ack.object_id)  # of an earlier object with this id
+    return ack
 
 
 @router.get(
@@ -70,7 +76,7 @@ async def reset_objects(camera: CameraDep) -> Any:
 )
 async def change_object(object_id: ObjectId, body: LookBody, camera: CameraDep) -> Any:
     require_object(camera, object_id)
-    camera.looks[object_id] = Look(body.name, body.colour)
+    await run_in_threadpool(camera.looks.set, object_id, Look(body.name, body.colour))
     return next(entry for entry in objects_of(camera) if entry["id"] == object_id)
 
 
@@ -84,7 +90,6 @@ async def change_object(object_id: ObjectId, body: LookBody, camera: CameraDep) 
 async def remove_object(object_id: ObjectId, camera: CameraDep) -> None:
     require_object(camera, object_id)
     await send(camera, Remove(object_id))
-    camera.looks.pop(object_id, None)
 
 
 @router.post(
@@ -138,7 +143,7 @@ async def prompt_mask(object_id: ObjectId, request: Request, camera: CameraDep, 
 async def get_snapshot(latest: LatestDep, query: Annotated[SnapshotQuery, Query()]) -> Response:
     frame = latest.frame
     if query.overlay:
-        jpeg = await run_in_threadpool(lambda: encode_jpeg(overlay(frame.image, latest.tracks)))
+        jpeg = await run_in_threadpool(overlay_jpeg_of, latest)
     else:
         jpeg = await run_in_threadpool(jpeg_of, frame)
     headers = {"X-Frame-Index": str(frame.index), "X-Captured-Ns": str(frame.wall_ns)}
@@ -147,9 +152,8 @@ async def get_snapshot(latest: LatestDep, query: Annotated[SnapshotQuery, Query(
 
 def objects_of(camera: Camera) -> list[dict[str, Any]]:
     """The state of a camera's objects, with their names and colours."""
-    none = Look()
     return [
-        {**entry, "name": (look := camera.looks.get(entry["id"], none)).name, "colour": look.colour}
+        {**entry, "name": (look := camera.looks.get(entry["id"])).name, "colour": look.colour}
         for entry in camera.status().get("objects", [])
     ]
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 
 from streamer.process.memory import resident_mb
 from streamer.web.access import COOKIE, SESSION_S, address_of, session_of
 from streamer.web.api.dependencies import ServiceDep, require_json
 from streamer.web.api.errors import ApiError, responses
-from streamer.web.models import HealthAnswer, LoginBody, SessionAnswer, StatsAnswer
+from streamer.web.models import HealthAnswer, LoginBody, SessionAnswer, SessionQuery, StatsAnswer
 
 router = APIRouter(tags=["process"])
 
@@ -46,9 +46,13 @@ async def stats(service: ServiceDep) -> Any:
 
 
 @router.get("/session", response_model=SessionAnswer, summary="Whether credentials are required, and were sent")
-async def get_session(service: ServiceDep, request: Request) -> Any:
+async def get_session(service: ServiceDep, request: Request, query: Annotated[SessionQuery, Query()]) -> Any:
     access = service.access
-    return {"required": access.credentials.required, "authenticated": access.knows(request.headers)}
+    return {
+        "required": access.credentials.required,
+        "authenticated": access.knows(request.headers),
+        "rejected": access.refusal_of_origin(query.origin, request.headers.get("host", "")),
+    }
 
 
 @router.post(
@@ -63,13 +67,14 @@ async def log_in(body: LoginBody, service: ServiceDep, request: Request, respons
     access = service.access
     if not access.logins.take(address_of(request.scope), asyncio.get_running_loop().time()):
         raise ApiError(429, "too many attempts to log in; wait five seconds")
-    known = body.token is not None and access.credentials.allows_token(body.token)
+    known = by_token = body.token is not None and access.credentials.allows_token(body.token)
     if not known and body.user is not None and body.password is not None:
         known = await run_in_threadpool(access.credentials.allows_user, body.user, body.password)
     if not known and access.credentials.required:
         raise ApiError(401, "unknown token, user or password")
-    session = access.sessions.begin()
-    response.set_cookie(COOKIE, session, int(SESSION_S), httponly=True, samesite="strict", secure=access.secure)
+    session = access.begin_session(None if by_token else body.user if known else None)
+    secure = access.secure or request.url.scheme == "https"  # TLS may end at a proxy
+    response.set_cookie(COOKIE, session, int(SESSION_S), httponly=True, samesite="strict", secure=secure)
     return {"required": access.credentials.required, "authenticated": True}
 
 

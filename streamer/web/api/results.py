@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response, WebSocket
+from fastapi import APIRouter, Query, Request, Response, WebSocket
 
 from streamer.web.api.dependencies import CameraDep, Service, ServiceDep
 from streamer.web.api.errors import ApiError, media, responses
@@ -26,7 +27,8 @@ async def stream_results(
     width: Annotated[int | None, Query(ge=1, le=MAX_WIDTH)] = None,
 ) -> None:
     _require_place(service)
-    await service.readers.serve(websocket, camera.name, Variant.of(images, width))
+    allowed = partial(service.access.allows, websocket.headers)
+    await service.readers.serve(websocket, camera.name, Variant.of(images, width), allowed)
 
 
 @router.get(
@@ -35,11 +37,14 @@ async def stream_results(
     summary="Motion JPEG of the newest frames",
     responses=media("multipart/x-mixed-replace") | responses(404, 503),
 )
-async def get_stream(camera: CameraDep, service: ServiceDep, query: Annotated[SnapshotQuery, Query()]) -> Response:
+async def get_stream(
+    camera: CameraDep, service: ServiceDep, request: Request, query: Annotated[SnapshotQuery, Query()]
+) -> Response:
     _require_place(service)
     if service.readers.latest(camera.name) is None:
         raise ApiError(404, f"camera {camera.name} has given no frame yet")
-    return MjpegResponse(service.readers, camera.name, with_overlay=query.overlay)
+    allowed = partial(service.access.allows, request.headers)
+    return MjpegResponse(service.readers, camera.name, with_overlay=query.overlay, allowed=allowed)
 
 
 def _require_place(service: Service) -> None:

@@ -1,7 +1,7 @@
 // The page: a grid of cameras, the view of one camera, and statistics.
 import { get, request } from "./api.js";
 import { Single, showBadge } from "./single.js";
-import { counted, summary } from "./state.js";
+import { counted, summary, total } from "./state.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
@@ -21,8 +21,7 @@ async function refresh() {
     ({ cameras } = await get("cameras"));
     $("error").hidden = true;
   } catch (error) {
-    $("error").textContent = `${error.message} What the page shows may be out of date.`;
-    $("error").hidden = false;
+    showError(`${error.message} What the page shows may be out of date.`);
     return;
   }
   $("summary").textContent = summary(cameras);
@@ -33,6 +32,11 @@ async function refresh() {
   if (!$("stats").hidden) showStats();
 }
 
+function showError(text) {
+  $("error").textContent = text;
+  $("error").hidden = false;
+}
+
 function route() {
   let name = requested();
   if (name === null && !navigated && cameras.length === 1) name = cameras[0].name;  // there is nothing to choose
@@ -40,6 +44,7 @@ function route() {
   if (known && (single.view === null || single.name !== name)) single.open(name);
   if (!known && single.view !== null) single.close();
   $("grid").hidden = known;
+  if (!known && requested() !== null) showError(`There is no camera “${requested()}”. Choose one below.`);
 }
 
 function showTiles() {
@@ -93,7 +98,7 @@ async function showStats() {
   $("stats").querySelector("tbody").replaceChildren(...cameras.map((camera) => {
     const row = document.createElement("tr"), latency = camera.latency_ms ?? {}, quality = camera.quality ?? {};
     const cells = [camera.name, camera.state, quality.fps, camera.fps_now, `${latency.p50}, ${latency.p95}`,
-      (camera.frames_dropped ?? 0) + (camera.frames_skipped ?? 0), camera.objects.length, quality.reconnects_last_hour, quality.stalls_last_hour, camera.readers];
+      (camera.frames_dropped ?? 0) + (camera.frames_skipped ?? 0), total(camera.lost_by_sink), camera.objects.length, quality.reconnects_last_hour, quality.stalls_last_hour, camera.readers];
     for (const text of cells) row.insertCell().textContent = text ?? "";
     return row;
   }));
@@ -133,6 +138,9 @@ $("log-out").addEventListener("click", async () => {
 
 window.addEventListener("hashchange", () => { navigated = true; refresh(); });
 document.addEventListener("visibilitychange", refresh);
-get("session").then(({ required }) => { $("log-out").hidden = !required; }).catch(() => {});
+get(`session?origin=${encodeURIComponent(location.origin)}`).then(({ required, rejected }) => {
+  $("log-out").hidden = !required;
+  $("rejected").textContent = rejected ? `The server does not let this page change or show anything: ${rejected}.` : "";
+}).catch(() => {});
 refresh();
 setInterval(refresh, REFRESH_MS);

@@ -1,14 +1,14 @@
 // The view of one camera, where the user prompts objects.
 import { cameraPath, request } from "./api.js";
+import { Choices } from "./choices.js";
 import { centre } from "./geometry.js";
 import { Objects } from "./objects.js";
 import { Pointing } from "./pointing.js";
-import { age, badge } from "./state.js";
+import { age, badge, losses } from "./state.js";
 import { Timeline } from "./timeline.js";
 import { View } from "./view.js";
 
 const $ = (id) => document.getElementById(id);
-const DRAWING = ["opacity", "show-image", "show-outline", "show-labels", "show-trails", "show-zones"];
 const START = "Click on an object to track it, or drag a box around it.";
 const AGE_MS = 250;
 
@@ -24,10 +24,8 @@ export class Single {
       remove: (id) => this.remove(id),
       hide: (id, hide) => { this.hidden[hide ? "add" : "delete"](id); this.view.draw(); },
     });
-    for (const id of DRAWING) $(id).addEventListener("input", () => this.view?.draw());
-    $("images").value = "VideoDecoder" in window ? localStorage.images ?? "jpeg" : "jpeg";
-    $("images").querySelector("[value=h264]").disabled = !("VideoDecoder" in window);  // only with https or on localhost
-    $("images").addEventListener("change", () => { localStorage.images = $("images").value; this.open(this.name); });
+    this.choices = new Choices({ onDrawing: () => this.view?.draw(), onImages: () => this.open(this.name) });
+    for (const input of document.querySelectorAll("[name=mode]")) input.addEventListener("change", () => this.showMode());
     $("new").addEventListener("click", () => this.select(null));
     $("undo").addEventListener("click", () => this.undo());
     $("pause").addEventListener("click", () => this.pause());
@@ -35,6 +33,14 @@ export class Single {
     $("remove-camera").addEventListener("click", () => this.removeCamera());
     document.addEventListener("keydown", (event) => this.key(event));
     setInterval(() => this.showAge(), AGE_MS);
+  }
+
+  get mode() {
+    return document.querySelector("[name=mode]:checked").value;
+  }
+
+  showMode() {
+    $("live").classList.toggle("boxes", this.mode === "box");
   }
 
   path(rest = "") {
@@ -47,12 +53,16 @@ export class Single {
     this.name = name;
     this.lastPrompted = null;
     document.querySelector("[name=mode][value=add]").checked = true;
+    this.showMode();
+    this.waiting = false;
     $("single").hidden = false;
     $("camera-name").textContent = name;
     this.view = new View(name, {
-      images: $("images").value,
+      images: this.choices.images,
+      width: () => $("live").clientWidth * devicePixelRatio,
+      onUndecodable: (codec) => this.withoutVideo(codec),
       label: `Live image of ${name}: arrow keys move a cross, Enter prompts, Shift and Enter removes from the object`,
-      drawing: () => this.drawing(),
+      drawing: () => ({ ...this.choices.drawing(), hidden: this.hidden }),
       onResult: (result) => this.shown(result),
       onEvent: () => this.timeline.soon(),
     });
@@ -60,10 +70,17 @@ export class Single {
     new Pointing(this.view, {
       onClick: (x, y, label, object) => this.click(x, y, label, object),
       onBox: (box) => this.box(box),
-      removes: () => document.querySelector("[name=mode]:checked").value === "remove",
+      mode: () => this.mode,
     });
     this.timeline.watch(name);
     this.select(null);
+  }
+
+  // The browser cannot decode the video: JPEG works everywhere.
+  withoutVideo(codec) {
+    this.choices.withoutVideo();
+    this.open(this.name);
+    this.hint(`This browser cannot decode ${codec}, so the frames come as JPEG.`, true);
   }
 
   close() {
@@ -81,21 +98,14 @@ export class Single {
     this.view.zones = status.settings.zones;
     this.view.check();
     showBadge($("badge"), status);
+    $("losses").textContent = losses(status);
     $("pause").textContent = status.paused ? "Resume tracking" : "Pause tracking";
-  }
-
-  drawing() {
-    const on = (id) => $(id).checked;
-    return {
-      opacity: $("opacity").value / 100, image: on("show-image"), outline: on("show-outline"), labels: on("show-labels"),
-      trails: on("show-trails"), zones: on("show-zones"), hidden: this.hidden,
-    };
   }
 
   shown(result) {
     if (this.selected !== null && !result.objects.some((object) => object.id === this.selected) && !this.waiting) this.select(null);
     this.showAge();
-    $("undo").disabled = (this.selected ?? this.lastPrompted) === null;
+    $("undo").disabled = !result.objects.some((object) => object.id === (this.selected ?? this.lastPrompted));
     $("reset").disabled = result.objects.length === 0;
     this.objects.show(this.view, this.selected);
     if (result.objects.length === 0 && !this.waiting && $("hint").textContent === "") this.hint(START);
@@ -134,12 +144,15 @@ export class Single {
     this.prompt({ box: box.map(Math.round) }, { x, y, kind: "add" });
   }
 
+  // One prompt at a time: the second click of a double click belongs to the first.
   async prompt(prompt, mark) {
+    if (this.waiting) return;
     const view = this.view;
     view.marks.push(mark);
     view.draw();
     this.waiting = true;
     await this.act(async () => {
+      if (view.status?.paused) await request("POST", this.path("/resume"));  // who points at an object wants it tracked
       const { object_id: id } = await request("POST", this.path("/prompts"), prompt);
       this.lastPrompted = id;
       if (this.view === view) this.select(id);
@@ -192,7 +205,7 @@ export class Single {
   }
 
   key(event) {
-    if (!this.view || event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
+    if (!this.view || takesText(event.target) || document.querySelector("dialog[open]")) return;
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const keys = {
       n: () => this.select(null), z: () => this.undo(), p: () => this.pause(),
@@ -205,6 +218,12 @@ export class Single {
     else return;
     event.preventDefault();
   }
+}
+
+// Whether keys that are pressed there are its own: a text, a list. Those of a checkbox or a button are not.
+function takesText(element) {
+  if (!element.matches("input, select, textarea")) return false;
+  return !["checkbox", "radio", "button", "range", "color"].includes(element.type);
 }
 
 export function showBadge(element, status) {

@@ -6,13 +6,26 @@ import { retryMs } from "./state.js";
 const PING_MS = 10000;
 
 export class Stream {
-  // `onResult(result, image)` with an image that can be drawn, or null; it is closed afterwards. `onEvent(event)`. `onState(open)`.
-  constructor(camera, { images = "jpeg", width = null, onResult, onEvent = () => {}, onState = () => {} }) {
-    Object.assign(this, { camera, images, width, onResult, onEvent, onState });
+  // `onResult(result, image)` with an image that can be drawn, or null; it is closed afterwards. `onEvent(event)`. `onState(open)`. `onUndecodable(codec)`: the browser cannot decode the video.
+  constructor(camera, { images = "jpeg", width = null, onResult, onEvent = () => {}, onState = () => {}, onUndecodable = () => {} }) {
+    Object.assign(this, { camera, images, width, onResult, onEvent, onState, onUndecodable });
     this.clock = new ServerClock();
     this.failures = 0;
     this.ended = false;
     this.decoder = null;
+    if (!document.hidden) this.connect();
+  }
+
+  // A tab that nobody sees receives nothing.
+  suspend() {
+    clearTimeout(this.retry);
+    this.suspended = true;
+    this.socket?.close();
+  }
+
+  resume() {
+    if (this.ended || (this.socket && !this.suspended)) return;
+    this.suspended = false;
     this.connect();
   }
 
@@ -27,7 +40,8 @@ export class Stream {
   connect() {
     this.clock.reset();
     this.shown = 0;
-    this.socket = new WebSocket(resultsUrl(this.camera, this.images, this.width));
+    const width = typeof this.width === "function" ? Math.round(this.width()) : this.width;
+    const socket = this.socket = new WebSocket(resultsUrl(this.camera, this.images, width));
     this.socket.binaryType = "arraybuffer";
     this.socket.onopen = () => {
       this.failures = 0;
@@ -38,10 +52,11 @@ export class Stream {
     };
     this.socket.onmessage = ({ data }) => (typeof data === "string" ? this.receiveText(JSON.parse(data)) : this.receive(data));
     this.socket.onclose = () => {
+      if (socket !== this.socket) return;  // another one has taken its place
       this.onState(false);
       this.decoder?.close();
       this.decoder = null;
-      if (!this.ended) this.retry = setTimeout(() => this.connect(), retryMs(this.failures++));
+      if (!this.ended && !this.suspended) this.retry = setTimeout(() => this.connect(), retryMs(this.failures++));
     };
   }
 
@@ -86,14 +101,18 @@ export class Stream {
   }
 
   decode(result) {
-    this.decoder ??= new Decoder(result.image.codec, (shown, frame) => this.show(shown, frame), (lost) => this.acknowledge(lost));
+    this.decoder ??= new Decoder(result.image.codec, {
+      onFrame: (shown, frame) => this.show(shown, frame),
+      onLost: (lost) => this.acknowledge(lost),
+      onBroken: () => this.onUndecodable(result.image.codec),
+    });
     this.decoder.decode(result);
   }
 }
 
 // H.264 through WebCodecs.
 class Decoder {
-  constructor(codec, onFrame, onLost) {
+  constructor(codec, { onFrame, onLost, onBroken }) {
     this.waiting = new Map();
     this.onLost = onLost;
     this.decoder = new VideoDecoder({
@@ -107,6 +126,7 @@ class Decoder {
         console.warn("the video decoder failed", error);
         for (const result of this.waiting.values()) onLost(result);
         this.waiting.clear();
+        onBroken();
       },
     });
     this.decoder.configure({ codec, optimizeForLatency: true });

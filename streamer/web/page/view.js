@@ -1,7 +1,7 @@
 // The frames of one camera with their masks on a canvas, and a notice while they are not live.
 import { centre } from "./geometry.js";
 import { hex, paint, rgbOf } from "./masks.js";
-import { notice } from "./state.js";
+import { notice, zoneLabel } from "./state.js";
 import { Stream } from "./stream.js";
 
 const TRAIL = 90;  // positions of an object that are drawn
@@ -9,7 +9,7 @@ const CHECK_MS = 500;
 
 export class View {
   // `drawing()` gives what is drawn: { opacity, image, outline, labels, trails, zones, hidden }.
-  constructor(camera, { width = null, images = "jpeg", drawing, onResult = () => {}, onEvent = () => {}, label }) {
+  constructor(camera, { width = null, images = "jpeg", drawing, onResult = () => {}, onEvent = () => {}, onUndecodable = () => {}, label }) {
     this.camera = camera;
     this.drawing = drawing;
     this.onResult = onResult;
@@ -37,15 +37,18 @@ export class View {
     this.layer = document.createElement("canvas");
     this.connected = false;
     this.stream = new Stream(camera, {
-      images, width, onEvent,
+      images, width, onEvent, onUndecodable,
       onResult: (result, image) => this.show(result, image),
       onState: (open) => { this.connected = open; this.check(); },
     });
     this.timer = setInterval(() => this.check(), CHECK_MS);
+    this.onVisibility = () => (document.hidden ? this.stream.suspend() : this.stream.resume());
+    document.addEventListener("visibilitychange", this.onVisibility);
   }
 
   close() {
     clearInterval(this.timer);
+    document.removeEventListener("visibilitychange", this.onVisibility);
     this.stream.close();
     this.element.remove();
   }
@@ -135,7 +138,7 @@ export class View {
       for (const [x, y] of points) context.lineTo(x * canvas.width, y * canvas.height);
       if (points.length > 2) context.closePath();
       context.stroke();
-      context.fillText(name, points[0][0] * canvas.width + 4, points[0][1] * canvas.height - 4);
+      context.fillText(zoneLabel(name, points.length === 2, this.status?.zones), points[0][0] * canvas.width + 4, points[0][1] * canvas.height - 4);
     }
   }
 
@@ -162,9 +165,10 @@ export class View {
 
   // An old frame must never look live.
   check() {
-    const text = notice({ connected: this.connected, status: this.status, quietMs: this.quietMs });
-    this.element.classList.toggle("stale", text !== "");
-    this.element.classList.toggle("paused", Boolean(this.status?.paused));
+    const text = notice({ connected: this.connected, status: this.status, quietMs: this.quietMs, ageMs: this.ageMs });
+    const paused = this.connected && this.status?.state === "running" && Boolean(this.status.paused);
+    this.element.classList.toggle("stale", text !== "" && !paused);
+    this.element.classList.toggle("paused", paused);
     if (this.notice.textContent !== text) this.notice.textContent = text;
   }
 

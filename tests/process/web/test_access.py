@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from streamer.client import Client
-from streamer.config.settings import WebSettings
+from streamer.config.web_settings import WebSettings
 from streamer.errors import CommandError, SinkError, StreamerError, UsageError
 from streamer.rate_limit import TokenBuckets
 from streamer.web import credentials
@@ -60,7 +60,7 @@ def test_without_credentials_no_result_is_sent_and_the_answer_says_why(locked):
     [
         ("nobody", "", 404, "there is no camera 'nobody'; there are: a, b"),
         ("a", "?images=gif", 422, "query: images: .*'none', 'jpeg' or 'h264', not 'gif'"),
-        ("a", "?width=0", 422, "query: width: input should be greater than or equal to 1, not '0'"),
+        ("a", "?width=0", 422, "query: width: must be at least 1, not '0'"),
     ],
 )
 def test_a_stream_of_results_that_cannot_be_is_rejected_in_one_line(served, camera, query, status, message, caplog):
@@ -220,13 +220,13 @@ def test_sessions_expire_and_are_limited():
     now = [0.0]
     sessions = Sessions(lambda: now[0])
     first = sessions.begin()
-    assert sessions.holds(first)
-    assert not sessions.holds("")
+    assert sessions.get(first)
+    assert not sessions.get("")
     now[0] = 13 * 3600
-    assert not sessions.holds(first)
+    assert not sessions.get(first)
     for _ in range(1025):
         second = sessions.begin()
-    assert sessions.holds(second)
+    assert sessions.get(second)
 
 
 def test_pages_can_load_nothing_from_other_sites(served):
@@ -333,14 +333,67 @@ def test_only_configured_host_names_and_those_of_this_machine_are_accepted():
         return policy.refusal(scope, 1.0)
 
     with_token = Credentials(token=TOKEN)
-    assert refusal(AccessPolicy(with_token), "camera.example:8080") is None  # credentials are required anyway
-    named = AccessPolicy(with_token, frozenset({"camera.example"}))
+    assert refusal(AccessPolicy(lambda: with_token), "camera.example:8080") is None  # credentials are required anyway
+    named = AccessPolicy(lambda: with_token, frozenset({"camera.example"}))
     assert refusal(named, "camera.example") is None
     assert refusal(named, "evil.example")[0] == 403
     assert refusal(named, "127.0.0.1:1") is None
     assert refusal(named, "[::1]:8080") is None
-    assert refusal(AccessPolicy(Credentials()), "")[0] == 403
+    assert refusal(AccessPolicy(Credentials), "")[0] == 403
 
 
 def test_the_address_of_the_server_works_in_a_browser(served):
     assert urlsplit(served[1].url).hostname == "127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "allowed"),
+    [
+        ("cams.example", "https://cams.example", True),
+        ("cams.example:443", "https://cams.example", True),
+        ("cams.example", "https://cams.example:443", True),
+        ("cams.example:80", "http://cams.example", True),
+        ("cams.example:443", "http://cams.example", False),
+        ("cams.example:8443", "https://cams.example", False),
+        ("cams.example", "https://evil.example", False),
+        ("127.0.0.1:8080", "https://public.example", True),
+        ("cams.example", "null", False),
+        ("[::1]:443", "https://[::1]", True),
+    ],
+)
+def test_a_host_with_its_default_port_is_the_same_origin(host, origin, allowed):
+    policy = AccessPolicy(lambda: Credentials(token=TOKEN), frozenset({"public.example"}))
+    assert (policy.refusal_of_origin(origin, host) is None) == allowed
+
+
+def test_a_websocket_ends_after_log_out_and_when_its_user_is_removed(tmp_path):
+    users = tmp_path / "users"
+    with_new_password = lambda _: credentials.add_user(users, "ann", "another horse")  # noqa: E731
+    credentials.add_user(users, "ann", "correct horse")
+    with serving(serve_settings(tmp_path, ["a"], users=users)) as (_, server):
+        for end in (lambda browser: browser.delete("/api/v1/session"), with_new_password):
+            with httpx.Client(base_url=server.url) as browser:
+                browser.post("/api/v1/session", json={"user": "ann", "password": "correct horse"})
+                cookie = f"{COOKIE}={browser.cookies[COOKIE]}"
+                with websocket(server, additional_headers={"Cookie": cookie}) as connection:
+                    connection.recv(5)
+                    end(browser)
+                    with pytest.raises(ConnectionClosed) as closed:
+                        while True:
+                            connection.recv(5)
+                            connection.send('{"seen": 1}')
+                assert "the session has ended; log in again" in closed.value.rcvd.reason
+                assert browser.get("/api/v1/cameras", headers={"Cookie": cookie}).status_code == 401
+
+
+def test_the_users_file_is_read_again_when_it_changes(tmp_path):
+    now = [0.0]
+    credentials.add_user(tmp_path / "users", "ann", "correct horse")
+    files = credentials.CredentialFiles(None, tmp_path / "users", lambda: now[0])
+    credentials.add_user(tmp_path / "users", "bob", "battery staple")
+    now[0] = 2.0
+    assert files.credentials.allows_user("bob", "battery staple")
+    (tmp_path / "users").write_text("")
+    now[0] = 4.0
+    assert files.credentials.required
+    assert not files.credentials.allows_user("ann", "correct horse")

@@ -141,7 +141,7 @@ def test_a_camera_is_added_changed_and_removed(client):
         ({"uri": "scene:?objects=0"}, "objects=0"),
         ({"uri": SCENE, "max_fps": -1}, "max_fps"),
         ({"uri": SCENE, "zones": [{"name": "z", "points": [[0, 0], [1, 1], [0, 0]]}]}, "a point is there twice"),
-        ({"uri": SCENE, "zones": [{"name": "z", "points": [[0, 0], [2, 1], [0, 1]]}]}, "less than or equal to 1"),
+        ({"uri": SCENE, "zones": [{"name": "z", "points": [[0, 0], [2, 1], [0, 1]]}]}, "must be at most 1"),
         ({"uri": SCENE, "sinks": ["/tmp/x.mp4"]}, "unknown key 'sinks'"),
         ({"uri": SCENE, "control": "tcp://127.0.0.1:1"}, "unknown key 'control'"),
     ],
@@ -224,6 +224,24 @@ def test_metrics_can_be_read_and_count(client):
     reading.close()
 
 
+def test_what_happens_at_a_zone_is_counted_in_the_status_the_metrics_and_the_store(served, client):
+    everything = {"name": "all", "points": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+    client.add_camera("counted", SCENE, zones=[everything])
+    client.wait_for("counted", client.prompt("counted", box=(40.0, 40.0, 90.0, 90.0)))
+    wait(lambda: client.camera("counted")["zones"][0]["inside"] == 1)
+    assert 'streamer_zone_inside{camera="counted",zone="all"} 1.0' in client.metrics()
+    wait(lambda: client.counts("counted"))
+    (row,) = client.counts("counted", every_s=31_536_000)
+    assert (row["zone"], row["entered"], row["left"], row["mean_dwell_s"]) == ("all", 1, 0, None)
+    text = httpx.get(f"{served[1].url}/api/v1/counts.csv?camera=counted").text
+    assert text.splitlines()[1].endswith("Z,counted,all,1,0,0,0,,")
+    for wrong in ("every_s=0", "every_s=nan", "since=yesterday", "since=2026-01-01T00:00:00", "by=hour"):
+        answer = httpx.get(f"{served[1].url}/api/v1/counts?{wrong}")
+        assert answer.status_code == 422, wrong
+        assert wrong.partition("=")[0] in answer.json()["error"]
+    client.remove_camera("counted")
+
+
 def test_a_player_gets_motion_jpeg_with_masks_until_it_leaves(served, client, point):
     client.wait_for("a", point(1))
     for query in ("", "?overlay=1"):
@@ -267,3 +285,37 @@ def test_a_method_that_is_not_allowed_lists_those_that_are(served):
     assert answer.headers["allow"] == "DELETE, GET, PATCH, PUT"
     assert answer.json()["error"] == "this path has only the methods DELETE, GET, PATCH, PUT"
     assert httpx.get(served[1].url + "/api/v1/nothing").json()["error"].startswith("there is no such path")
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ('{"name": "x", "source": {"uri": "scene:?fps=inf"}}', "option fps='inf' must be a finite number"),
+        ('{"name": "x", "source": {"uri": "scene:?size=16384x16384"}}', "must be from 64x64 to 4096x4096"),
+        ('{"name": "x", "source": {"uri": "scene:?realtime=perhaps"}}', "option realtime='perhaps' must be 1 or 0"),
+        ('{"name": "x", "source": {"uri": "rtsp://h/\\ud800"}}', "must be text in UTF-8"),
+        ('{"name": "x", "source": {"uri": "rtsp://h/x", "stall_s": 1e999}}', "stall_s: must be a finite number"),
+        ('{"name": "..", "source": {"uri": "scene:"}}', "name: must begin with a letter or a digit"),
+        ('{"name": ".", "source": {"uri": "scene:"}}', "name: must begin with a letter or a digit"),
+        ('{"name": "x", "source": {"uri": "http://127.0.0.1:9/x", "reconnect": "never"}}', "connection refused"),
+        ('{"name": "x", "source": {"uri": "camera:0", "reconnect": "after_start"}}', "cannot be opened"),
+    ],
+)
+def test_no_camera_of_one_user_breaks_the_list_of_cameras_for_all(client, served, body, line):
+    headers = {"Content-Type": "application/json"}
+    answer = httpx.post(f"{served[1].url}/api/v1/cameras", content=body, headers=headers)
+    assert 400 <= answer.status_code < 500
+    assert line in answer.json()["error"]
+    assert [camera["name"] for camera in client.cameras()] == ["a", "b"]
+
+
+def test_a_named_object_has_its_name_in_events_and_loses_it_with_its_id(client, point):
+    object_id = point(1)
+    client.name_object("a", object_id, "the ball", "#00ff7f")
+    client.remove_object("a", object_id)
+    wait(lambda: client.events("a", limit=1)[0]["event"] == "removed")
+    event = client.events("a", limit=1)[0]
+    assert event["name"] == "the ball"
+    assert event["message"].startswith("the ball: removed")
+    client.prompt("a", object_id=object_id, box=(20, 20, 90, 90))
+    assert client.objects("a")[0]["name"] is None

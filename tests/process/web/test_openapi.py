@@ -3,27 +3,35 @@
 import json
 import math
 import re
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import yaml
 from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import ValidationError
 
 from streamer.config.load import checked
 from streamer.config.settings import CameraSettings
+from streamer.config.shipped import FOLDER
+from streamer.events.counts import ZoneFigures
 from streamer.web.access import AccessPolicy
 from streamer.web.api import PREFIX
 from streamer.web.api.dependencies import Service
 from streamer.web.app import build_app
 from streamer.web.credentials import Credentials
 from streamer.web.metrics import PrometheusMetrics
+from streamer.web.models import CountsQuery
 from streamer.web.readers import Readers
 from tests.fakes import result
+from tests.requirements import program, require
 
-CONFIGS = Path(__file__).parents[3] / "configs"
-DASHBOARD = CONFIGS / "grafana.json"
+ROOT = Path(__file__).parents[3]
+DASHBOARD = FOLDER / "grafana.json"
+ALERTS = FOLDER / "deploy" / "alerts.yaml"
 STATUS = {
     "name": "door",
     "state": "running",
@@ -39,6 +47,10 @@ STATUS = {
     "lost_by_sink": {"clips": 3},
     "events": {"lost refused": 2, "restored ended": 1},
     "quality": {"fps": 14.9, "nominal_fps": 15.0, "age_s": 0.05, "stalls_last_hour": 0, "reconnects_last_hour": 1},
+    "zones": [
+        ZoneFigures("yard", entered=4, left=3, inside=1, stays=3, dwell_s=60.0, longest_s=40.0).fields(),
+        ZoneFigures("fence", to_left=2, to_right=5).fields(),
+    ],
     "objects": [{"id": 1, "state": "tracked"}, {"id": 2, "state": "lost"}],
 }
 
@@ -51,7 +63,7 @@ def exposed(*statuses):
 
 @pytest.fixture(scope="module")
 def document():
-    service = Service(None, None, AccessPolicy(Credentials()))
+    service = Service(None, None, AccessPolicy(Credentials))
     return build_app(service, PrometheusMetrics(lambda: [], lambda: 0)).openapi()
 
 
@@ -71,7 +83,7 @@ def test_every_operation_has_a_name_of_its_own_and_a_summary(document):
 
 
 def test_the_document_for_people_lists_every_operation(document):
-    text = (CONFIGS.parent / "docs" / "http-api.md").read_text()
+    text = (ROOT / "docs" / "http-api.md").read_text()
     lines = [
         f"| {method} | `{path.removeprefix(PREFIX)}` | {operation['summary']} |"
         for method, path, operation in operations(document)
@@ -87,6 +99,13 @@ def test_every_error_is_one_line_of_json(document):
                 assert schema == {"$ref": "#/components/schemas/ErrorAnswer"}, (method, path, status)
 
 
+@pytest.mark.parametrize("value", ["0.5", "1700000000", "-3"])
+def test_a_moment_is_iso_8601_and_not_seconds_since_1970(value):
+    with pytest.raises(ValidationError, match="should be ISO 8601 with a time zone"):
+        CountsQuery(until=value)
+    assert CountsQuery(until="2026-01-31T12:00:00Z").until.year == 2026
+
+
 def test_every_reference_has_a_schema(document):
     text = json.dumps(document)
     assert set(re.findall(r"#/components/schemas/(\w+)", text)) <= set(document["components"]["schemas"])
@@ -98,7 +117,7 @@ def test_numbers_that_are_not_finite_are_null_and_a_fault_of_the_server_is_one_l
     )
     camera.status = lambda: STATUS | {"error": None, "uri": "scene:", "max_fps": math.inf, "quality": {"fps": math.nan}}
     cameras: Any = SimpleNamespace(all=lambda: [camera])
-    service = Service(cameras, Readers(), AccessPolicy(Credentials()))
+    service = Service(cameras, Readers(), AccessPolicy(Credentials))
     client = TestClient(build_app(service, None), base_url="http://localhost", raise_server_exceptions=False)
     answer = client.get(f"{PREFIX}/cameras")
     assert answer.status_code == 200
@@ -119,6 +138,9 @@ def test_metrics_have_their_values_and_official_names():
     assert values["streamer_sink_lost_total", "door", "clips"] == 3
     assert values["streamer_source_events_total", "door", "refused", "lost"] == 2
     assert values["streamer_objects", "door", "tracked"] == 1
+    assert values["streamer_zone_inside", "door", "yard"] == 1
+    assert values["streamer_zone_dwell_seconds_total", "door", "yard"] == 60
+    assert values["streamer_zone_crossings_total", "door", "right", "fence"] == 5
     assert values["streamer_camera_state", "door", "running"] == 1
     assert values["streamer_source_age_seconds", "door"] == 0.05
     assert values["streamer_readers_dropped_total",] == 3
@@ -141,3 +163,22 @@ def test_the_dashboard_uses_metrics_that_exist():
     assert used
     assert used <= present
     json.loads(text)
+
+
+def test_the_alert_rules_use_metrics_that_exist():
+    rules = [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+    assert len(rules) >= 7
+    present = {sample.name for family in exposed(STATUS).values() for sample in family.samples}
+    for rule in rules:
+        used = set(re.findall(r"\b(?:streamer|process)_\w+", rule["expr"]))
+        assert used <= present, rule["alert"]
+        assert used or rule["alert"] == "StreamerDown"
+        assert rule["annotations"]["summary"]
+
+
+def test_prometheus_accepts_the_alert_rules():
+    promtool = program("promtool")
+    require("promtool", promtool, "apt-get install prometheus")
+    command = [promtool, "check", "rules", str(ALERTS)]
+    answer = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert answer.returncode == 0, answer.stdout + answer.stderr

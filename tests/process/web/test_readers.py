@@ -4,20 +4,26 @@ import asyncio
 import base64
 import json
 import struct
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from streamer.client import unpack
+from streamer.client import Client, unpack
+from streamer.config.settings import CameraSettings
 from streamer.errors import WireError
 from streamer.masks import colour
+from streamer.soak.proxy import Proxy
 from streamer.video.h264 import H264Encoder
 from streamer.web.feed import Feed, FeedMessage, Variant
+from streamer.web.link import MAX_IN_FLIGHT
 from streamer.web.mjpeg import MjpegResponse
-from streamer.web.readers import MAX_UNACKNOWLEDGED, Reader, Readers
+from streamer.web.readers import Reader, Readers
+from streamer.web.serve_app import serving
 from tests.fakes import result
+from tests.process.web.conftest import serve_settings
 
 JPEG = Variant("jpeg", None)
 
@@ -51,7 +57,7 @@ def test_the_newest_result_replaces_the_one_that_waits():
 
 def test_at_most_two_results_are_not_acknowledged():
     async def test(reader):
-        for number in range(MAX_UNACKNOWLEDGED):
+        for number in range(MAX_IN_FLIGHT):
             reader.put(key_frame(b"%d" % number))
             assert await reader.next()
         reader.put(key_frame(b"too early"))
@@ -60,7 +66,7 @@ def test_at_most_two_results_are_not_acknowledged():
         reader.put(key_frame(b"now"))
         await asyncio.sleep(0.01)
         assert not waiting.done()
-        reader.acknowledge()
+        reader.acknowledge(time.monotonic())
         assert await waiting == b"now"
 
     reading(test)
@@ -68,7 +74,7 @@ def test_at_most_two_results_are_not_acknowledged():
 
 def test_an_event_is_sent_to_a_reader_that_has_acknowledged_nothing():
     async def test(reader):
-        for number in range(MAX_UNACKNOWLEDGED):
+        for number in range(MAX_IN_FLIGHT):
             reader.put(key_frame(b"%d" % number))
             await reader.next()
         reader.put("lost")
@@ -81,7 +87,7 @@ def test_a_reader_that_acknowledges_nothing_is_dropped(monkeypatch):
     monkeypatch.setattr("streamer.web.readers.READ_TIMEOUT_S", 0.05)
 
     async def test(reader):
-        for number in range(MAX_UNACKNOWLEDGED):
+        for number in range(MAX_IN_FLIGHT):
             reader.put(key_frame(b"%d" % number))
             await reader.next()
         with pytest.raises(TimeoutError):
@@ -213,7 +219,7 @@ def test_motion_jpeg_sends_each_newest_frame_once_and_ends_with_its_camera():
             if len(sent) == 3:
                 readers.feeds.clear()
 
-        await MjpegResponse(readers, "fake", with_overlay=False)({}, never, send)
+        await MjpegResponse(readers, "fake", with_overlay=False, allowed=lambda: True)({}, never, send)
 
     asyncio.run(test())
     assert [message["more_body"] for message in sent[1:]] == [True, True, False]
@@ -231,18 +237,11 @@ def test_a_motion_jpeg_reader_that_reads_nothing_is_dropped(monkeypatch, caplog)
             if message["type"] == "http.response.body":
                 await never()
 
-        await MjpegResponse(readers, "fake", with_overlay=True)({}, never, send)
+        await MjpegResponse(readers, "fake", with_overlay=True, allowed=lambda: True)({}, never, send)
 
     asyncio.run(test())
     assert readers.dropped == 1
     assert "camera fake: a Motion JPEG reader read nothing" in caplog.text
-
-
-def test_a_frame_with_its_masks_is_drawn_once_for_all_readers():
-    feed, _ = collected()
-    one, other = result(1), result(2)
-    assert feed.overlay_jpeg(one) is feed.overlay_jpeg(one)
-    assert feed.overlay_jpeg(other) != feed.overlay_jpeg(one)
 
 
 def camera_with(latest):
@@ -271,3 +270,23 @@ def test_the_page_and_the_client_read_the_same_message():
     feed, sent = collected(JPEG)
     feed.write(result())
     assert unpack(sent[0][2].data).header.keys() == read.header.keys()
+
+
+def test_a_slow_link_gets_narrower_frames_that_are_not_seconds_old(tmp_path):
+    settings = serve_settings(tmp_path, [])
+    uri = "scene:?size=1280x720&fps=8&frames=0&realtime&objects=1"
+    with serving(settings) as (serve_app, server), Proxy(int(server.url.rpartition(":")[2])) as wire:
+        serve_app.cameras.add("wide", CameraSettings.model_validate({"source": {"uri": uri}}))
+        wire.bytes_a_second = 60_000
+        ages_s, widths, until = [], [], time.monotonic() + 10
+        with Client(f"http://127.0.0.1:{wire.port}") as client:
+            results = client.results("wide", images=True, width=1280)
+            for result in results:
+                ages_s.append(time.time() - result.header["wall_ns"] / 1e9)
+                widths.append(result.image().shape[1])
+                if time.monotonic() > until:
+                    break
+            results.close()
+    assert widths[0] == 1280
+    assert widths[-1] < 1280
+    assert ages_s[-1] < 2, ages_s

@@ -4,8 +4,10 @@ import pytest
 from PIL import Image
 
 from streamer.cli import main
+from streamer.config.motion import MotionSettings
 from streamer.errors import UsageError
-from streamer.evaluation.davis import Answer, Live, evaluate, prompt, sequences
+from streamer.evaluation.davis import Answer, evaluate, prompt, sequences
+from streamer.evaluation.live import Live
 from streamer.evaluation.scores import Series, boundary, outline, region
 from tests.requirements import package, require
 
@@ -183,3 +185,66 @@ def test_scores_are_those_of_an_independent_implementation():
         theirs.feed_frame(masks[0].astype(np.uint8), masks[1].astype(np.uint8))
         assert region(masks[0], masks[1]) == pytest.approx(theirs.object_iou[1][0])
         assert boundary(masks[0], masks[1]) == pytest.approx(theirs.boundary_f[1][0])
+
+
+@pytest.fixture
+def moving(tmp_path):
+    """Twelve frames of a textured square that moves 8 pixels a frame, over a textured ground."""
+    pictures, annotations = (tmp_path / name / "480p" / "clip" for name in ("JPEGImages", "Annotations"))
+    for folder in (pictures, annotations):
+        folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    ground = cv2.resize(rng.integers(0, 120, (12, 20, 3), np.uint8), (320, 180), interpolation=cv2.INTER_CUBIC)
+    texture = cv2.resize(rng.integers(120, 255, (5, 5, 3), np.uint8), (50, 50), interpolation=cv2.INTER_CUBIC)
+    for index in range(12):
+        image, labels, x = ground.copy(), np.zeros((180, 320), np.uint8), 40 + 8 * index
+        image[60:110, x : x + 50], labels[60:110, x : x + 50] = texture, 1
+        Image.fromarray(image).save(pictures / f"{index:05d}.jpg", quality=95)
+        Image.fromarray(labels).save(annotations / f"{index:05d}.png")
+    return tmp_path
+
+
+def followed(clip, live):
+    """The score of a tracker that is always right, and the frames that it took."""
+    seen = []
+
+    def follow(frame, _prompts):
+        seen.append(frame.index)
+        return {1: Answer(clip.labels(clip.frames[frame.index]) == 1)}
+
+    (score,) = evaluate(clip, follow, "mask", live=live)
+    return score.j, seen
+
+
+def test_live_masks_that_are_carried_score_better_than_the_newest_as_it_is(moving):
+    clip = sequences(moving)[0]
+    newest, took = followed(clip, Live(10.0, 250.0))
+    carried, same = followed(clip, Live(10.0, 250.0, motion=MotionSettings(), flow_ms=5.0))
+    assert took == same
+    assert newest < 0.55
+    assert carried > newest + 0.25
+
+
+def test_a_tracker_that_answers_before_the_next_frame_shows_its_own_masks(moving):
+    assert followed(sequences(moving)[0], Live(10.0, 50.0, motion=MotionSettings(), flow_ms=5.0))[0] == 1.0
+
+
+def test_the_time_of_the_flow_counts(moving):
+    """Carrying takes longer than a frame: frames pass without a result, and the old one stays on the screen."""
+    clip = sequences(moving)[0]
+    quick, _ = followed(clip, Live(10.0, 250.0, motion=MotionSettings(), flow_ms=5.0))
+    slow, _ = followed(clip, Live(10.0, 250.0, motion=MotionSettings(), flow_ms=250.0))
+    assert slow < quick - 0.1
+
+
+def test_with_more_objects_than_time_the_steps_take_some_objects_only(root):
+    asked = []
+
+    def follow_some(frame, prompts, attention):
+        asked.append((frame.index, attention.only))
+        return {number: Answer(square()) for number in attention.only or (1, 2)}
+
+    live = Live(10.0, 10.0, 30.0, MotionSettings(step_ms=40.0), 1.0, follow_some)
+    evaluate(sequences(root)[0], lambda *_: {}, "mask", live=live)
+    assert [index for index, _ in asked] == [0, 1, 2, 3]
+    assert [None if only is None else len(only) for _, only in asked[2:]] == [1, 1]

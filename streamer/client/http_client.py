@@ -4,53 +4,24 @@ from __future__ import annotations
 
 import json
 import ssl
-import struct
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Literal, Self
 from urllib.parse import quote, urlencode
 
-import cv2
 import httpx
-import numpy as np
-from numpy.typing import NDArray
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.sync.client import connect
 
-from streamer.errors import CommandError, StreamerError, UsageError, WireError
-from streamer.masks import Mask, decode
+from streamer.client.results import Latest, Result, unpack
+from streamer.errors import CommandError, StreamerError, UsageError
 from streamer.types import Ack, Box
 from streamer.uris import parts_of, redact
 
 PREFIX = "/api/v1"
 TIMEOUT_S = 15.0
 MAX_MESSAGE_BYTES = 64 << 20
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
-    """The objects that were tracked on one frame."""
-
-    header: Mapping[str, Any]  # index, epoch, captured_ns, wall_ns, size and more: docs/http-api.md
-    masks: Mapping[int, Mask]  # H x W bool by object id; empty while an object is not visible
-    jpeg: bytes  # the frame with `images=True`, else empty
-
-    @property
-    def index(self) -> int:
-        return int(self.header["index"])
-
-    @property
-    def objects(self) -> list[dict[str, Any]]:
-        """Id, state, score, predicted_iou, box, area, name and colour of each object."""
-        return list(self.header["objects"])
-
-    def image(self) -> NDArray[np.uint8]:
-        """The frame, H x W x 3 RGB; raises WireError for a result without one."""
-        bgr: Any = cv2.imdecode(np.frombuffer(self.jpeg, np.uint8), cv2.IMREAD_COLOR) if self.jpeg else None
-        if bgr is None:
-            raise WireError("this result has no image; call results(..., images=True)")
-        return np.ascontiguousarray(bgr[..., ::-1])
 
 
 class Client:
@@ -148,10 +119,18 @@ class Client:
         query = {key: value for key, value in {"camera": camera, "before": before, "limit": limit}.items() if value}
         return list(self._ask("GET", f"/events?{urlencode(query)}")["events"])
 
+    def counts(
+        self, camera: str | None = None, *, since: datetime | None = None, every_s: float = 3600.0
+    ) -> list[dict[str, Any]]:
+        """What happened at zones, by intervals of `every_s` seconds, the oldest first; `since` needs a time zone."""
+        query = {"camera": camera, "since": None if since is None else since.isoformat(), "every_s": every_s}
+        chosen = {key: value for key, value in query.items() if value is not None}
+        return list(self._ask("GET", f"/counts?{urlencode(chosen)}")["counts"])
+
     def event_file(self, event_id: int, name: Literal["snapshot.jpg", "mask.png", "clip.mp4"]) -> bytes:
         return self._get(f"/events/{event_id}/{name}")
 
-    def results(self, camera: str, *, images: bool = False, width: int | None = None) -> Iterator[Result]:
+    def results(self, camera: str, *, images: bool = False, width: int | None = None) -> Generator[Result, None, None]:
         """The newest result each time, until the camera is removed; a slow reader misses results."""
         query = urlencode({"images": "jpeg" if images else "none"} | ({"width": width} if width else {}))
         url = f"{self._url.replace('http', 'ws', 1)}{PREFIX}{_path(camera)}/results?{query}"
@@ -170,6 +149,10 @@ class Client:
             raise CommandError(_reason(error.response.status_code, error.response.body)) from None
         except (OSError, InvalidHandshake) as error:
             raise StreamerError(f"{self._shown}: no results of camera {camera!r}: {error}") from error
+
+    def follow(self, camera: str) -> Latest:
+        """The newest result of a camera, read in the background: `with client.follow("door") as door:`."""
+        return Latest(self.results(camera))
 
     def wait_for(self, camera: str, object_id: int, *, timeout_s: float = TIMEOUT_S) -> Result:
         """The first result that has the object; raises StreamerError after `timeout_s`."""
@@ -220,23 +203,6 @@ class Client:
         if not answer.is_success:
             raise CommandError(_reason(answer.status_code, answer.content))
         return answer
-
-
-def unpack(message: bytes) -> Result:
-    """The result in a WebSocket message; raises WireError."""
-    try:
-        (length,) = struct.unpack_from("<I", message)
-        header = json.loads(message[4 : 4 + length])
-        blobs = memoryview(message)[4 + length :]
-        width, height = header["size"]
-        masks = {}
-        for entry in header["objects"]:
-            box, (at, size) = entry["box"], entry["at"]
-            masks[entry["id"]] = decode(bytes(blobs[at : at + size]), box and tuple(box), "rle", (width, height))
-        at, size = header["image"]["at"] if "image" in header else (0, 0)
-    except (struct.error, ValueError, KeyError, TypeError, IndexError) as error:
-        raise WireError(f"{len(message)} bytes are not a result: {error}") from error
-    return Result(header, masks, bytes(blobs[at : at + size]))
 
 
 def _path(camera: str) -> str:

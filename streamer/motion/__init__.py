@@ -1,0 +1,1 @@
+"""Masks between the model's frames: carried by optical flow."""
