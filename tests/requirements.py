@@ -26,6 +26,7 @@ NAMES = (
     "nncf",
     "node",
     "openssl",
+    "original",
     "promtool",
     "root",
     "ros2",

@@ -15,7 +15,7 @@ import numpy as np
 
 from streamer.bus.publisher import Publisher
 from streamer.config.settings import PipelineSettings, SourceSettings, TrackingSettings
-from streamer.edgetam import open_tracker
+from streamer.edgetam import open_engine, open_tracker
 from streamer.masks import box_of
 from streamer.pipeline.meter import percentiles
 from streamer.pipeline.pipeline import Limits, Pipeline
@@ -160,9 +160,9 @@ def _in_a_thread(measure: Callable[[], float]) -> float:
         return pool.submit(measure).result()
 
 
-def memory(model: str, frames: int, objects: int) -> dict[str, Any]:
+def memory(model: str, frames: int, objects: int, runtime: str = "auto") -> dict[str, Any]:
     """Resident memory against frames through the whole pipeline, while objects come, are refined and go."""
-    tracker = open_tracker(model)
+    tracker = open_engine(model, runtime=runtime).tracker()
     source = SceneSource(SceneSettings(objects=objects, frames=0, leave=True), name="scene")
     sampler = _Sampler()
     wiring = Wiring(source=source, sinks={"null": NullSink(), "sampler": sampler}, limits=Limits(frames=frames))

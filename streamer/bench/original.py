@@ -40,12 +40,12 @@ class OriginalTracker:
         for index, frame in enumerate(frames):
             cv2.imwrite(str(Path(self._folder.name) / f"{index:05d}.jpg"), frame.image[..., ::-1])
         with torch.inference_mode():
-            predictor = _predictor()
-            state = predictor.init_state(self._folder.name)
-            predictor.add_new_points_or_box(
+            model = predictor()
+            state = model.init_state(self._folder.name)
+            model.add_new_points_or_box(
                 state, frame_idx=0, obj_id=prompt.object_id, box=np.array(prompt.box, np.float32)
             )
-            self._answers = predictor.propagate_in_video(state)
+            self._answers = model.propagate_in_video(state)
 
     def track(self) -> None:
         """The next frame."""
@@ -92,8 +92,11 @@ def against_original(frames: int, runtime: str) -> dict[str, Any]:
     }
 
 
-def _predictor() -> Any:
-    """Its builder wants the backbone's ImageNet weights from the Hub, which time does not depend on."""
+def predictor(*overrides: str) -> Any:
+    """The original predictor with random weights, and with settings of its configuration (Hydra's `++key=value`).
+
+    Its builder wants the backbone's ImageNet weights from the Hub, which time does not depend on.
+    """
     from sam2.build_sam import build_sam2_video_predictor
     from sam2.modeling.backbones import timm as backbones
 
@@ -101,6 +104,6 @@ def _predictor() -> Any:
     backbones.create_model = lambda name, **options: create(name, **(options | {"pretrained": False}))
     try:
         with contextlib.redirect_stdout(sys.stderr):  # it announces each step of its loading
-            return build_sam2_video_predictor("edgetam.yaml", None, device="cpu")
+            return build_sam2_video_predictor("edgetam.yaml", None, device="cpu", hydra_overrides_extra=list(overrides))
     finally:
         backbones.create_model = create

@@ -53,7 +53,8 @@ def _engine(args: argparse.Namespace) -> dict[str, Any]:
 def _live(args: argparse.Namespace) -> dict[str, Any]:
     from streamer.bench import live
 
-    model, objects = section_of(args, "model", ModelSettings).id, _count(args.objects)
+    settings, objects = section_of(args, "model", ModelSettings), _count(args.objects)
+    model = settings.id
     match args.what:
         case "pipeline":
             size = Address("", "--size", {"size": args.size}).size("size", (0, 0))
@@ -61,7 +62,7 @@ def _live(args: argparse.Namespace) -> dict[str, Any]:
         case "crowd":
             return live.crowd(model, args.frames, objects)
         case "memory":
-            return live.memory(model, args.frames, objects)
+            return live.memory(model, args.frames, objects, settings.runtime)
         case _:
             return live.age(model, args.frames, objects)
 

@@ -28,7 +28,7 @@ KINDS = (
     Kind("windows", "objects in windows side by side, and one after the other", 40, "5"),
     Kind("pipeline", "source to ZeroMQ, a frame at a time", 240, "1", frame_size="1280x720"),
     Kind("live", "what a user sees of a live camera: masks of the model and carried ones", objects="1", fps=30.0),
-    Kind("memory", "memory over many frames", 3000, "3"),
+    Kind("memory", "memory over many frames", 3000, "3", model_keys=("runtime",)),
     Kind("crowd", "objects that join and leave at random", 500, "64"),
     Kind("age", "age of what a live reader sees", 120, "1"),
     Kind("image", "clicks on still images", 20),

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
@@ -17,13 +17,14 @@ from streamer.cli.options import section_of
 from streamer.cli.progress import Progress
 from streamer.config.motion import MotionSettings
 from streamer.config.settings import ModelSettings, TrackingSettings
-from streamer.edgetam import open_tracker
+from streamer.edgetam import open_engine
 from streamer.errors import UsageError
 from streamer.evaluation import davis
 from streamer.evaluation.davis import Answer, Answers, Clip, Masks, Score
 from streamer.evaluation.identity import FRAMES_TO_RETURN, IdentityTotals, calibration, totals
 from streamer.evaluation.live import FollowSome, Live
 from streamer.masks import colour
+from streamer.ports import LiveTracker, SelectiveTracker
 from streamer.types import Attention, Command, Frame, Prompt, Reset
 
 log = logging.getLogger(__name__)
@@ -35,9 +36,7 @@ def evaluate(args: argparse.Namespace) -> int:
     """Print a line for each object and the means; 1 where a clip could not be scored, and the others are."""
     _check_live(args)
     clips = davis.sequences(Path(args.root), args.sequences.split(",") if args.sequences else ())
-    model = section_of(args, "model", ModelSettings)
-    tracking = section_of(args, "tracking", TrackingSettings)
-    tracker = open_tracker(model.id, model.size, runtime=model.runtime, tracking=tracking)
+    tracker = _tracker(args)
 
     def follow(frame: Frame, prompts: Sequence[Prompt]) -> Answers:
         commands: Sequence[Command] = [Reset(), *prompts] if frame.index == 0 else prompts
@@ -70,6 +69,19 @@ def evaluate(args: argparse.Namespace) -> int:
         print(f"F {_mean(scores, 'f'):.3f}")
         print(_identity_line(totals([score.identity for score in scores])))
     return 1 if broken else 0
+
+
+class ScoredTracker(LiveTracker, SelectiveTracker, Protocol):
+    """What a score with `--live` needs of a tracker."""
+
+
+def _tracker(args: argparse.Namespace) -> ScoredTracker:
+    model = section_of(args, "model", ModelSettings)
+    tracking = section_of(args, "tracking", TrackingSettings)
+    tracker = open_engine(model.id, model.size, runtime=model.runtime).tracker(tracking)
+    if not isinstance(tracker, SelectiveTracker):
+        raise UsageError(f"model {model.id}: it has no weights, so there is nothing to score; choose another model")
+    return tracker
 
 
 class Worst:

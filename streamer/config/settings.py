@@ -49,7 +49,7 @@ class ModelSettings(Section):
 
     id: str = Field(
         "nano",
-        description="nano, a Hub id such as yonigozlan/EdgeTAM-hf, a folder, or still (no model)",
+        description="nano, a Hub id such as yonigozlan/EdgeTAM-hf, a folder, edgetam.pt, or still (no model)",
     )
     size: int | None = Field(
         None, ge=64, le=2048, description="side of the square input; the checkpoint's own if unset"

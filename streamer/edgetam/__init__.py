@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from streamer.config.settings import TrackingSettings
     from streamer.edgetam.engine import Engine
     from streamer.edgetam.image import ImageSegmenter
+    from streamer.edgetam.session_tracker import SessionEngine
     from streamer.edgetam.tracker import StreamingTracker
     from streamer.ports import TrackerEngine
 
@@ -21,7 +22,10 @@ def open_tracker(
     runtime: str = "auto",
     tracking: TrackingSettings | None = None,
 ) -> StreamingTracker:
-    """A tracker on the weights of `model`, alone on its engine; parameters and errors as of `open_engine`."""
+    """A tracker on the weights of `model`, alone on its engine; parameters and errors as of `open_engine`.
+
+    Neither `still` nor runtime `transformers`, which `open_engine` takes.
+    """
     return _open_edgetam(model, size, device, runtime).tracker(tracking)
 
 
@@ -32,13 +36,15 @@ def open_engine(
 
     `still` has no weights: its trackers hold each prompted mask where it was, and need no torch. `size` is the side of
     the model's square input in pixels (None: the checkpoint's own); `device` is `auto`, `cpu`, `cuda` or `mps`;
-    `runtime` is `auto` (OpenVINO on the CPU where it is installed), `torch` or `openvino`. Raises ModelError where the
-    model cannot be loaded, UsageError for an unknown setting.
+    `runtime` is `auto` (OpenVINO on the CPU where it is installed) or one of `config.runtimes`. Raises ModelError where
+    the model cannot be loaded, UsageError for an unknown setting.
     """
     from streamer.edgetam.still import STILL, StillEngine
 
     if model == STILL:
         return StillEngine(size, device, runtime)
+    if runtime == "transformers":
+        return _open_session_engine(model, size, device)
     return _open_edgetam(model, size, device, runtime)
 
 
@@ -47,6 +53,19 @@ def _open_edgetam(model: str, size: int | None, device: str, runtime: str) -> En
     from streamer.edgetam.opening import open_runtime
 
     return Engine(open_runtime(model, size, device, runtime))
+
+
+def _open_session_engine(model: str, size: int | None, device: str) -> SessionEngine:
+    from streamer.edgetam.runtimes.choose import check_installed
+
+    check_installed("transformers")
+    from streamer.edgetam import torch_threads
+    from streamer.edgetam.architectures import SAME_INTERFACE
+    from streamer.edgetam.session_tracker import SessionEngine
+    from streamer.edgetam.weights import load
+
+    with torch_threads.deferred(alone=True):
+        return SessionEngine(load(model, size=size, device=device, merge=False, architectures=SAME_INTERFACE))
 
 
 def open_segmenter(

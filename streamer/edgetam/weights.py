@@ -1,10 +1,12 @@
-"""Checkpoints to modules on a device: the embedded `nano`, a Hub id, a local folder, or random full-size weights."""
+"""Checkpoints to modules on a device: the embedded `nano`, a Hub id, a folder, an original `edgetam.pt`, or random
+full-size weights.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from logging import CRITICAL, getLogger
 from pathlib import Path
@@ -14,7 +16,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from streamer.edgetam import hub
+from streamer.edgetam import hub, original_format
+from streamer.edgetam.architectures import EDGETAM, architecture_of
 from streamer.edgetam.still import STILL
 from streamer.errors import ModelError, UsageError
 
@@ -32,7 +35,7 @@ ALWAYS_THERE = 5.0  # an object score's logit
 class Checkpoint:
     """A loaded model and what its processor's config says about pictures."""
 
-    model: Any  # transformers' EdgeTamVideoModel in evaluation mode
+    model: Any  # transformers' EdgeTamVideoModel in evaluation mode, or with --runtime transformers one of its kind
     name: str
     size: int  # side of the model's square input
     mean: tuple[float, float, float]
@@ -41,10 +44,17 @@ class Checkpoint:
     dtype: torch.dtype  # of the heavy arithmetic; weights stay float32
 
 
-def load(name: str, *, size: int | None = None, device: str = "auto", merge: bool = True) -> Checkpoint:
+def load(
+    name: str,
+    *,
+    size: int | None = None,
+    device: str = "auto",
+    merge: bool = True,
+    architectures: Mapping[str, str] = EDGETAM,
+) -> Checkpoint:
     """Load a checkpoint; `merge` makes one layer of what is linear after linear (exact to rounding).
 
-    Raises ModelError naming the model and the remedy.
+    `architectures` are those that the caller can run. Raises ModelError naming the model and the remedy.
     """
     if name == STILL:
         raise ModelError("model still has no weights: it tracks in run, serve and demo; choose another model here")
@@ -52,8 +62,10 @@ def load(name: str, *, size: int | None = None, device: str = "auto", merge: boo
     with quiet():
         if name == FULL_RANDOM:
             model, mean, std = full_random(size or FULL_SIZE), IMAGENET_MEAN, IMAGENET_STD
+        elif name.endswith(original_format.SUFFIXES):
+            model, mean, std = _from_original(Path(name), size or FULL_SIZE), IMAGENET_MEAN, IMAGENET_STD
         else:
-            model, mean, std = _from_pretrained(name, size)
+            model, mean, std = _from_pretrained(name, size, architectures)
         model.eval().requires_grad_(requires_grad=False)
         if merge:
             merge_weights(model)
@@ -79,7 +91,20 @@ def full_random(size: int = FULL_SIZE) -> Any:
 
     Its object score says "there", so that there are masks to compare.
     """
-    from transformers import EdgeTamVideoConfig, EdgeTamVideoModel, EdgeTamVisionConfig
+    from transformers import EdgeTamVideoModel
+
+    config = full_config(size)
+    with torch.random.fork_rng():
+        torch.manual_seed(RANDOM_SEED)
+        model = EdgeTamVideoModel(config)
+    model.prompt_encoder.shared_embedding.positional_embedding.copy_(model.shared_image_embedding.positional_embedding)
+    nn.init.constant_(model.mask_decoder.pred_obj_score_head.proj_out.bias, ALWAYS_THERE)
+    return model
+
+
+def full_config(size: int, *, occlusion_embedding: bool = False, pointer_positions: bool = False) -> Any:
+    """The config of EdgeTAM's full architecture for a square of `size` pixels."""
+    from transformers import EdgeTamVideoConfig, EdgeTamVisionConfig
 
     backbone = {
         "model_type": "timm_wrapper",
@@ -90,16 +115,11 @@ def full_random(size: int = FULL_SIZE) -> Any:
     }
     config = EdgeTamVideoConfig(
         vision_config=EdgeTamVisionConfig(backbone_config=backbone),
-        enable_occlusion_spatial_embedding=False,
-        enable_temporal_pos_encoding_for_object_pointers=False,
+        enable_occlusion_spatial_embedding=occlusion_embedding,
+        enable_temporal_pos_encoding_for_object_pointers=pointer_positions,
     )
     resize(config, size)
-    with torch.random.fork_rng():
-        torch.manual_seed(RANDOM_SEED)
-        model = EdgeTamVideoModel(config)
-    model.prompt_encoder.shared_embedding.positional_embedding.copy_(model.shared_image_embedding.positional_embedding)
-    nn.init.constant_(model.mask_decoder.pred_obj_score_head.proj_out.bias, ALWAYS_THERE)
-    return model
+    return config
 
 
 def resize(config: Any, size: int) -> None:
@@ -116,8 +136,22 @@ def resize(config: Any, size: int) -> None:
     config.memory_attention_rope_feat_sizes = [grid, grid]
 
 
-def _from_pretrained(name: str, size: int | None) -> tuple[Any, Any, Any]:
-    from transformers import EdgeTamVideoConfig, EdgeTamVideoModel
+def _from_original(file: Path, size: int) -> Any:
+    from transformers import EdgeTamVideoModel
+
+    if not file.is_file():
+        raise ModelError(f"model {file}: no such file")
+    weights = original_format.read(file)
+    model = EdgeTamVideoModel(
+        full_config(size, occlusion_embedding=weights.occlusion_embedding, pointer_positions=weights.pointer_positions)
+    )
+    original_format.check_fits(file, weights, model.state_dict())
+    model.load_state_dict(weights.state)
+    return model
+
+
+def _from_pretrained(name: str, size: int | None, architectures: Mapping[str, str]) -> tuple[Any, Any, Any]:
+    import transformers
     from transformers.image_processing_utils import ImageProcessingMixin
 
     folder = NANO if name == "nano" else Path(name)
@@ -125,12 +159,12 @@ def _from_pretrained(name: str, size: int | None) -> tuple[Any, Any, Any]:
     _refuse_early(name, folder)
     is_local = not folder.is_dir() and not hub.answers()  # what is in the Hub's cache can be used all the same
     try:
-        config = EdgeTamVideoConfig.from_pretrained(where, local_files_only=is_local)
-        if config.model_type not in ("edgetam_video", "edgetam"):
-            raise ModelError(f"model {name}: it is a {config.model_type!r}, not an EdgeTAM")
+        found, _ = transformers.PreTrainedConfig.get_config_dict(where, local_files_only=is_local)
+        prefix = architecture_of(name, found.get("model_type"), architectures)
+        config = getattr(transformers, f"{prefix}Config").from_pretrained(where, local_files_only=is_local)
         if size is not None and size != config.image_size:
-            resize(config, size)
-        model, report = EdgeTamVideoModel.from_pretrained(
+            _resize_edgetam(name, config, size)
+        model, report = getattr(transformers, f"{prefix}Model").from_pretrained(
             where, config=config, output_loading_info=True, dtype=torch.float32, local_files_only=is_local
         )
         processor, _ = ImageProcessingMixin.get_image_processor_dict(where, local_files_only=is_local)
@@ -144,6 +178,14 @@ def _from_pretrained(name: str, size: int | None) -> tuple[Any, Any, Any]:
     return model, tuple(processor["image_mean"]), tuple(processor["image_std"])
 
 
+def _resize_edgetam(name: str, config: Any, size: int) -> None:
+    if config.model_type not in EDGETAM:
+        raise UsageError(
+            f"size {size}: model {name} is no EdgeTAM, and takes {config.image_size} alone; leave out size"
+        )
+    resize(config, size)
+
+
 def _refuse_early(name: str, folder: Path) -> None:
     """Say what is wrong with a folder before transformers says it in ten lines."""
     if folder.is_dir():
@@ -153,13 +195,13 @@ def _refuse_early(name: str, folder: Path) -> None:
                 f"model {name}: there is no config.json in that folder; give one that save_pretrained wrote"
             )
         try:
-            kind = json.loads(config.read_text()).get("model_type")
+            json.loads(config.read_text())
         except (ValueError, OSError) as error:
             raise ModelError(f"model {name}: config.json cannot be read: {error}") from error
-        if kind not in ("edgetam_video", "edgetam"):
-            raise ModelError(f"model {name}: it is a {kind!r}, not an EdgeTAM")
     elif name == "nano" or name.startswith((".", "/", "~")) or name.count("/") != 1:
-        raise ModelError(f"model {name}: no such folder; use nano, a folder, or a Hub id like {HUB_DEFAULT}")
+        raise ModelError(
+            f"model {name}: no such folder; use nano, a folder, an edgetam.pt, or a Hub id like {HUB_DEFAULT}"
+        )
 
 
 def _explain(name: str, folder: Path, error: Exception) -> str:

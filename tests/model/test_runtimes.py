@@ -41,7 +41,9 @@ def test_auto_takes_openvino_on_the_cpu_and_torch_elsewhere():
 
 
 def test_a_runtime_that_cannot_run_is_refused_with_the_remedy(monkeypatch):
-    with pytest.raises(UsageError, match="known: auto, torch, compile, openvino, openvino-int8, onnx, tensorrt"):
+    with pytest.raises(
+        UsageError, match="known: auto, torch, compile, openvino, openvino-int8, onnx, tensorrt, transformers"
+    ):
         runtimes.choose("tpu", CPU)
     with pytest.raises(UsageError, match="use device cpu or runtime torch"):
         runtimes.choose("openvino", CUDA)

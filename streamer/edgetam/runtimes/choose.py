@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 
 NEEDS = {
     "torch": TORCH_PACKAGES,
+    "transformers": TORCH_PACKAGES,
     "compile": TORCH_PACKAGES,
     "openvino": ("openvino",),
     "openvino-int8": ("openvino", "nncf"),
     "onnx": ("onnxruntime",),
     "tensorrt": ("onnxruntime",),
 }
-EXTRAS = {"openvino-int8": "int8", "tensorrt": "onnx", "compile": "torch"}  # where they are not called as the runtime
+EXTRAS = {
+    "openvino-int8": "int8",
+    "tensorrt": "onnx",
+    "compile": "torch",
+    "transformers": "torch",
+}  # where they are not called as the runtime
 SUFFIXES = {"openvino": ".xml", "openvino-int8": ".xml", "onnx": ".onnx", "tensorrt": ".onnx"}
 
 
@@ -33,18 +39,29 @@ def choose(name: str, device: str) -> str:
 
     Raises UsageError naming the remedy.
     """
-    missing = {runtime: [package for package in NEEDS[runtime] if find_spec(package) is None] for runtime in NEEDS}
     if name == "auto":
-        name = "openvino" if device == "cpu" and not missing["openvino"] else "torch"
+        name = "openvino" if device == "cpu" and not missing_of("openvino") else "torch"
     if name not in RUNTIMES:
         raise UsageError(f"runtime {name!r} is unknown; known: {', '.join(RUNTIMES)}")
-    if missing.get(name):
-        raise UsageError(
-            f"runtime {name} is not installed; install it with: pip install 'streamer[{EXTRAS.get(name, name)}]'"
-        )
+    if name == "transformers":
+        raise UsageError("runtime transformers is for run, serve and evaluate; use another runtime here, such as auto")
+    check_installed(name)
     if name.startswith("openvino") and device != "cpu":
         raise UsageError(f"runtime {name} runs on the CPU, not on {device}; use device cpu or runtime torch")
     return name
+
+
+def missing_of(name: str) -> list[str]:
+    """The packages that a runtime needs and that are not installed."""
+    return [package for package in NEEDS[name] if find_spec(package) is None]
+
+
+def check_installed(name: str) -> None:
+    """Raise UsageError naming the remedy where a runtime's packages are missing."""
+    if missing_of(name):
+        raise UsageError(
+            f"runtime {name} is not installed; install it with: pip install 'streamer[{EXTRAS.get(name, name)}]'"
+        )
 
 
 def start(name: str, checkpoint: Checkpoint) -> Runtime:
