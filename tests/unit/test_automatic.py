@@ -1,13 +1,17 @@
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 
 from streamer.config.stills import GridSettings
 from streamer.edgetam.automatic import AutomaticMasks
+from streamer.edgetam.model_info import MASK_GENERATION
 
 
 class Unsure:
     """A segmenter whose candidates are a square with this predicted IoU, and soft borders."""
+
+    runtime = SimpleNamespace(info=SimpleNamespace(automatic_masks=MASK_GENERATION))
 
     def embed(self, images):
         return [None for _ in images]

@@ -67,5 +67,5 @@ def test_the_functions_for_python_have_the_defaults_of_the_settings():
 
 def test_help_shows_the_default_of_the_settings():
     assert help_of(field_of(CommandSettings, "find.every_s")) == "seconds between two searches (default: 2)"
-    assert help_of(field_of(CommandSettings, "segment.grid.min_area")).endswith("(default: 0)")
+    assert help_of(field_of(CommandSettings, "segment.grid.crop_layers")).endswith("(default: 0)")
     assert "(default" not in help_of(field_of(CommandSettings, "model.size"))
