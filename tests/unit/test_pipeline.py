@@ -12,6 +12,7 @@ from streamer.pipeline.pipeline import Limits, Pipeline
 from streamer.pipeline.signals import stopped_by_signals
 from streamer.types import Ack, Pause, Prompt, Remove, Request, Resume
 from tests.fakes import FakeSource, FakeTracker, ListSink, picture
+from tests.waiting import wait
 
 BOX = (1.0, 1.0, 20.0, 20.0)
 
@@ -167,7 +168,12 @@ def test_a_signal_ends_the_run_in_order_and_the_handlers_are_given_back(number):
     before = signal.getsignal(number)
     source, sink = FakeSource(10**9, live=True), ListSink()
     pipeline = Pipeline(source, FakeTracker(), {"list": sink})
-    threading.Timer(0.1, os.kill, (os.getpid(), number)).start()
+
+    def kill_after_a_result():
+        wait(lambda: sink.results)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=kill_after_a_result, daemon=True).start()
     with stopped_by_signals(pipeline.stop):
         pipeline.run()
     assert sink.closed
